@@ -1,0 +1,87 @@
+# The project's commands; CI calls the same ones (.ci/run is `make test`). All that is installed goes into $(VENV).
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+.PHONY: help demo lab test lint bench docs install dev clean
+
+PYTHON ?= python3
+VENV ?= .venv
+export PATH := $(abspath $(VENV))/bin:$(PATH)
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+PIP := $(VENV)/bin/python -m pip install -qq
+FRONT_END := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
+  $(wildcard labextension/*.json labextension/jupyter-config/*)
+
+help: ## this list
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
+
+demo: install ## a project in ./demo, two runs of its notebook, and their comparison
+	@jupyter mlops demo demo
+
+lab: install ## JupyterLab in the demo project (prints its address; opens no browser where there is no display)
+	@[ -f demo/breast_cancer.ipynb ] || jupyter mlops new tabular-classification demo
+	@flags=(); \
+	[ "$$(uname)" = Darwin ] || [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ] || flags+=(--no-browser); \
+	[ "$$(id -u)" != 0 ] || flags+=(--allow-root); \
+	cd demo && exec jupyter lab "$${flags[@]}" --LabApp.default_url=/lab/tree/breast_cancer.ipynb
+
+test: dev lint ## everything: lint, kernel and server tests, front end, the wheel, a real browser
+	@.ci/need chromium
+	@pytest -q tests --ignore=tests/browser --ignore=tests/wheel
+	@cd labextension && npm test
+	@pytest -q tests/wheel
+	@pytest -q tests/browser
+
+lint: dev ## ruff, mypy, import layers, eslint, prettier, tsc
+	@ruff check .
+	@ruff format --check .
+	@mypy
+	@lint-imports
+	@cd labextension && npm run --silent lint:check
+
+bench: install ## benchmarks, as tables
+	@python -m benchmarks
+
+docs: $(VENV)/.docs ## the documentation as a web site in ./site
+	@sphinx-build -q -W --keep-going -b html docs site
+	@echo "site/index.html"
+
+install: $(VENV)/.install ## the package, editable, in a virtual environment of its own
+
+dev: $(VENV)/.dev ## the same with what tests and lint need
+
+clean: ## remove what was built and installed; ./demo stays
+	@rm -rf $(VENV) site dist build jupyter_mlops/labextension
+	@rm -rf labextension/node_modules labextension/lib labextension/*.tsbuildinfo
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+
+$(VENV)/.python:
+	@.ci/need python $(PYTHON)
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) --upgrade pip
+	@touch $@
+
+$(VENV)/.node: labextension/package-lock.json | $(VENV)/.python
+	@.ci/need node $(VENV)
+	@echo "Installing the front end's packages"
+	@cd labextension && npm ci --silent --no-fund --no-audit
+	@touch $@
+
+# The build writes package-lock.json anew, with the same content: so .node is touched after it.
+$(VENV)/.install: pyproject.toml $(FRONT_END) | $(VENV)/.node
+	@echo "Installing the package"
+	@$(PIP) -e .
+	@touch $(VENV)/.node $@
+
+$(VENV)/.dev: pyproject.toml $(FRONT_END) | $(VENV)/.node
+	@echo "Installing the package with what tests and lint need"
+	@$(PIP) -e '.[test,lint]'
+	@touch $(VENV)/.node $(VENV)/.install $@
+
+$(VENV)/.docs: pyproject.toml | $(VENV)/.node
+	@echo "Installing the package with the documentation's tools"
+	@$(PIP) -e '.[docs]'
+	@touch $(VENV)/.node $(VENV)/.install $@

@@ -1,0 +1,126 @@
+"""What a cell shows, recorded message by message while it goes to the front end as ever, and replayed later.
+
+Works on an ipykernel's shell; any other shell (a terminal) shows as ever, and its steps are not reused.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
+Event = dict[str, Any]
+
+
+def can_record(shell: Any) -> bool:
+    """Whether this shell's displays are messages."""
+    return hasattr(shell, "kernel") and hasattr(shell.display_pub, "register_hook")
+
+
+class DisplayRecorder:
+    """Records between `start` and `stop`; `events` is what `replay` takes."""
+
+    def __init__(self, shell: Any) -> None:
+        self.shell = shell
+        self.events: list[Event] = []
+        self._streams: list[Any] = []
+
+    def start(self) -> None:
+        """Begin to record."""
+        self.shell.display_pub.register_hook(self._message)
+        hook = self.shell.displayhook
+        finish = hook.finish_displayhook
+
+        def recorded_finish() -> None:
+            if hook.msg is not None:
+                self._message(hook.msg)
+            finish()
+
+        hook.finish_displayhook = recorded_finish
+        for name in ("stdout", "stderr"):
+            self._tap(name, getattr(sys, name))
+
+    def _tap(self, name: str, stream: Any) -> None:
+        write = stream.write
+
+        def recorded_write(text: str) -> Any:
+            written = write(text)
+            self._stream(name, text)
+            return written
+
+        stream.write = recorded_write
+        self._streams.append(stream)
+
+    def stop(self) -> None:
+        """End recording and leave the shell as it was."""
+        self.shell.display_pub.unregister_hook(self._message)
+        vars(self.shell.displayhook).pop("finish_displayhook", None)
+        for stream in self._streams:
+            vars(stream).pop("write", None)
+
+    def _stream(self, name: str, text: str) -> None:
+        last = self.events[-1] if self.events else None
+        if last is not None and last["type"] == "stream" and last["name"] == name:
+            last["text"] += text
+        else:
+            self.events.append({"type": "stream", "name": name, "text": text})
+
+    def _message(self, message: dict[str, Any]) -> dict[str, Any]:
+        self.events.append({"type": message["header"]["msg_type"], "content": dict(message["content"])})
+        return message
+
+    def doubts(self) -> list[str]:
+        """Why these displays cannot stand for the cell's another time."""
+        for event in self.events:
+            if WIDGET in event.get("content", {}).get("data", {}):
+                return ["shows a live widget"]
+        return []
+
+
+def encode(events: list[Event]) -> bytes:
+    """Events as bytes. Raises `TypeError` or `ValueError` for what is not JSON."""
+    return json.dumps(events, ensure_ascii=False).encode("utf-8", "surrogatepass")
+
+
+def decode(data: bytes | bytearray) -> list[Event]:
+    """The events again."""
+    events: list[Event] = json.loads(data.decode("utf-8", "surrogatepass"))
+    return events
+
+
+def replay(shell: Any, events: list[Event]) -> None:
+    """Show the events as if the cell had shown them now."""
+    for event in events:
+        content = event.get("content", {})
+        if event["type"] == "stream":
+            getattr(sys, event["name"]).write(event["text"])
+        elif event["type"] == "clear_output":
+            shell.display_pub.clear_output(wait=content.get("wait", False))
+        elif event["type"] == "execute_result":
+            _execute_result(shell, content)
+        else:
+            shell.display_pub.publish(
+                data=content["data"],
+                metadata=content["metadata"],
+                transient=content.get("transient"),
+                update=event["type"] == "update_display_data",
+            )
+
+
+def _execute_result(shell: Any, content: dict[str, Any]) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    hook = shell.displayhook
+    content = {**content, "execution_count": hook.prompt_count}
+    hook.session.send(hook.pub_socket, "execute_result", content, parent=hook.parent_header, ident=hook.topic)
+
+
+class NotRestored:
+    """Stands in `_` and `Out` for a value that a reused step showed but that was not kept: says so when touched."""
+
+    def __init__(self, step: str) -> None:
+        self._step = step
+
+    def __repr__(self) -> str:
+        return f"<the value that step '{self._step}' showed was not kept; run it with --no-cache to have it>"

@@ -1,0 +1,166 @@
+"""The one mechanism in the kernel: an input transformer takes `%%step` off, shell hooks record before and after, and a
+reuse replaces the cell's code by its restoration. The cell itself is run by IPython as ever."""
+
+from __future__ import annotations
+
+import ast
+import logging
+import threading
+from typing import Any
+
+from jupyter_mlops.analysis.code import CodeFacts, cell_facts
+from jupyter_mlops.analysis.notebook import MAGIC, StepCell, spec_from_tags, split_magic
+from jupyter_mlops.capture.session import Session
+from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.step import StepSpec
+from jupyter_mlops.errors import InputError, MLOpsError
+
+log = logging.getLogger(__name__)
+_RESTORE = f"__import__({__name__!r}, fromlist=['_']).restore()"
+_sessions: list[ShellHooks] = []
+
+
+class ShellHooks:
+    """Ties a session to a shell. `install` and `remove` are each other's inverse."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.shell = session.shell
+        self._depth = 0
+        self._execution: Any = None
+        self._facts: CodeFacts | None = None
+        self._names_before: dict[str, Any] = {}
+        self._thread = threading.get_ident()
+
+    def install(self) -> None:
+        """Hook into the shell."""
+        self.shell.input_transformers_cleanup.insert(0, strip_magic)
+        self.shell.ast_transformers.append(self)
+        self.shell.events.register("pre_run_cell", self.before_cell)
+        self.shell.events.register("post_run_cell", self.after_cell)
+        _sessions.append(self)
+
+    def remove(self) -> None:
+        """Leave the shell as it was."""
+        self.shell.input_transformers_cleanup.remove(strip_magic)
+        self.shell.ast_transformers.remove(self)
+        self.shell.events.unregister("pre_run_cell", self.before_cell)
+        self.shell.events.unregister("post_run_cell", self.after_cell)
+        _sessions.remove(self)
+
+    def before_cell(self, info: Any) -> None:
+        """Before any cell. A failure of ours never keeps a cell from running: it is told, and the cell runs plainly."""
+        if threading.get_ident() != self._thread:
+            return
+        self._depth += 1
+        if self._depth > 1:
+            return
+        self._execution, self._facts = None, None
+        try:
+            try:
+                spec, code = split_magic(info.raw_cell)
+            except InputError:
+                return  # the input transformer has told, and IPython will not run the cell
+            if spec is None:
+                spec = spec_from_tags(self.session.tags_of(info))
+            self._facts = cell_facts(code)
+            self._names_before = dict(self.session.namespace)
+            if spec is not None:
+                self._begin_step(spec, code, info)
+        except SyntaxError:
+            pass  # IPython is about to say so
+        except MLOpsError as error:
+            self._give_up(error.message, error.hint)
+        except Exception as error:
+            log.debug("A step could not be recorded", exc_info=True)
+            self._give_up(f"This step is not recorded: {type(error).__name__}: {error}", "The cell runs as ever.")
+
+    def _begin_step(self, spec: StepSpec, code: str, info: Any) -> None:
+        from jupyter_mlops.capture.step import Execution
+
+        self._check_name(spec.name, info.cell_id)
+        cell = Cell(-1, info.cell_id or "", "code", info.raw_cell)
+        execution = Execution(self.session, StepCell(cell, spec, code), self._facts)
+        self._execution = execution
+        execution.before()
+
+    def _check_name(self, name: str, cell_id: str | None) -> None:
+        """A name stands once in a notebook: two cells of one name that both still exist are told."""
+        known = self.session.cells_of_steps.get(name)
+        if known is not None and cell_id is not None and known != cell_id and self.session.has_step_cell(known, name):
+            self.session.listener.warn(
+                f"Two steps are named '{name}'.", "A name stands once in a notebook: rename one of them."
+            )
+        if cell_id is not None:
+            self.session.cells_of_steps[name] = cell_id
+
+    def _give_up(self, message: str, hint: str) -> None:
+        if self._execution is not None:
+            self._execution.abandon()
+            self._execution = None
+        self.session.listener.warn(message, hint)
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        """As an AST transformer: put the restoration in place of a cell whose result is reused."""
+        execution = self._execution
+        if self._depth != 1 or execution is None or execution.reuse is None or execution.reuse_placed:
+            return node
+        execution.reuse_placed = True
+        return ast.parse(_RESTORE)
+
+    def restore(self) -> None:
+        """What the replaced cell calls."""
+        self._execution.restore()
+
+    def after_cell(self, result: Any) -> None:
+        """After any cell."""
+        if threading.get_ident() != self._thread or self._depth == 0:
+            return
+        self._depth -= 1
+        if self._depth:
+            return
+        execution, facts = self._execution, self._facts
+        self._execution = None
+        try:
+            if execution is not None:
+                bound = execution.after(result)
+            else:
+                now, before = self.session.namespace, self._names_before
+                bound = {name for name in now if name not in before or before[name] is not now[name]}
+            if facts is not None:
+                self.session.cell_ended(facts, execution.step.spec.name if execution else "", bound)
+        except Exception as error:
+            log.debug("A step could not be recorded", exc_info=True)
+            self.session.listener.warn(
+                f"This step was run, but not recorded: {type(error).__name__}: {error}",
+                "Its result stands in the kernel; it will not be reused.",
+            )
+        finally:
+            self._names_before = {}
+
+
+class BadStepLine(Exception):
+    """A bad `%%step` line: IPython shows its two lines and no traceback."""
+
+    def __init__(self, error: InputError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Error: {self.error.message}", f"Hint: {self.error.hint}"]
+
+
+def strip_magic(lines: list[str]) -> list[str]:
+    """The input transformer: takes a `%%step` line off. Raises `BadStepLine`."""
+    if not any(line.startswith(MAGIC) for line in lines[:3]):
+        return lines
+    try:
+        spec, code = split_magic("".join(lines))
+    except InputError as error:
+        raise BadStepLine(error) from None
+    return lines if spec is None else code.splitlines(keepends=True)
+
+
+def restore() -> None:
+    """Called in place of a reused cell's code."""
+    _sessions[-1].restore()

@@ -1,0 +1,1 @@
+"""`jupyter mlops`: parse, call, show."""

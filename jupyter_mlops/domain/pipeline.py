@@ -1,0 +1,57 @@
+"""A Pipeline: the steps of a notebook and the edges between them, with the state of each as the notebook stands now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from jupyter_mlops.domain.parameter import Parameter
+from jupyter_mlops.domain.status import StepState
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A notebook cell as far as we care: `index` from 0 in the notebook, `kind` "code" | "markdown" | "raw"."""
+
+    index: int
+    id: str
+    kind: str
+    source: str
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something wrong in the notebook that the author should mend."""
+
+    message: str
+    hint: str
+    cell_id: str | None = None
+
+
+@dataclass(frozen=True)
+class StepStatus:
+    """A step in pipeline order: its state, the reason in one line, and its newest run's figures."""
+
+    name: str
+    cell_id: str
+    cell_index: int
+    state: StepState
+    reason: str
+    upstream: tuple[str, ...] = ()
+    version: int | None = None
+    reused: bool = False
+    duration: float | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    ended_at: datetime | None = None
+    run_number: int | None = None
+
+
+@dataclass(frozen=True)
+class PipelineStatus:
+    """All that the panel shows of the open notebook."""
+
+    notebook: str
+    steps: tuple[StepStatus, ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    problems: tuple[Problem, ...] = ()

@@ -1,0 +1,97 @@
+"""A Step is one code cell as a unit of work; a StepVersion one immutable content of it; a StepRun one execution or reuse."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from jupyter_mlops.domain.status import Status
+
+
+@dataclass(frozen=True)
+class StepSpec:
+    """What `%%step NAME ...` or the tags of a cell ask for.
+
+    `metrics` are names of variables logged as metrics when the step ends, `model` the name of the variable logged
+    as a model, `no_cache` runs the step always.
+    """
+
+    name: str
+    metrics: tuple[str, ...] = ()
+    model: str | None = None
+    no_cache: bool = False
+
+
+@dataclass(frozen=True)
+class StepVersion:
+    """One content of a step of a notebook; `number` counts from 1 within (notebook, step)."""
+
+    notebook: str
+    step: str
+    number: int
+    digest: str
+    source: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class StepInput:
+    """A name that a step may have read: the digest of its value and what had bound it.
+
+    `producer` is a step's name, `cell:DIGEST` for a cell that is no step, or "" where that was not seen.
+    """
+
+    digest: str
+    producer: str = ""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What must still hold, beyond the key, for a result to be reused: found out while the step ran."""
+
+    files: dict[str, str] = field(default_factory=dict)
+    """Absolute path → digest of the content (or "absent", or a folder listing's digest)."""
+    folder: str = ""
+    """The working folder, where files were read: names of files are relative to it."""
+    random_before: dict[str, str] = field(default_factory=dict)
+    """Generator ("random", "numpy") → digest of its state before the step drew from it."""
+
+
+@dataclass(frozen=True)
+class StepRun:
+    """One execution or reuse of one StepVersion in a Run.
+
+    `key` digests all that was known to matter before the step ran; `unrepeatable` says why the result is not reused,
+    "" where it may be. `result` and `display` name objects in the store. `duration` is in seconds; for a reuse it is
+    the time the restoration took, and `reused_from` the id of the StepRun that computed.
+    """
+
+    id: str
+    run_id: str
+    notebook: str
+    step: str
+    version: int
+    version_digest: str
+    position: int
+    status: Status
+    key: str = ""
+    inputs: dict[str, StepInput] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    ingredients: dict[str, str] = field(default_factory=dict)
+    conditions: Conditions = field(default_factory=Conditions)
+    unrepeatable: str = ""
+    result: str | None = None
+    display: str | None = None
+    reused_from: str | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    error: str = ""
+    why: str = ""
+    """Why the step was executed or reused, in one line."""
+    duration: float | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    cell_id: str | None = None
+    pid: int | None = None
+    pid_started: float | None = None
+    extra: dict[str, Any] = field(default_factory=dict)

@@ -1,0 +1,109 @@
+"""The one error tree: every error says what was wrong (message) and what to do next (hint).
+
+MLOpsError                     1  500   something of ours failed
+├── InputError                 2  400   what was asked for cannot be: names, values, files the user gave
+│   ├── UnknownNameError       2  404   no such step, notebook, template, parameter, run, schedule, kernel
+│   └── NotebookError          2  422   a notebook that cannot be read or breaks a rule (two steps of one name)
+├── StoreError                 1  500   the project's store cannot be read or written
+│   ├── NotWritableError       1  403   a folder or file we need to write is not writable
+│   ├── IndexVersionError      1  409   the index was made by a newer version
+│   └── DamagedObjectError     1  500   stored bytes do not match their name or signature; never used
+└── RunError                   1  500   a run ended other than completed
+    ├── CellFailedError        1  500   a cell raised
+    ├── KernelDiedError        1  500   the kernel's process went away
+    └── CanceledError          1  409   the run was canceled
+
+The first figure is the exit code of the command line, the second the HTTP status of the server.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+
+class MLOpsError(Exception):
+    """Base of all errors raised on purpose. Picklable: it is made again from its message, hint and details."""
+
+    code: ClassVar[str] = "error"
+    exit_code: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+
+    def __init__(self, message: str, hint: str = "", **details: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+        self.details = details
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _remake, (type(self), self.message, self.hint, self.details)
+
+
+def _remake(kind: type[MLOpsError], message: str, hint: str, details: dict[str, Any]) -> MLOpsError:
+    return kind(message, hint, **details)
+
+
+class InputError(MLOpsError):
+    code = "input"
+    exit_code = 2
+    http_status = 400
+
+
+class UnknownNameError(InputError):
+    code = "unknown_name"
+    http_status = 404
+
+    @classmethod
+    def among(cls, what: str, name: str, known: Iterable[str]) -> UnknownNameError:
+        """The error for `name`, which is no `what`, with a did-you-mean from the `known` names."""
+        names = sorted(set(known))
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        if close:
+            hint = f"Did you mean '{close[0]}'?"
+        elif names:
+            shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+            hint = f"Known: {shown}."
+        else:
+            hint = f"There is no {what} yet."
+        return cls(f"There is no {what} named '{name}'.", hint)
+
+
+class NotebookError(InputError):
+    code = "notebook"
+    http_status = 422
+
+
+class StoreError(MLOpsError):
+    code = "store"
+
+
+class NotWritableError(StoreError):
+    code = "not_writable"
+    http_status = 403
+
+
+class IndexVersionError(StoreError):
+    code = "index_version"
+    http_status = 409
+
+
+class DamagedObjectError(StoreError):
+    code = "damaged_object"
+
+
+class RunError(MLOpsError):
+    code = "run"
+
+
+class CellFailedError(RunError):
+    code = "cell_failed"
+
+
+class KernelDiedError(RunError):
+    code = "kernel_died"
+
+
+class CanceledError(RunError):
+    code = "canceled"
+    http_status = 409

@@ -1,0 +1,1 @@
+"""Runs in the background: the papermill engine, the runner process, cron and the scheduler."""

@@ -1,0 +1,121 @@
+"""nbclient's notebook client with what a job needs besides: request metadata, tidy streams, word of each output."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from queue import Empty
+from typing import Any
+
+from jupyter_client.asynchronous.client import AsyncKernelClient
+from nbclient.client import NotebookClient
+
+IOPUB_SECONDS = 60
+"""How long outputs may lag behind a cell's reply (nbclient's 4 s fail on megabytes of output)."""
+_OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")
+_BACKSPACE = re.compile(r"[^\n]\x08")
+
+
+class TaggedKernelClient(AsyncKernelClient):
+    """Sends `request_metadata` with each request to execute."""
+
+    request_metadata: dict[str, Any] | None = None
+
+    def execute(
+        self,
+        code: str,
+        silent: bool = False,
+        store_history: bool = True,
+        user_expressions: dict[str, Any] | None = None,
+        allow_stdin: bool | None = None,
+        stop_on_error: bool = True,
+    ) -> str:
+        """As in the base class, which has no word for metadata."""
+        content = {
+            "code": code,
+            "silent": silent,
+            "store_history": store_history,
+            "user_expressions": user_expressions or {},
+            "allow_stdin": self.allow_stdin if allow_stdin is None else allow_stdin,
+            "stop_on_error": stop_on_error,
+        }
+        message = self.session.msg("execute_request", content, metadata=self.request_metadata)
+        self.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
+
+
+class CellClient(NotebookClient):
+    """Executes one cell at a time into its notebook; which cells, and what their end means, is the caller's matter."""
+
+    on_output: Callable[[Any], None]
+    kc: Any
+
+    def __init__(self, notebook: Any, manager: Any, on_output: Callable[[Any], None], **options: Any) -> None:
+        manager.client_factory = TaggedKernelClient
+        super().__init__(notebook, km=manager, iopub_timeout=IOPUB_SECONDS, raise_on_iopub_timeout=True, **options)
+        self.on_output = on_output
+
+    async def run_cell(self, index: int) -> None:
+        """Execute a cell; raises nbclient's errors."""
+        cell = self.nb.cells[index]
+        self.kc.request_metadata = {
+            "cellId": cell.get("id", f"cell-{index}"),
+            "mlops": {"tags": list(cell.metadata.get("tags", []))},
+        }
+        try:
+            await self.async_execute_cell(cell, index)
+        finally:
+            if self.kc is not None:
+                self.kc.request_metadata = None
+
+    async def run_silently(self, code: str, expressions: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Execute code that leaves no trace in notebook, history or count; returns the reply's content."""
+        request = self.kc.execute(code, silent=True, store_history=False, user_expressions=expressions)
+        return await self.reply_to(request)
+
+    async def kernel_info(self) -> dict[str, Any]:
+        """What the kernel says of itself."""
+        return await self.reply_to(self.kc.kernel_info())
+
+    async def reply_to(self, request: str) -> dict[str, Any]:
+        """The content of the reply to a request; raises `DeadKernelError` where none will come."""
+        while True:
+            try:
+                message = await self.kc.shell_channel.get_msg(timeout=1.0)
+            except Empty:
+                await self._async_check_alive()
+                continue
+            if message["parent_header"].get("msg_id") == request:
+                content: dict[str, Any] = message["content"]
+                return content
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        """Tell of each output as it arrives."""
+        output = super().process_message(msg, cell, cell_index)
+        self.on_output(output)
+        return output
+
+    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        """Append an output; a piece of a stream joins the piece before it, as JupyterLab does it."""
+        output = super().output(outs, msg, display_id, cell_index)
+        if output is None or output.output_type != "stream" or not outs or outs[-1] is not output:
+            return output
+        before = outs[-2] if len(outs) > 1 else None
+        if before is not None and before.output_type == "stream" and before.name == output.name:
+            outs.pop()
+            before.text = joined(before.text, output.text)
+        else:
+            output.text = joined("", output.text)
+        return output
+
+
+def joined(before: str, after: str) -> str:
+    """Two pieces of a stream as one; what carriage returns and backspaces overwrote on the last line is left out."""
+    if "\r" not in after and "\b" not in after and not before.endswith("\r"):
+        return before + after
+    cut = before.rfind("\n") + 1
+    tail = before[cut:] + after
+    shorter = _BACKSPACE.sub("", tail)
+    while len(shorter) < len(tail):
+        tail, shorter = shorter, _BACKSPACE.sub("", shorter)
+    return before[:cut] + _OVERWRITTEN.sub("", tail)

@@ -1,0 +1,99 @@
+"""One run from its row in the index to its executed notebook: the same for the command line and the detached process."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.errors import CanceledError, CellFailedError, KernelDiedError, MLOpsError, RunError
+from jupyter_mlops.jobs.events import OnEvent
+from jupyter_mlops.jobs.execution import Execution, Outcome, Plan
+from jupyter_mlops.jobs.output import check_output, file_saver
+from jupyter_mlops.jobs.prepared import mark_failure, prepare
+from jupyter_mlops.jobs.recorder import Recorder, warn_of_derived
+from jupyter_mlops.jobs.request import Request, default_output
+from jupyter_mlops.store.store import Store
+
+
+def execute(store: Store, run: Run, request: Request, output: Path | None, on_event: OnEvent | None = None) -> Run:
+    """Take the pending `run` and execute it; returns it completed.
+
+    Raises `CellFailedError`, `KernelDiedError` or `CanceledError` with the details run, output, cell_index, step,
+    source and traceback; the run has then ended, and its notebook is saved as far as it came.
+    """
+    recorder = Recorder(store, run, on_event)
+    if not recorder.begin():
+        raise taken(store.runs.get(run.id))
+    try:
+        output = Path(os.path.abspath(output)) if output is not None else default_output(store, run)
+        check_output(output, request.path)
+        store.runs.update(run.id, output_path=store.relative(output))
+        recorder.describe(request.path.parent, environment=request.same_python)
+        warn_of_derived(request.derived, recorder.warn)
+        save = file_saver(output)
+        execution = Execution(
+            Plan(
+                load=lambda: prepare(request, output),
+                kernel_name=request.kernel_name,
+                folder=request.path.parent,
+                environment=kernel_environment(store, run),
+                save=save,
+                on_environment=None if request.same_python else recorder.keep_environment,
+            ),
+            [recorder],
+        )
+        outcome = execution.run()
+        if outcome.error is not None and outcome.error.cell_index is not None:
+            cell = execution.notebook.cells[outcome.error.cell_index]
+            source, count = str(cell.source), cell.execution_count
+            mark_failure(execution.notebook, outcome.error.cell_index)
+            save(execution.notebook)
+        else:
+            source, count = "", None
+    except BaseException as error:
+        # Whatever it was, the run has ended, and the index must say so.
+        recorder.fail(error)
+        raise
+    run = recorder.end(outcome)
+    if outcome.status is not Status.COMPLETED:
+        raise error_of(run, outcome, count, source=source, output=output)
+    return run
+
+
+def kernel_environment(store: Store, run: Run) -> dict[str, str]:
+    """What a job's kernel is told by environment variables."""
+    return {"MLOPS_RUN_ID": run.id, "MLOPS_PROJECT": str(store.root), "MLOPS_NOTEBOOK": run.notebook}
+
+
+def error_of(run: Run, outcome: Outcome, count: int | None = None, **details: Any) -> RunError:
+    """The error that says how a run ended; `count` is the execution count of the cell where it ended."""
+    error = outcome.error
+    assert error is not None
+    step = run.error.step if run.error is not None else None
+    kinds = {"canceled": CanceledError, "kernel_died": KernelDiedError, "cell_error": CellFailedError}
+    if error.cell_index is None:
+        where = f"Run {run.number}"
+    elif step:
+        where = f"Step '{step}'"
+    else:
+        where = f"Cell In [{count}]" if count else f"Cell {error.cell_index + 1} of the executed notebook"
+    verb = {"canceled": "was stopped", "kernel_died": "lost its kernel"}.get(error.cause, "failed")
+    return kinds.get(error.cause, RunError)(
+        f"{where} {verb}: {error.message}",
+        outcome.hint,
+        run=run,
+        cell_index=error.cell_index,
+        step=step,
+        traceback=list(outcome.traceback),
+        **details,
+    )
+
+
+def taken(run: Run) -> MLOpsError:
+    """The error that says a run cannot be taken: another process has it, or it has ended."""
+    if run.status is Status.CANCELED:
+        return CanceledError(f"Run {run.number} was canceled before it began.", "Ask for it again.", run=run)
+    return RunError(f"Run {run.number} is {run.status} already.", "It is executed once. Ask for a new run.", run=run)

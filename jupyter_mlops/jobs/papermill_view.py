@@ -1,0 +1,77 @@
+"""What papermill shows while a notebook is executed: its progress bar, `--log-output`, `--stdout-file`, `--stderr-file`."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import Any
+
+logger = logging.getLogger("papermill")
+DESCRIPTION = "papermill_description="
+
+
+class PapermillView:
+    """A listener of an execution."""
+
+    def __init__(
+        self, progress_bar: bool | dict[str, Any], log_output: bool, stdout_file: Any, stderr_file: Any
+    ) -> None:
+        self._options = progress_bar
+        self._log_output = log_output
+        self._files = {"stdout": stdout_file, "stderr": stderr_file}
+        self._bar: Any = None
+        self._notebook: Any = None
+
+    def started(self, notebook: Any) -> None:
+        """See `Listener`."""
+        self._notebook = notebook
+        if self._options:
+            tqdm = importlib.import_module("tqdm.auto").tqdm
+            options = {"unit": "cell", "desc": "Executing"}
+            options.update(self._options if isinstance(self._options, dict) else {})
+            self._bar = tqdm(total=len(notebook.cells), **options)
+
+    def cell_started(self, index: int) -> None:
+        """See `Listener`."""
+        if self._log_output:
+            logger.info(f"Executing Cell {index + 1:-<40}")
+        source = self._notebook.cells[index].source
+        if self._bar is not None and DESCRIPTION in source:
+            words = source.split(DESCRIPTION)[1].split()
+            self._bar.set_description(f"Executing {words[0] if words else ''}")
+
+    def cell_ended(self, index: int, failed: bool, duration: float) -> None:
+        """See `Listener`."""
+        if self._log_output:
+            logger.info(f"Ending Cell {index + 1:-<43}")
+        if not failed:
+            self._advance()
+
+    def passed(self, index: int) -> None:
+        """See `Listener`."""
+        self._advance()
+
+    def output(self, output: Any) -> None:
+        """See `Listener`."""
+        if output.output_type == "stream":
+            if self._log_output:
+                logger.log(logging.INFO if output.name == "stdout" else logging.WARNING, "%s", output.text)
+            file = self._files.get(output.name)
+            if file is not None:
+                file.write(output.text)
+                file.flush()
+        elif self._log_output and "text/plain" in output.get("data", {}):
+            logger.info("%s", "".join(output.data["text/plain"]))
+
+    def warn(self, message: str, hint: str) -> None:
+        """See `Listener`; the recorder has logged it."""
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _advance(self) -> None:
+        if self._bar is not None:
+            self._bar.update(1)

@@ -1,0 +1,190 @@
+"""Keeps the Run row true while a notebook is executed, and tells whoever watches: the only link from jobs to the store."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops import tracking
+from jupyter_mlops.analysis.notebook import cells_of, steps_of
+from jupyter_mlops.domain.run import Progress, Run, RunError
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.errors import MLOpsError, StoreError
+from jupyter_mlops.jobs import events
+from jupyter_mlops.jobs.events import RunEvent
+from jupyter_mlops.jobs.execution import Outcome, in_event_loop
+from jupyter_mlops.jobs.ledger import is_executed
+from jupyter_mlops.store.provenance import git_tags, keep_environment
+from jupyter_mlops.store.store import Store
+
+logger = logging.getLogger(__name__)
+
+PROGRESS_SECONDS = 0.5
+"""Progress within steps of less than this is not written to the index each time."""
+
+SHARED = "shared_process"
+"""Tag of a run whose process does other things too, so that it is not stopped by a signal."""
+
+
+class Recorder:
+    """A listener of an execution that works for the run `run`."""
+
+    def __init__(self, store: Store, run: Run, on_event: events.OnEvent | None = None) -> None:
+        self.store = store
+        self.run = run
+        self._on_event = on_event or (lambda event: None)
+        self._steps: dict[int, str] = {}
+        self._labels: dict[int, str] = {}
+        self._done = 0
+        self._total = 0
+        self._told = 0.0
+        self._describing: threading.Thread | None = None
+
+    def begin(self) -> bool:
+        """Take the run for this process. False where another has it, or it has ended."""
+        if not self.store.runs.start(self.run.id, now=self.store.now()):
+            return False
+        if threading.current_thread() is not threading.main_thread() or in_event_loop():
+            # Such as papermill called from a cell: a signal would end that cell's kernel.
+            self.store.runs.update(self.run.id, tags={**self.run.tags, SHARED: "true"})
+        self._refresh()
+        self._tell(events.RUN_STARTED, run=self.run)
+        return True
+
+    def describe(self, folder: Path, *, environment: bool) -> None:
+        """Record git state and environment beside the kernel's start; they are in the index before the run ends."""
+
+        def find() -> None:
+            found: dict[str, Any] = {"tags": {**self.run.tags, **git_tags(folder)}}
+            if environment:
+                found["environment"] = keep_environment(self.store.objects)
+            self._update(told_at=self.store.now(), **found)
+
+        self._describing = threading.Thread(target=find, name="mlops-describe", daemon=True)
+        self._describing.start()
+
+    def keep_environment(self, found: dict[str, Any] | None) -> None:
+        """Record the environment that a kernel of another interpreter told of."""
+        if found is not None:
+            name = self.store.objects.put(json.dumps(found, indent=1).encode())
+            self._update(environment=name, told_at=self.store.now())
+
+    def end(self, outcome: Outcome) -> Run:
+        """Record how the run ended; returns it as stored."""
+        if self._describing is not None:
+            self._describing.join()
+        now = self.store.now()
+        error = outcome.error
+        if error is not None and error.cell_index is not None:
+            error = replace(error, step=self._steps.get(error.cell_index))
+        status = Status.CANCELED if outcome.status is Status.CANCELED else Status.FAILED
+        self.store.steps.end_open(self.run.id, status, error.message if error else _UNSAVED, now=now)
+        self.store.runs.finish(
+            self.run.id, outcome.status, now=now, error=error, progress=Progress(self._done, self._total)
+        )
+        self._refresh()
+        tracking.wake(self.store.root)
+        self._tell(events.RUN_ENDED, run=self.run)
+        return self.run
+
+    def fail(self, error: BaseException) -> Run:
+        """Record that the run ended by a fault outside the notebook's cells."""
+        cause = "runner_lost" if self._total else "not_started"
+        if isinstance(error, MLOpsError):
+            return self.end(Outcome(Status.FAILED, RunError(cause, error.message), error.hint))
+        if isinstance(error, KeyboardInterrupt):
+            return self.end(Outcome(Status.CANCELED, RunError("canceled", "Canceled (SIGINT).")))
+        name = type(error).__name__
+        return self.end(Outcome(Status.FAILED, RunError(cause, f"{name}: {error}", ename=name, evalue=str(error))))
+
+    # What the execution tells
+
+    def started(self, notebook: Any) -> None:
+        """See `Listener`."""
+        cells = cells_of(notebook)
+        steps, _ = steps_of(cells)
+        self._steps = {step.cell.index: step.spec.name for step in steps}
+        self._labels = {cell.index: first_line(cell.source) for cell in cells}
+        self._total = sum(is_executed(cell) for cell in notebook.cells)
+        self._progress(None, always=True)
+        tracking.wake(self.store.root)
+
+    def cell_started(self, index: int) -> None:
+        """See `Listener`."""
+        step = self._steps.get(index)
+        self._progress(step, always=step is not None)
+        self._tell(events.CELL_STARTED, cell_index=index, step=step, label=self._label(index))
+
+    def cell_ended(self, index: int, failed: bool, duration: float) -> None:
+        """See `Listener`."""
+        self._done += not failed
+        step = self._steps.get(index)
+        state = "failed" if failed else self._state_of(step)
+        self._tell(
+            events.CELL_ENDED, cell_index=index, step=step, label=self._label(index), state=state, duration=duration
+        )
+
+    def passed(self, index: int) -> None:
+        """See `Listener`."""
+
+    def output(self, output: Any) -> None:
+        """See `Listener`."""
+
+    def warn(self, message: str, hint: str) -> None:
+        """See `Listener`."""
+        logger.warning("%s %s", message, hint)
+        self._tell(events.WARNING, message=message, hint=hint)
+
+    def _label(self, index: int) -> str:
+        return self._steps.get(index) or self._labels.get(index, "")
+
+    def _state_of(self, step: str | None) -> str:
+        if step is not None:
+            found = self.store.steps.runs(run_id=self.run.id, step=step, limit=1)
+            if found and found[0].status is Status.REUSED:
+                return "reused"
+        return "executed"
+
+    def _progress(self, step: str | None, *, always: bool) -> None:
+        if always or time.monotonic() - self._told >= PROGRESS_SECONDS:
+            self._told = time.monotonic()
+            self._update(progress=Progress(self._done, self._total, step))
+
+    def _update(self, **values: Any) -> None:
+        try:
+            self.store.runs.update(self.run.id, **values)
+        except StoreError as error:
+            # A picture of the run, not its truth: how it ended is recorded without this net.
+            logger.warning("Run %s: %s %s", self.run.number, error.message, error.hint)
+
+    def _refresh(self) -> None:
+        self.run = self.store.runs.get(self.run.id)
+
+    def _tell(self, kind: str, **values: Any) -> None:
+        self._on_event(RunEvent(kind, cells_done=self._done, cells_total=self._total, **values))
+
+
+def first_line(source: str) -> str:
+    """The first line of a cell that says something."""
+    lines = [line.strip() for line in source.splitlines()]
+    said = [line for line in lines if line and not line.startswith("%%step")]
+    return next((line for line in said if not line.startswith("#")), said[0] if said else "")
+
+
+def warn_of_derived(derived: dict[str, list[str]], warn: Callable[[str, str], None]) -> None:
+    """Say which names of the parameters cell keep a value that was computed from a default."""
+    for name, sources in derived.items():
+        warn(
+            f"'{name}' is computed in the parameters cell from {' and '.join(sources)}, before the given value is set: "
+            "it keeps the value computed from the default.",
+            f"Compute '{name}' in a later cell, or give it too: -p {name} VALUE.",
+        )
+
+
+_UNSAVED = "The kernel ended before the result was saved."

@@ -1,0 +1,172 @@
+"""What is asked for, checked before anything starts: a notebook that can be read, parameters that fit, a kernel there is."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import keyword
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.analysis.notebook import cells_of, checked_steps
+from jupyter_mlops.analysis.parameter_types import is_json_like
+from jupyter_mlops.analysis.parameters import all_values, check_parameters, checked_parameters, derived_from
+from jupyter_mlops.domain.parameter import Parameter
+from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.errors import InputError
+from jupyter_mlops.jobs.kernel import find_kernel, is_this_python, kernel_name_of
+from jupyter_mlops.store.notebooks import parse_notebook, read_bytes
+from jupyter_mlops.store.store import Store
+from jupyter_mlops.tracking.uri import place_tags
+
+INJECTED = "injected-parameters"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A notebook and parameters that can be run. `given` is what was asked for, `values` all that the run records."""
+
+    path: Path
+    data: bytes
+    notebook: dict[str, Any]
+    kernel_name: str
+    language: str
+    same_python: bool
+    given: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any] = field(default_factory=dict)
+    derived: dict[str, list[str]] = field(default_factory=dict)
+
+
+def check_request(
+    path: Path, parameters: Mapping[str, Any], *, kernel: str | None = None, data: bytes | None = None
+) -> Request:
+    """What running the notebook at `path` takes; `data` are its bytes where they are fixed already.
+
+    Raises `UnknownNameError`, `NotebookError` or `InputError`.
+    """
+    path = Path(os.path.abspath(path))
+    data = read_bytes(path) if data is None else data
+    notebook = parse_notebook(data, str(path))
+    cells = cells_of(notebook)
+    name = kernel_name_of(notebook, kernel)
+    spec = find_kernel(name)
+    python = spec.language == "python"
+    if python:
+        checked_steps(cells)
+    given, values = check_values(cells, parameters, python=python)
+    if python and not given:
+        # Left by an earlier execution, and executed again: papermill replaces the cell only where something is given.
+        values |= {name: value for name, value in injected_values(cells).items() if is_json_like(value)}
+    return Request(
+        path=path,
+        data=data,
+        notebook=notebook,
+        kernel_name=name,
+        language=str(spec.language),
+        same_python=is_this_python(spec),
+        given=given,
+        values=values,
+        derived=derived_from(cells, given) if python else {},
+    )
+
+
+def declared_parameters(path: Path) -> tuple[Parameter, ...]:
+    """What the notebook at `path` declares. Raises `UnknownNameError` or `NotebookError`."""
+    return checked_parameters(cells_of(parse_notebook(read_bytes(path), str(path))))
+
+
+def check_values(
+    cells: tuple[Cell, ...], parameters: Mapping[str, Any], *, python: bool, loose: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """(given, values) of a notebook's cells. With `loose`, names no cell declares pass where nothing is declared."""
+    declared = checked_parameters(cells) if python else ()
+    if python and (declared or not loose):
+        given = check_parameters(declared, parameters)
+        return given, all_values(declared, given)
+    for name, value in parameters.items():
+        if not name.isidentifier() or keyword.iskeyword(name):
+            raise InputError(f"'{name}' cannot name a parameter.", "A name is letters, digits and '_', no digit first.")
+        if not is_json_like(value):
+            raise InputError(
+                f"Parameter '{name}' cannot take {value!r} ({type(value).__name__}): it has no exact JSON form.",
+                "Parameters are text, finite numbers, true/false, None, and lists and dicts of these.",
+            )
+    return dict(parameters), dict(parameters)
+
+
+def injected_values(cells: Iterable[Cell]) -> dict[str, Any]:
+    """What papermill's injected cell sets, as far as it is literals."""
+    cell = next((cell for cell in cells if INJECTED in cell.tags), None)
+    found: dict[str, Any] = {}
+    with contextlib.suppress(SyntaxError):
+        for statement in ast.parse(cell.source).body if cell is not None else ():
+            if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+                with contextlib.suppress(ValueError):
+                    found[statement.targets[0].id] = ast.literal_eval(statement.value)
+    return found
+
+
+def check_injected(cells: Iterable[Cell], given: Mapping[str, Any]) -> None:
+    """Prove that papermill's injected cell sets what was given: it makes texts of tuples, paths and dates, unasked.
+
+    Raises `InputError`.
+    """
+    for name, written in injected_values(cells).items():
+        # An int given for a float is a float in the record, and equal.
+        if name in given and (written != given[name] or isinstance(written, str) is not isinstance(given[name], str)):
+            raise InputError(
+                f"papermill would set '{name}' to {written!r}, which is not the value given, {given[name]!r}.",
+                "Give a value that JSON has: a list in place of a tuple, a text in place of a path or date.",
+            )
+
+
+def given_of(run: Run, notebook: Mapping[str, Any]) -> dict[str, Any]:
+    """What was asked for when the run was: the recorded values that differ from the notebook's defaults."""
+    defaults = all_values(checked_parameters(cells_of(notebook)), {})
+    return {
+        name: value
+        for name, value in run.parameters.items()
+        if name not in defaults or repr(defaults[name]) != repr(value)
+    }
+
+
+def create_run(
+    store: Store,
+    request: Request,
+    *,
+    kind: str,
+    now: datetime,
+    run_id: str | None = None,
+    schedule_id: str | None = None,
+) -> Run:
+    """Put a pending run into the index, with the notebook's bytes as they are now."""
+    run = Run(
+        id=run_id or store.new_id(),
+        number=0,
+        kind=kind,
+        notebook=store.relative(request.path),
+        status=Status.PENDING,
+        parameters=request.values,
+        tags={"kernel": request.kernel_name, **place_tags(store.root)},
+        notebook_object=store.objects.put(request.data),
+        schedule_id=schedule_id,
+        created_at=now,
+    )
+    return store.runs.create(run)
+
+
+def default_output(store: Store, run: Run) -> Path:
+    """`runs/<notebook>-<number>.ipynb` of the project; never a file that is there already."""
+    stem = f"{Path(run.notebook).stem}-{run.number}"
+    folder = store.root / "runs"
+    path, copy = folder / f"{stem}.ipynb", 1
+    while path.exists():
+        copy += 1
+        path = folder / f"{stem}-{copy}.ipynb"
+    return path

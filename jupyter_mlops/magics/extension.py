@@ -1,0 +1,50 @@
+"""Loads capture into a shell and gives it the `%mlops` line magic. Nothing heavy is imported here."""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.capture.session import Session
+from jupyter_mlops.capture.shell import ShellHooks
+from jupyter_mlops.magics.listener import KernelListener
+
+_loaded: dict[int, tuple[ShellHooks, Any]] = {}
+
+
+def load(shell: Any, form: Callable[[Path], None] | None = None) -> None:
+    """`%load_ext jupyter_mlops`; `form` shows the form of a notebook. Loading twice changes nothing."""
+    if id(shell) in _loaded:
+        return
+    listener = KernelListener()
+    session = Session(shell, listener)
+    listener.session = session
+    hooks = ShellHooks(session)
+    hooks.install()
+    shell.register_magic_function(_line_magic(session, form), "line", "mlops")
+    atexit.register(session.close)
+    _loaded[id(shell)] = (hooks, session)
+    session.warm()
+
+
+def unload(shell: Any) -> None:
+    """`%unload_ext jupyter_mlops`."""
+    found = _loaded.pop(id(shell), None)
+    if found is not None:
+        hooks, session = found
+        hooks.remove()
+        shell.magics_manager.magics["line"].pop("mlops", None)
+        atexit.unregister(session.close)
+        session.close()
+
+
+def _line_magic(session: Session, form: Callable[[Path], None] | None) -> Any:
+    def mlops(line: str) -> None:
+        """Show and steer steps, runs and schedules: %mlops help"""
+        from jupyter_mlops.magics.line import run_line
+
+        run_line(line, session, form)
+
+    return mlops

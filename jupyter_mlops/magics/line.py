@@ -1,0 +1,63 @@
+"""`%mlops VERB ...`: parses, calls the verb, shows its view in the notebook; two lines for an error and no traceback."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.domain.wire import to_wire
+from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.verbs import table
+from jupyter_mlops.verbs.project import notebook_file
+from jupyter_mlops.verbs.verb import MAGIC, Context
+
+if TYPE_CHECKING:
+    from jupyter_mlops.capture.session import Session
+
+
+class VerbError(Exception):
+    """A verb that failed: the cell fails, and IPython shows two lines in place of a traceback."""
+
+    def __init__(self, error: MLOpsError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Error: {self.error.message}", *([f"Hint: {self.error.hint}"] if self.error.hint else [])]
+
+
+def run_line(line: str, session: Session, form: Callable[[Path], None] | None = None) -> None:
+    """Run one `%mlops` line; `form` shows the form of a notebook. Raises `VerbError`."""
+    try:
+        words = table.split(line)
+        if words[:1] == ["drain"]:
+            session.drain(600.0)
+            return
+        if words[:1] == ["form"] and form is not None:
+            arguments = table.parser_of(table.find("form", MAGIC), "%mlops").parse_args(words[1:])
+            if not arguments.json:
+                form(notebook_file(arguments.notebook, _context(session)))
+                return
+        session.drain(30.0)
+        view, arguments = table.call(words, _context(session), "%mlops")
+    except MLOpsError as error:
+        raise VerbError(error) from None
+    if arguments.json:
+        sys.stdout.write(json.dumps(to_wire(view.data), indent=2, ensure_ascii=False) + "\n")
+        return
+    _display(view.show())
+
+
+def _context(session: Session) -> Context:
+    from rich.console import Console
+
+    return Context(MAGIC, session.start_folder, Console(file=sys.stderr), session.notebook_path)
+
+
+def _display(renderable: object) -> None:
+    from rich.console import Console
+
+    Console(force_jupyter=True, highlight=False, width=120).print(renderable)

@@ -1,0 +1,72 @@
+"""`run`: execute a notebook here and now, as a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.analysis.parameters import parse_value
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.errors import InputError, UnknownNameError
+from jupyter_mlops.jobs.events import RunEvent
+from jupyter_mlops.jobs.job import execute
+from jupyter_mlops.jobs.output import check_output
+from jupyter_mlops.jobs.request import check_request, create_run, declared_parameters
+from jupyter_mlops.jobs.stale import reconcile
+from jupyter_mlops.store.store import Store
+
+
+def run_notebook(
+    notebook: Path,
+    parameters: Mapping[str, Any],
+    output: Path | None = None,
+    *,
+    kernel: str | None = None,
+    on_event: Callable[[RunEvent], None] | None = None,
+    run_id: str | None = None,
+) -> Run:
+    """Execute `notebook`; returns its completed run.
+
+    `run_id` takes a pending run of the index in place of making one. Nothing is recorded where what was asked for
+    cannot be (`InputError`, `UnknownNameError`, `NotebookError`, `NotWritableError`).
+
+    Raises
+    ------
+    CellFailedError, KernelDiedError, CanceledError
+        With the details run, output, cell_index, step, source, traceback.
+    """
+    request = check_request(notebook, parameters, kernel=kernel)
+    if output is not None:
+        check_output(output, request.path)
+    with Store.open(request.path) as store:
+        check_output(store.root / "runs" / "run.ipynb", None)
+        reconcile(store, now=store.now())
+        if run_id is None:
+            run = create_run(store, request, kind="job", now=store.now())
+        else:
+            run = store.runs.get(run_id)
+        return execute(store, run, request, output, on_event)
+
+
+def read_parameters(notebook: Path, texts: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    """Values from names and texts (`-p NAME VALUE`), by the types the notebook declares.
+
+    Raises `UnknownNameError` with a did-you-mean, or `InputError`.
+    """
+    if not texts:
+        return {}
+    declared = {parameter.name: parameter for parameter in declared_parameters(notebook)}
+    values: dict[str, Any] = {}
+    for name, text in texts:
+        if name in values:
+            raise InputError(f"Parameter '{name}' is given twice.", "Give it once.")
+        if name not in declared:
+            if not declared:
+                raise UnknownNameError(
+                    f"There is no parameter named '{name}': the notebook declares none.",
+                    "Tag the cell that assigns it 'parameters'.",
+                )
+            raise UnknownNameError.among("parameter", name, declared)
+        values[name] = parse_value(declared[name], text)
+    return values

@@ -1,0 +1,1 @@
+"""The Jupyter server extension: REST routes under `/jupyter-mlops/` and change events."""

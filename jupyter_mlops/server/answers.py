@@ -1,0 +1,52 @@
+"""What the routes answer where it is more than one dataclass of the domain: the same rules, so the same wire."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.schedule import SchedulerStatus, ScheduleView
+from jupyter_mlops.domain.step import StepRun
+
+
+@dataclass(frozen=True)
+class RunList:
+    """Answer of `GET runs`: newest first. `project` is the contents path of the project's folder, if it has one."""
+
+    runs: tuple[Run, ...] = ()
+    project: str | None = None
+
+
+@dataclass(frozen=True)
+class RunDetail(Run):
+    """Answer of `GET runs/{id}`: the run and its step runs in the order they began."""
+
+    step_runs: tuple[StepRun, ...] = ()
+
+
+@dataclass(frozen=True)
+class ScheduleList:
+    """Answer of `GET schedules`."""
+
+    schedules: tuple[ScheduleView, ...]
+    scheduler: SchedulerStatus
+
+
+@dataclass(frozen=True)
+class ErrorAnswer:
+    """Answer of any route that could not do what was asked: `hint` says what to do next."""
+
+    code: str
+    message: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Data of the event that something in a project changed. What lies in the folder `project` may be affected.
+
+    `project` is a contents path; "" also where the project lies above what is served. `token` differs each time.
+    """
+
+    project: str
+    token: str

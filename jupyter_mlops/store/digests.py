@@ -1,0 +1,38 @@
+"""Digests of files and folders, as they are now."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+import xxhash
+
+ABSENT = "absent"
+
+
+def file_digest(path: str) -> str:
+    """The digest of a file's content; for a folder, of the names in it; "absent" where there is nothing."""
+    try:
+        status = os.stat(path)
+        if stat.S_ISDIR(status.st_mode):
+            return "folder:" + xxhash.xxh3_128_hexdigest("\0".join(sorted(os.listdir(path))).encode())
+        if not stat.S_ISREG(status.st_mode):
+            return f"special:{status.st_mode}"
+        digest = xxhash.xxh3_128()
+        with open(path, "rb") as file:
+            while chunk := file.read(1 << 20):
+                digest.update(chunk)
+        return digest.hexdigest()
+    except OSError:
+        return ABSENT
+
+
+def named_files(texts: set[str]) -> dict[str, str]:
+    """Those of the texts that name regular files, as absolute paths with their digests."""
+    found = {}
+    for text in texts:
+        if 0 < len(text) < 1000 and "\n" not in text and "\0" not in text:
+            path = os.path.abspath(os.path.expanduser(text))
+            if os.path.isfile(path):
+                found[path] = file_digest(path)
+    return found

@@ -1,0 +1,27 @@
+"""Whether a process that said it works on something is still there: by pid and start time, since pids come again."""
+
+from __future__ import annotations
+
+import os
+
+import psutil
+
+
+def this_process() -> tuple[int, float]:
+    """Pid and start time (seconds since the epoch) of this process."""
+    return os.getpid(), psutil.Process().create_time()
+
+
+def is_alive(pid: int | None, started: float | None) -> bool:
+    """Whether the process with this pid, started then, still runs (a zombie does not)."""
+    if pid is None:
+        return False
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return False
+        return started is None or abs(process.create_time() - started) < 1.0
+    except psutil.NoSuchProcess:
+        return False
+    except psutil.AccessDenied:
+        return True

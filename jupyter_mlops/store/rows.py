@@ -1,0 +1,44 @@
+"""Rows to dataclasses and back, for the nested ones that live in JSON columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from jupyter_mlops.domain.run import Progress, Run, RunError
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
+
+
+def plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Column values of dataclass fields: enums as text, nested dataclasses as dicts."""
+    return {name: _plain(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Status):
+        return value.value
+    if isinstance(value, (Progress, RunError, Conditions)):
+        return asdict(value)
+    if isinstance(value, dict):
+        return {name: asdict(item) if isinstance(item, StepInput) else item for name, item in value.items()}
+    return value
+
+
+def run_from(row: Mapping[Any, Any], executed: int = 0, reused: int = 0) -> Run:
+    """The Run of a row of `runs`, with its counts of step runs."""
+    values = dict(row)
+    values["status"] = Status(values["status"])
+    values["progress"] = Progress(**values["progress"])
+    values["error"] = RunError(**values["error"]) if values["error"] else None
+    return Run(**values, steps_executed=executed, steps_reused=reused)
+
+
+def step_run_from(row: Mapping[Any, Any]) -> StepRun:
+    """The StepRun of a row of `step_runs`."""
+    values = dict(row)
+    values["status"] = Status(values["status"])
+    values["inputs"] = {name: StepInput(**item) for name, item in values["inputs"].items()}
+    values["conditions"] = Conditions(**values["conditions"])
+    return StepRun(**values)

@@ -1,0 +1,157 @@
+"""The tables of the index. Alembic's head revision makes exactly these (a test holds them equal)."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import sqlalchemy as sa
+
+HEAD = "0001"
+"""The newest Alembic revision."""
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """An aware UTC time, kept as ISO 8601 text with microseconds, so that text order is time order in every SQL."""
+
+    impl = sa.String(32)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Any) -> str | None:
+        if value is None:
+            return None
+        return value.astimezone(timezone.utc).isoformat(timespec="microseconds")
+
+    def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
+        return None if value is None else datetime.fromisoformat(value)
+
+
+metadata = sa.MetaData()
+
+step_versions = sa.Table(
+    "step_versions",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("notebook", sa.String, nullable=False),
+    sa.Column("step", sa.String, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("digest", sa.String, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.UniqueConstraint("notebook", "step", "digest", name="uq_step_versions_digest"),
+    sa.UniqueConstraint("notebook", "step", "number", name="uq_step_versions_number"),
+)
+
+runs = sa.Table(
+    "runs",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False, unique=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("notebook", sa.String, nullable=False, index=True),
+    sa.Column("status", sa.String, nullable=False, index=True),
+    sa.Column("parameters", sa.JSON, nullable=False),
+    sa.Column("metrics", sa.JSON, nullable=False),
+    sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("notebook_object", sa.String),
+    sa.Column("environment", sa.String),
+    sa.Column("output_path", sa.String),
+    sa.Column("error", sa.JSON),
+    sa.Column("progress", sa.JSON, nullable=False),
+    sa.Column("schedule_id", sa.String),
+    sa.Column("mlflow_run_id", sa.String),
+    sa.Column("pid", sa.Integer),
+    sa.Column("pid_started", sa.Float),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("ended_at", UtcDateTime),
+)
+
+step_runs = sa.Table(
+    "step_runs",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("run_id", sa.String, sa.ForeignKey("runs.id"), nullable=False, index=True),
+    sa.Column("notebook", sa.String, nullable=False),
+    sa.Column("step", sa.String, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("version_digest", sa.String, nullable=False),
+    sa.Column("position", sa.Integer, nullable=False),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("key", sa.String, nullable=False, index=True),
+    sa.Column("inputs", sa.JSON, nullable=False),
+    sa.Column("outputs", sa.JSON, nullable=False),
+    sa.Column("ingredients", sa.JSON, nullable=False),
+    sa.Column("conditions", sa.JSON, nullable=False),
+    sa.Column("unrepeatable", sa.String, nullable=False),
+    sa.Column("result", sa.String),
+    sa.Column("display", sa.String),
+    sa.Column("reused_from", sa.String),
+    sa.Column("metrics", sa.JSON, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("duration", sa.Float),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("cell_id", sa.String),
+    sa.Column("pid", sa.Integer),
+    sa.Column("pid_started", sa.Float),
+    sa.Column("extra", sa.JSON, nullable=False),
+    sa.Index("ix_step_runs_step", "notebook", "step", "started_at"),
+)
+
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("number", sa.Integer, nullable=False, unique=True),
+    sa.Column("notebook", sa.String, nullable=False),
+    sa.Column("cron", sa.String, nullable=False),
+    sa.Column("timezone", sa.String, nullable=False),
+    sa.Column("parameters", sa.JSON, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("removed_at", UtcDateTime),
+)
+
+fires = sa.Table(
+    "fires",
+    metadata,
+    sa.Column("schedule_id", sa.String, sa.ForeignKey("schedules.id"), primary_key=True),
+    sa.Column("fire_at", UtcDateTime, primary_key=True),
+    sa.Column("status", sa.String, nullable=False),
+    sa.Column("run_id", sa.String),
+    sa.Column("note", sa.Text, nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+)
+
+heartbeats = sa.Table(
+    "heartbeats",
+    metadata,
+    sa.Column("id", sa.String, primary_key=True),
+    sa.Column("host", sa.String, nullable=False),
+    sa.Column("pid", sa.Integer, nullable=False),
+    sa.Column("pid_started", sa.Float, nullable=False),
+    sa.Column("started_at", UtcDateTime, nullable=False),
+    sa.Column("beat_at", UtcDateTime, nullable=False),
+)
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run_id", sa.String, nullable=False, index=True),
+    sa.Column("kind", sa.String, nullable=False),
+    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("error", sa.Text, nullable=False, server_default=""),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+tracked = sa.Table(
+    "tracked",
+    metadata,
+    sa.Column("entity_id", sa.String, primary_key=True),
+    sa.Column("tracking_uri", sa.String, primary_key=True),
+    sa.Column("mlflow_run_id", sa.String, nullable=False),
+)

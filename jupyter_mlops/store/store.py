@@ -1,0 +1,64 @@
+"""A project's store: the index and the objects, opened together."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime, timezone
+from pathlib import Path
+
+from jupyter_mlops.errors import UnknownNameError
+from jupyter_mlops.store.index import Index
+from jupyter_mlops.store.objects import Objects
+from jupyter_mlops.store.outbox import Outbox
+from jupyter_mlops.store.project import FOLDER, find_project, make_project, project_for, relative_path
+from jupyter_mlops.store.runs import RunStore
+from jupyter_mlops.store.schedules import ScheduleStore
+from jupyter_mlops.store.steps import StepStore
+
+
+class Store:
+    """All that a project keeps in `.mlops/`. Gives out identity (`new_id`) and time (`now`)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.folder = root / FOLDER
+        self.index = Index(self.folder / "index.db")
+        self.objects = Objects(self.folder / "objects")
+        self.runs = RunStore(self.index)
+        self.steps = StepStore(self.index)
+        self.schedules = ScheduleStore(self.index)
+        self.outbox = Outbox(self.index)
+
+    @classmethod
+    def open(cls, start: Path, *, create: bool = True) -> Store:
+        """The store of the project that `start` lies in; see `jupyter_mlops.store.open_store`."""
+        root = project_for(start) if create else find_project(start)
+        if root is None:
+            raise UnknownNameError(
+                f"There is no project at or above '{start}'.",
+                "A project is made on first use: run a notebook with a %%step, or `jupyter mlops demo`.",
+            )
+        make_project(root)
+        return cls(root)
+
+    def now(self) -> datetime:
+        """Aware UTC time."""
+        return datetime.now(timezone.utc)
+
+    def new_id(self) -> str:
+        """A fresh identity: 32 hex digits."""
+        return uuid.uuid4().hex
+
+    def relative(self, path: Path | str) -> str:
+        """`path` as the index names it: relative to the project, with forward slashes."""
+        return relative_path(self.root, Path(path))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.index.close()
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

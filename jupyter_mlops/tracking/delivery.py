@@ -1,0 +1,199 @@
+"""Delivers messages of the outbox in order; what fails stays, with its error, and holds up nobody else's."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.store.outbox import Message
+from jupyter_mlops.store.store import Store
+from jupyter_mlops.tracking import models
+from jupyter_mlops.tracking.identities import Identities
+from jupyter_mlops.tracking.mirror import Mirror
+from jupyter_mlops.tracking.reach import problem_with
+from jupyter_mlops.tracking.tags import TAG_LIMIT, parameters
+from jupyter_mlops.tracking.uri import own_uri, shown_uri, uri_of
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run as MLflowRun
+
+RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
+"""Pauses after failed rounds; after the last the writer gives up, messages stay, and the next wake tries again."""
+MODEL_ATTEMPTS = 5
+"""A model is left out, with a tag, after so many. An attempt is noted before it is made, as loading may take the writer
+down with it (native code), and once more when it fails."""
+
+log = logging.getLogger("jupyter_mlops.tracking.writer")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Messages that tell of the same thing: what it is now is told once. Not `whole`: more is coming, keep it open."""
+
+    messages: list[Message]
+    whole: bool = True
+
+
+class Delivery:
+    """Goes through the outbox round by round. `newest` is the highest message id seen."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.newest = 0
+        self.delivered = 0
+        self._mirrors: dict[str, Mirror] = {}
+        self._failed: set[int] = set()
+        self._failures = 0
+        self._retry_at: float | None = None
+        self._errors: dict[int, str] = {}
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something to be tried again."""
+        return bool(self._failed) and not self.gave_up
+
+    @property
+    def gave_up(self) -> bool:
+        """Whether what fails has been tried often enough for one process."""
+        return self._failures > len(RETRY_SECONDS)
+
+    def due(self, now: float) -> bool:
+        """Whether it is time to try again what failed."""
+        return self._retry_at is not None and now >= self._retry_at
+
+    def round(self, now: float) -> bool:
+        """Deliver what is new, and what failed if that is due; returns whether there was anything to do."""
+        messages = self.store.outbox.take(limit=1_000_000)
+        again = self.due(now)
+        todo = [message for message in messages if again or message.id not in self._failed]
+        if again:
+            self._failed.clear()
+            self._retry_at = None
+        if not todo:
+            return False
+        self.newest = max(self.newest, todo[-1].id)
+        before = len(self._failed)
+        unreachable: dict[str, str] = {}
+        for group in _groups(todo):
+            self._deliver(group, unreachable)
+        if len(self._failed) > before:
+            self._back_off(now)
+        elif not self._failed:
+            self._failures = 0
+        return True
+
+    def _back_off(self, now: float) -> None:
+        if self._retry_at is None:
+            pause = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+            self._failures += 1
+            self._retry_at = now + pause
+
+    def _deliver(self, group: Group, unreachable: dict[str, str]) -> None:
+        message = group.messages[-1]
+        try:
+            address = uri_of(self.store.runs.get(message.run_id), self.store.root)
+            if address not in unreachable and (problem := problem_with(address)):
+                unreachable[address] = problem
+            if address in unreachable:
+                raise ConnectionError(unreachable[address])
+            self._tell(message, address, whole=group.whole)
+        except ConnectionError as error:
+            self._keep(group, str(error))
+        except Exception as error:
+            log.exception("message %d (%s) failed", message.id, message.kind)
+            self._keep(group, f"{type(error).__name__}: {error}")
+        else:
+            if group.whole:
+                self.store.outbox.done([item.id for item in group.messages])
+                self.delivered += len(group.messages)
+
+    def _keep(self, group: Group, error: str) -> None:
+        for message in group.messages if group.whole else ():
+            self.store.outbox.failed(message.id, error[:2000])
+            self._failed.add(message.id)
+            self._errors[message.id] = error
+        log.warning("not delivered: %s", error)
+
+    def _tell(self, message: Message, address: str, *, whole: bool) -> None:
+        mirror = self._mirror(address)
+        if message.kind == "run":
+            mirror.run(message.run_id, whole=whole)
+            own = own_uri(self.store.root)
+            if address != own and self.store.outbox.tracked_id(message.run_id, own):
+                # The user changed the tracking URI midway: what was begun in the project's own store ends there too.
+                self._mirror(own).run(message.run_id, whole=whole)
+        elif message.kind == "step":
+            mirror.step(message.body["id"])
+        elif message.kind == "model":
+            self._model(message, mirror)
+        else:
+            raise ValueError(f"unknown kind '{message.kind}': made by a newer version of jupyter-mlops")
+
+    def _mirror(self, address: str) -> Mirror:
+        if address not in self._mirrors:
+            log.info("tracking store: %s", shown_uri(address))
+            self._mirrors[address] = Mirror(Identities(self.store, address))
+        return self._mirrors[address]
+
+    def _model(self, message: Message, mirror: Mirror) -> None:
+        body = message.body
+        step_run = self.store.steps.run(body["step_run_id"])
+        made = mirror.ids.client.get_run(mirror.ids.step(step_run))
+        if message.attempts >= MODEL_ATTEMPTS:
+            error = self._errors.get(message.id, "loading it ended the writer")
+            self._model_error(mirror, made, body["name"], error)
+            return
+        self.store.outbox.failed(message.id, "loading the model ended the writer")
+        run = self.store.runs.get(message.run_id)
+        try:
+            model, sample, how = self._load(body, step_run)
+        except (MLOpsError, models.UnsupportedModelError) as error:
+            self._model_error(mirror, made, body["name"], str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - unpickling runs the code of foreign types, which may raise anything
+            self._model_error(mirror, made, body["name"], f"cannot be loaded: {type(error).__name__}: {error}")
+            return
+        params, _ = parameters(run.parameters, TAG_LIMIT)
+        models.log_model(mirror.ids.client, made, body["name"], model, sample, how, root=self.store.root, params=params)
+        mirror.deliver(made, tags=models.tags_of(body["name"], how))
+        mirror.step(step_run.id)
+        mirror.run(run.id, whole=True)
+
+    def _load(self, body: dict[str, Any], step_run: StepRun) -> tuple[models.Loaded, Any, models.Plan]:
+        """The model, a sample of its input (or None), and how to save it."""
+        objects = self.store.objects
+        for folder in (self.store.root, Path(self.store.root, step_run.notebook).parent):
+            if str(folder) not in sys.path:
+                sys.path.append(str(folder))
+        model = models.load(objects.get_signed(body["object"]))
+        sample = models.load(objects.get_signed(body["input_object"])).value if body["input_object"] else None
+        return model, sample, models.plan(model)
+
+    def _model_error(self, mirror: Mirror, made: MLflowRun, name: str, error: str) -> None:
+        log.error("model '%s' is not logged: %s", name, error)
+        mirror.deliver(made, tags={"mlops.model_error": f"{name}: {error}"[:2000]})
+
+
+def _groups(messages: Sequence[Message]) -> list[Group]:
+    """What to tell, in order. A step is told once, where it was first mentioned; a Run first, and whole at the end."""
+    same: dict[tuple[str, str], list[Message]] = {}
+    for message in messages:
+        same.setdefault(_subject(message), []).append(message)
+    found = []
+    for message in messages:
+        group = same[_subject(message)]
+        if message is group[-1 if message.kind == "run" else 0]:
+            found.append(Group(group))
+        elif message is group[0]:
+            found.append(Group(group, whole=False))
+    return found
+
+
+def _subject(message: Message) -> tuple[str, str]:
+    return message.kind, str(message.body["id"] if message.kind in ("run", "step") else message.id)

@@ -1,0 +1,164 @@
+"""Which MLflow run stands for a Run or a StepRun, made where there is none: never two, whoever asks and whoever is killed.
+
+The kernel (when a step uses MLflow itself) and the writer both come here; a file lock puts them in turn. Before a run
+is made, the index notes that it is about to be; where that note has no run id, MLflow is searched first.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.store.locks import file_lock
+from jupyter_mlops.store.store import Store
+from jupyter_mlops.tracking import tags, uri
+from jupyter_mlops.tracking.database import ensure_database
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run as MLflowRun
+
+log = logging.getLogger(__name__)
+
+UNKNOWN = ""
+"""In place of an MLflow run id in the index: one was about to be made."""
+
+
+_KIND = {"mlflow.experimentKind": "custom_model_development"}
+"""Models are trained in it; else MLflow's pages guess."""
+
+
+class Identities:
+    """The MLflow runs of one project in one tracking store. Finds and makes; what they hold is the mirror's matter."""
+
+    def __init__(self, store: Store, tracking_uri: str) -> None:
+        self.store = store
+        self.uri = tracking_uri
+        self._experiments: dict[tuple[str | None, str], str] = {}
+
+    @cached_property
+    def client(self) -> MlflowClient:
+        """MLflow's client for this tracking store, which is made on first use where it is a SQLite file."""
+        from mlflow import MlflowClient
+
+        self.prepare()
+        return MlflowClient(tracking_uri=self.uri, registry_uri=self.uri)
+
+    def prepare(self) -> None:
+        """Make the tracking store where it is a SQLite file and missing."""
+        ensure_database(self.store.root, self.uri)
+
+    def run(self, run: Run) -> str:
+        """The id of the MLflow run of `run`."""
+        found = self.store.outbox.tracked_id(run.id, self.uri)
+        if found:
+            return found
+        return self._make(run.id, run, self.experiment(run), tags.run_name(run), run.started_at or run.created_at, {})
+
+    def step(self, step_run: StepRun, run: Run | None = None) -> str:
+        """The id of the nested MLflow run of `step_run`, which was executed, not reused."""
+        found = self.store.outbox.tracked_id(step_run.id, self.uri)
+        if found:
+            return found
+        whole = run or self.store.runs.get(step_run.run_id)
+        parent = self.known(whole.id, lambda: self.run(whole)).info
+        nested = {"mlflow.parentRunId": parent.run_id}
+        return self._make(step_run.id, whole, parent.experiment_id, step_run.step, step_run.started_at, nested)
+
+    def known(self, entity_id: str, identify: Callable[[], str]) -> MLflowRun:
+        """The MLflow run as it is; found or made anew where the one that was noted is gone with its store."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.client.get_run(identify())
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+        self._experiments.clear()
+        self.store.outbox.set_tracked_id(entity_id, self.uri, UNKNOWN)
+        return self.client.get_run(identify())
+
+    def experiment(self, run: Run) -> str:
+        """The id of the experiment of `run`, made where it is missing."""
+        chosen = run.tags.get(uri.EXPERIMENT_ID_TAG)
+        name = run.tags.get(uri.EXPERIMENT_TAG) or uri.experiment_name(self.store.root)
+        known = self._experiments.get((chosen, name))
+        if known is None:
+            known = self._experiments[chosen, name] = self._chosen(chosen) or self._named(name)
+        return known
+
+    def _make(
+        self, entity_id: str, run: Run, experiment: str, name: str, started: datetime | None, extra: dict[str, str]
+    ) -> str:
+        outbox = self.store.outbox
+        with file_lock(self.store.folder / "tracking-runs.lock"):
+            found = outbox.tracked_id(entity_id, self.uri)
+            if found == UNKNOWN:
+                found = self._search(entity_id, experiment)
+            elif found is None:
+                outbox.set_tracked_id(entity_id, self.uri, UNKNOWN)
+            if not found:
+                made = self.client.create_run(
+                    experiment,
+                    start_time=tags.milliseconds(started),
+                    tags={tags.ID: entity_id, **_user(), **tags.source_tags(run), **extra},
+                    run_name=name,
+                )
+                found = made.info.run_id
+            outbox.set_tracked_id(entity_id, self.uri, found)
+        return found
+
+    def _search(self, entity_id: str, experiment: str) -> str | None:
+        from mlflow.entities import ViewType
+
+        found = self.client.search_runs(
+            [experiment], f"tags.`{tags.ID}` = '{entity_id}'", run_view_type=ViewType.ALL, max_results=1
+        )
+        return found[0].info.run_id if found else None
+
+    def _chosen(self, experiment_id: str | None) -> str | None:
+        from mlflow.exceptions import MlflowException
+
+        if experiment_id is None:
+            return None
+        try:
+            return str(self.client.get_experiment(experiment_id).experiment_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            log.warning(
+                "there is no experiment %s in %s; the project's is used", experiment_id, uri.shown_uri(self.uri)
+            )
+            return None
+
+    def _named(self, name: str) -> str:
+        """The experiment `name`; where that was deleted in MLflow, the next free `name-2`, as MLflow keeps the name."""
+        with file_lock(self.store.folder / "tracking-runs.lock"):
+            number = 1
+            while True:
+                full = name if number == 1 else f"{name}-{number}"
+                found = self.client.get_experiment_by_name(full)
+                if found is None:
+                    return str(self.client.create_experiment(full, self._artifacts(full), _KIND))
+                if found.lifecycle_stage == "active":
+                    return str(found.experiment_id)
+                number += 1
+
+    def _artifacts(self, experiment: str) -> str | None:
+        """Where artifacts go: a server knows; for a database MLflow would take whatever folder the process is in."""
+        if "sql" not in self.uri.partition(":")[0]:
+            return None
+        return (uri.artifacts_folder(self.store.root) / experiment.replace("/", "_")).as_uri()
+
+
+def _user() -> dict[str, str]:
+    try:
+        return {"mlflow.user": getpass.getuser()}
+    except (KeyError, OSError):  # a container's user may have no name
+        return {}

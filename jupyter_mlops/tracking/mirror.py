@@ -1,0 +1,293 @@
+"""Makes MLflow's runs say what the index says. Each call may be repeated at any time: only what differs is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.wire import to_wire
+from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.tracking import note
+from jupyter_mlops.tracking.identities import Identities
+from jupyter_mlops.tracking.pages import page_of
+from jupyter_mlops.tracking.tags import (
+    STATUS,
+    TAG_LIMIT,
+    data_of,
+    data_tags,
+    milliseconds,
+    parameters,
+    run_tags,
+    same_metric,
+    step_tags,
+)
+
+if TYPE_CHECKING:
+    from mlflow.entities import Run as MLflowRun
+
+log = logging.getLogger(__name__)
+
+NOTE_TAG = "mlflow.note.content"
+BATCH = 100
+"""MLflow takes at most so many parameters, so many tags, and 1,000 of all kinds at once."""
+METRICS_BATCH = 800
+
+
+class Mirror:
+    """Mirrors Runs and StepRuns into one tracking store. Logging models is the matter of `models`."""
+
+    def __init__(self, identities: Identities) -> None:
+        self.ids = identities
+        self.store = identities.store
+
+    def run(self, run_id: str, *, whole: bool) -> None:
+        """Mirror a Run; its end only where all of it is there (`whole`).
+
+        One that is pending is left until it starts: MLflow cannot move a start time.
+        """
+        run = self.store.runs.get(run_id)
+        if run.started_at is None and not run.status.ended:
+            return
+        known = self._known(run.id, lambda: self.ids.run(run))
+        if known is None:
+            return
+        run_id = known.info.run_id
+        if run.mlflow_run_id is None or run.mlflow_run_id != run_id:
+            self.store.runs.update(run.id, mlflow_run_id=run_id)
+        params, notes = parameters(run.parameters, _param_limit())
+        changed = self._changed_parameters(params, known)
+        found = {**run_tags(run), **notes, **changed}
+        new = {name: value for name, value in params.items() if name not in known.data.params}
+        self.deliver(known, params=new, metrics=run.metrics, tags=found, at=run.ended_at)
+        self._artifacts(run, known, whole_parameters=bool(notes))
+        self._measure_models(run, known)
+        if not whole:
+            return
+        if run.status.ended:
+            self._close(run, known)
+        self._status(known, run.status, run.ended_at)
+
+    def step(self, step_run_id: str) -> None:
+        """Mirror a StepRun: a nested run where it was executed, a link on the pipeline's run where it was reused."""
+        step_run = self.store.steps.run(step_run_id)
+        run = self.store.runs.get(step_run.run_id)
+        if step_run.status is Status.REUSED:
+            self._reused(step_run, run)
+            return
+        known = self._known(step_run.id, lambda: self.ids.step(step_run, run))
+        if known is None:
+            return
+        at = step_run.ended_at
+        found = {**step_tags(step_run, run), **data_tags(step_run)}
+        self.deliver(known, metrics=step_run.metrics, tags=found, at=at)
+        if step_run.status.ended:
+            self._data(step_run, known)
+            self._hand_up(run, step_run, known)
+        self._status(known, step_run.status, at)
+
+    def deliver(
+        self,
+        known: MLflowRun,
+        *,
+        params: Mapping[str, str] | None = None,
+        metrics: Mapping[str, float] | None = None,
+        tags: Mapping[str, str] | None = None,
+        at: datetime | None = None,
+    ) -> None:
+        """Write what `known`, the MLflow run as it is, does not hold yet, in few requests."""
+        from mlflow.entities import Metric, Param, RunTag
+
+        stamp = milliseconds(at or self.store.now()) or 0
+        new_metrics = [
+            Metric(name, float(value), stamp, 0)
+            for name, value in (metrics or {}).items()
+            if not same_metric(float(value), known.data.metrics.get(name))
+        ]
+        new_params = [Param(name, value) for name, value in (params or {}).items()]
+        new_tags = [RunTag(name, value) for name, value in (tags or {}).items() if known.data.tags.get(name) != value]
+        write = self.ids.client.log_batch
+        size = max(-(-len(new_metrics) // METRICS_BATCH), -(-len(new_params) // BATCH), -(-len(new_tags) // BATCH))
+        for number in range(size):
+            write(
+                known.info.run_id,
+                metrics=new_metrics[number * METRICS_BATCH : (number + 1) * METRICS_BATCH],
+                params=new_params[number * BATCH : (number + 1) * BATCH],
+                tags=new_tags[number * BATCH : (number + 1) * BATCH],
+            )
+
+    def _known(self, entity_id: str, identify: Callable[[], str]) -> MLflowRun | None:
+        """The MLflow run as it is; None where someone deleted it in MLflow, which is respected."""
+        known = self.ids.known(entity_id, identify)
+        if known.info.lifecycle_stage != "active":
+            log.info("MLflow run %s was deleted in MLflow; nothing more is written to it", known.info.run_id)
+            return None
+        return known
+
+    def _reused(self, step_run: StepRun, run: Run) -> None:
+        known = self._known(run.id, lambda: self.ids.run(run))
+        if known is None or step_run.reused_from is None:
+            return
+        origin = self.store.steps.run(step_run.reused_from)
+        made = self._known(origin.id, lambda: self.ids.step(origin))
+        link = {f"mlops.reused.{step_run.step}": made.info.run_id if made else "deleted in MLflow"}
+        metrics = {**(made.data.metrics if made else {}), **step_run.metrics}
+        self.deliver(known, metrics=_without(metrics, run.metrics), tags=link, at=step_run.ended_at)
+        if made is not None:
+            self.link_models(known, made)
+
+    def link_models(self, known: MLflowRun, made: MLflowRun) -> None:
+        """Show the models of the run `made` as outputs of `known` too."""
+        from mlflow.entities import LoggedModelOutput
+
+        there = {item.model_id for item in (known.outputs.model_outputs if known.outputs else [])}
+        models = [item.model_id for item in (made.outputs.model_outputs if made.outputs else [])]
+        missing = [LoggedModelOutput(model_id, 0) for model_id in dict.fromkeys(models) if model_id not in there]
+        if missing:
+            self.ids.client.log_outputs(known.info.run_id, missing)
+
+    def _hand_up(self, run: Run, step_run: StepRun, made: MLflowRun) -> None:
+        """What the step logged through mlflow itself shows in the pipeline's run too, where runs are compared."""
+        own = set(step_run.metrics) | set(run.metrics)
+        logged = {name: value for name, value in made.data.metrics.items() if name not in own}
+        if not logged and not (made.outputs and made.outputs.model_outputs):
+            return
+        known = self._known(run.id, lambda: self.ids.run(run))
+        if known is not None:
+            self.deliver(known, metrics=logged, at=step_run.ended_at)
+            self.link_models(known, made)
+
+    def _measure_models(self, run: Run, known: MLflowRun) -> None:
+        """Give the run's metrics to the models it made or used: MLflow's list of models compares by them."""
+        from mlflow.entities import Metric
+
+        for output in known.outputs.model_outputs if known.outputs and run.metrics else []:
+            model = self.ids.client.get_logged_model(output.model_id)
+            there = {metric.key: metric.value for metric in model.metrics or [] if metric.run_id == known.info.run_id}
+            stamp = milliseconds(run.ended_at or self.store.now()) or 0
+            new = [
+                Metric(name, float(value), stamp, 0, model_id=output.model_id, run_id=known.info.run_id)
+                for name, value in run.metrics.items()
+                if not same_metric(float(value), there.get(name))
+            ]
+            if new:
+                self.ids.client.log_batch(known.info.run_id, metrics=new)
+
+    def _changed_parameters(self, params: Mapping[str, str], known: MLflowRun) -> dict[str, str]:
+        """A live session may change a parameter; MLflow keeps the first value, so a tag tells the present one."""
+        return {
+            f"mlops.now.{name}": value[:TAG_LIMIT]
+            for name, value in params.items()
+            if known.data.params.get(name, value) != value
+        }
+
+    def _artifacts(self, run: Run, known: MLflowRun, *, whole_parameters: bool) -> None:
+        name = PurePosixPath(run.notebook).name
+        for digest, tag, path in (
+            (run.notebook_object, "mlops.notebook_digest", f"notebook/{name}"),
+            (run.environment, "mlops.environment_digest", "environment.json"),
+        ):
+            if digest:
+                self._upload(known, tag, digest, path, partial(self.store.objects.get, digest))
+        if whole_parameters:
+            content = json.dumps(to_wire(run.parameters), indent=1, ensure_ascii=False).encode()
+            self._upload(known, "mlops.parameters_digest", _digest(content), "parameters.json", lambda: content)
+
+    def _close(self, run: Run, known: MLflowRun) -> None:
+        """What can be told only at the end: the executed notebook, lost steps, and the note on top of the run."""
+        step_runs = self.store.steps.runs(run_id=run.id)
+        for step_run in step_runs:
+            if step_run.status is Status.LOST:
+                self.step(step_run.id)
+        self._describe(run, step_runs, known)
+        if run.output_path:
+            path = self.store.root / run.output_path
+            if not path.is_file():
+                log.warning("the executed notebook '%s' is gone; it is not in MLflow", path)
+                return
+            self._executed(path, known)
+
+    def _executed(self, path: Path, known: MLflowRun) -> None:
+        """The executed notebook, and the same as a page, as MLflow shows no notebooks."""
+        content = path.read_bytes()
+        digest = _digest(content)
+        if known.data.tags.get("mlops.output_digest") == digest:
+            return
+        page = page_of(content, path.name)
+        if page:
+            self._put(known, f"executed/{path.stem}.html", page)
+        self._upload(known, "mlops.output_digest", digest, f"executed/{path.name}", lambda: content)
+
+    def _describe(self, run: Run, step_runs: Sequence[StepRun], known: MLflowRun) -> None:
+        """The description on top of the run; one that a person wrote or edited is left alone."""
+        there = known.data.tags.get(NOTE_TAG, "")
+        if not there or note.is_untouched(there):
+
+            def page(step_run: StepRun) -> str | None:
+                made = self.store.outbox.tracked_id(step_run.reused_from or step_run.id, self.ids.uri)
+                return f"#/experiments/{known.info.experiment_id}/runs/{made}" if made else None
+
+            self.deliver(known, tags={NOTE_TAG: note.of_run(run, step_runs, page)})
+
+    def _data(self, step_run: StepRun, known: MLflowRun) -> None:
+        """What the step read and made, by digest, as a file; it is written once, whole."""
+        content = json.dumps(to_wire(data_of(step_run)), indent=1, ensure_ascii=False).encode()
+        there = {file.path: file.file_size for file in self.ids.client.list_artifacts(known.info.run_id)}
+        if there.get("data.json") != len(content):
+            self._put(known, "data.json", content)
+
+    def _upload(
+        self, known: MLflowRun, tag: str, digest: str, path: str, content: Callable[[], bytes | bytearray]
+    ) -> None:
+        """Log one file, once per content: the tag says which content is there."""
+        if known.data.tags.get(tag) == digest:
+            return
+        try:
+            data = content()
+        except MLOpsError as error:
+            log.error("%s is not in MLflow: %s", path, error.message)
+            self.deliver(known, tags={"mlops.artifact_error": f"{path}: {error.message}"})
+            return
+        self._put(known, path, data)
+        self.deliver(known, tags={tag: digest})
+
+    def _put(self, known: MLflowRun, path: str, content: bytes | bytearray) -> None:
+        target = PurePosixPath(path)
+        folder = None if target.parent == PurePosixPath(".") else str(target.parent)
+        with tempfile.TemporaryDirectory(prefix="mlops-") as temporary:
+            file = Path(temporary, target.name)
+            file.write_bytes(content)
+            self.ids.client.log_artifact(known.info.run_id, str(file), folder)
+
+    def _status(self, known: MLflowRun, status: Status, ended_at: datetime | None) -> None:
+        """Status and end time last, so that a run that shows as ended is whole."""
+        word = STATUS[status]
+        end = milliseconds(ended_at)
+        if status.ended:
+            if known.info.status != word or known.info.end_time != end:
+                self.ids.client.set_terminated(known.info.run_id, word, end)
+        elif known.info.status != word:
+            self.ids.client.update_run(known.info.run_id, status=word)
+
+
+def _without(values: Mapping[str, float], names: Mapping[str, Any]) -> dict[str, float]:
+    return {name: value for name, value in values.items() if name not in names}
+
+
+def _param_limit() -> int:
+    from mlflow.utils import validation
+
+    return int(getattr(validation, "MAX_PARAM_VAL_LENGTH", 500))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,83 @@
+"""The one writer process of a project: takes messages from the outbox and mirrors them into MLflow.
+
+`python -m jupyter_mlops.tracking.writer ROOT`, started by `jupyter_mlops.tracking.wake`. It holds a lock while it works,
+lingers for more, and ends by itself. Killed at any moment it loses nothing: messages stay until they are delivered, and
+delivering one twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+
+from jupyter_mlops.store.locks import try_file_lock
+from jupyter_mlops.tracking import lock_path
+
+LINGER_SECONDS = 10.0
+LOOK_SECONDS = 0.2
+
+log = logging.getLogger("jupyter_mlops.tracking.writer")
+
+
+def main() -> None:
+    """Entry point."""
+    root = Path(sys.argv[1])
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    # MLflow's own patience with a server that does not answer is minutes; ours is the spool.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    work(root)
+
+
+def work(root: Path, linger: float = LINGER_SECONDS) -> None:
+    """Deliver until nothing new has come for `linger` seconds. Returns at once where another writer is at work."""
+    while True:
+        with try_file_lock(lock_path(root)) as free:
+            if not free:
+                return
+            undelivered = _deliver_until_quiet(root, linger)
+        # A message posted while this process was about to let go of the lock woke nobody: look once more.
+        if not _newer(root, undelivered):
+            return
+
+
+def _deliver_until_quiet(root: Path, linger: float) -> int:
+    """Returns the id of the newest message seen."""
+    from jupyter_mlops.store import open_store
+    from jupyter_mlops.tracking.delivery import Delivery
+
+    log.info("writer %d started", os.getpid())
+    with open_store(root, create=False) as store:
+        delivery = Delivery(store)
+        token = None
+        quiet_since = time.monotonic()
+        while True:
+            found = store.index.change_token()
+            if found != token or delivery.due(time.monotonic()):
+                token = found
+                if delivery.round(time.monotonic()):
+                    quiet_since = time.monotonic()
+            if delivery.gave_up:
+                log.warning("%d messages stay for the next writer", store.outbox.size())
+                break
+            if time.monotonic() - quiet_since > linger and not delivery.waiting:
+                break
+            time.sleep(LOOK_SECONDS)
+        log.info("writer %d ends; %d messages delivered", os.getpid(), delivery.delivered)
+        return delivery.newest
+
+
+def _newer(root: Path, newest: int) -> bool:
+    from jupyter_mlops.store import open_store
+
+    with open_store(root, create=False) as store:
+        messages = store.outbox.take(limit=1_000_000)
+    return bool(messages) and messages[-1].id > newest
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""`runs`: the project's runs, newest first; `runs compare A B`: two of them side by side."""
+
+from __future__ import annotations
+
+import argparse
+from textwrap import shorten
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.jobs.stale import reconcile
+from jupyter_mlops.verbs.project import open_project
+from jupyter_mlops.verbs.verb import Context, Verb, View
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("-n", "--limit", type=int, default=20, help="how many to show (default 20)")
+    parser.add_argument("--notebook", help="only of this notebook")
+    actions = parser.add_subparsers(dest="action", metavar="compare")
+    compare = actions.add_parser("compare", help="two runs side by side")
+    compare.add_argument("a", help="a run's number")
+    compare.add_argument("b", help="another run's number")
+    compare.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def _run(arguments: argparse.Namespace, context: Context) -> View:
+    with open_project(context) as store:
+        reconcile(store, now=store.now())
+        if arguments.action == "compare":
+            from jupyter_mlops.operations.compare import compare_runs
+            from jupyter_mlops.verbs.compare_view import comparison_table
+
+            comparison = compare_runs(store, arguments.a, arguments.b)
+            return View(comparison, lambda: comparison_table(comparison))
+        runs = store.runs.list(notebook=arguments.notebook, limit=arguments.limit)
+    return View(runs, lambda: _show(runs))
+
+
+def _show(runs: list[Run]) -> RenderableType:
+    from rich.markup import escape
+
+    from jupyter_mlops.verbs.tables import ago, pairs, seconds, state, table
+
+    if not runs:
+        return "No runs yet. `jupyter mlops run NOTEBOOK` makes one."
+    made = table("run>", "status", "kind", "notebook", "when", "took>", "steps", "parameters", "metrics")
+    for run in runs:
+        steps = f"{run.steps_executed} run, {run.steps_reused} reused"
+        status = state(run.status) + (
+            f" [dim]{escape(shorten(run.error.message, 60, placeholder=' …'))}[/]" if run.error else ""
+        )
+        made.add_row(
+            f"#{run.number}",
+            status,
+            run.kind,
+            escape(run.notebook),
+            ago(run.created_at),
+            seconds(run.duration),
+            steps,
+            pairs(run.parameters),
+            pairs(run.metrics),
+        )
+    return made
+
+
+VERB = Verb("runs", "the project's runs, newest first", _configure, _run)

@@ -1,0 +1,57 @@
+"""`steps`: all steps recorded in the project."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.verbs.project import open_project
+from jupyter_mlops.verbs.verb import Context, Verb, View, no_arguments
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+
+def _run(arguments: argparse.Namespace, context: Context) -> View:
+    with open_project(context) as store:
+        newest: dict[tuple[str, str], StepRun] = {}
+        for run in store.steps.runs():
+            newest.setdefault((run.notebook, run.step), run)
+    rows = [
+        {
+            "notebook": notebook,
+            "step": step,
+            "version": run.version,
+            "status": run.status,
+            "duration": run.duration,
+            "ended_at": run.ended_at,
+            "unrepeatable": run.unrepeatable,
+        }
+        for (notebook, step), run in sorted(newest.items(), key=lambda item: (item[0][0], item[1].position))
+    ]
+    return View(rows, lambda: _show(rows))
+
+
+def _show(rows: list[dict[str, Any]]) -> RenderableType:
+    from rich.markup import escape
+
+    from jupyter_mlops.verbs.tables import ago, seconds, state, table
+
+    if not rows:
+        return "No step was run in this project yet."
+    made = table("notebook", "step", "version>", "last run", "took>", "when", "runs always, because it")
+    for row in rows:
+        made.add_row(
+            escape(row["notebook"]),
+            row["step"],
+            f"v{row['version']}",
+            state(row["status"]),
+            seconds(row["duration"]),
+            ago(row["ended_at"]),
+            escape(row["unrepeatable"]),
+        )
+    return made
+
+
+VERB = Verb("steps", "all steps recorded in the project, with their versions and last run", no_arguments, _run)

@@ -1,0 +1,90 @@
+"""Which verbs there are. Their modules are imported when a verb is called, so that `%mlops status` pays for status only."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_mlops.errors import UnknownNameError
+from jupyter_mlops.verbs.verb import CLI, MAGIC, Context, Parser, Verb, View
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A verb's name, its line of help, and where it is offered."""
+
+    name: str
+    help: str
+    surfaces: tuple[str, ...] = (CLI, MAGIC)
+
+
+ENTRIES = (
+    Entry("status", "the notebook's steps in order, each fresh, stale, running, failed or never run, and why"),
+    Entry("steps", "all steps recorded in the project, with their versions and last run"),
+    Entry("log", "the versions and runs of one step"),
+    Entry("diff", "what changed between two versions of a step"),
+    Entry("why", "why a step ran, or would run, or was reused"),
+    Entry("runs", "the project's runs, newest first; `runs compare A B` shows two side by side"),
+    Entry("run", "run a notebook as a job through papermill", (CLI,)),
+    Entry("cancel", "cancel a run that has not ended"),
+    Entry("form", "a form of the notebook's parameters that starts a job", (MAGIC,)),
+    Entry("schedule", "schedules: add, list, remove"),
+    Entry("scheduler", "fire due schedules, in the foreground", (CLI,)),
+    Entry("new", "make a project from a template", (CLI,)),
+    Entry("templates", "the templates there are", (CLI,)),
+    Entry("demo", "make the demo project, run it twice and compare", (CLI,)),
+    Entry("help", "what verbs there are, and what one takes"),
+)
+
+
+def entries(surface: str) -> list[Entry]:
+    """The verbs that a surface offers and lists."""
+    return [entry for entry in ENTRIES if surface in entry.surfaces]
+
+
+def find(name: str, surface: str) -> Verb:
+    """The verb called `name`. Raises `UnknownNameError` with a did-you-mean."""
+    known = [entry.name for entry in entries(surface)]
+    if name not in known:
+        raise UnknownNameError.among("verb", name, known)
+    verb = importlib.import_module(f"jupyter_mlops.verbs.{name}").VERB
+    assert isinstance(verb, Verb)
+    return verb
+
+
+def parser_of(verb: Verb, program: str) -> Parser:
+    """The verb's parser, with the options that every verb has."""
+    parser = Parser(prog=f"{program} {verb.name}", description=verb.help[:1].upper() + verb.help[1:] + ".")
+    parser.add_argument("--json", action="store_true", help="print JSON in place of tables")
+    verb.configure(parser)
+    return parser
+
+
+def call(words: list[str], context: Context, program: str) -> tuple[View, argparse.Namespace]:
+    """Parse `words` (a verb and its arguments) and call the verb."""
+    verb = find(words[0] if words else "help", context.surface)
+    arguments = parser_of(verb, program).parse_args(words[1:])
+    return verb.run(arguments, context), arguments
+
+
+def split(line: str) -> list[str]:
+    """A magic's line as words. Raises `InputError` for open quotes."""
+    from jupyter_mlops.errors import InputError
+
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise InputError(f"'%mlops {line}' cannot be read: {error}.", "Close the quotes.") from error
+
+
+def help_lines(surface: str) -> list[tuple[str, str]]:
+    """Name and help of each verb."""
+    return [(entry.name, entry.help) for entry in entries(surface)]
+
+
+def as_data(surface: str) -> list[dict[str, Any]]:
+    """The same for `--json`."""
+    return [{"name": name, "help": text} for name, text in help_lines(surface)]

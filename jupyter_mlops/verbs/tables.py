@@ -1,0 +1,65 @@
+"""How tables look, everywhere: no boxes, quiet heads, one line a row."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+STYLES = {
+    "fresh": "green",
+    "completed": "green",
+    "reused": "cyan",
+    "stale": "yellow",
+    "running": "blue",
+    "pending": "blue",
+    "failed": "bold red",
+    "lost": "bold red",
+    "canceled": "magenta",
+    "never_run": "dim",
+}
+
+
+def table(*columns: str, title: str | None = None) -> Table:
+    """An empty table; a column whose name ends with `>` is set flush right."""
+    made = Table(title=title, box=None, header_style="dim", title_justify="left", pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        made.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold")
+    return made
+
+
+def state(value: object) -> str:
+    """A status or state in its colour."""
+    text = str(value)
+    style = STYLES.get(text, "")
+    shown = text.replace("_", " ")
+    return f"[{style}]{shown}[/]" if style else shown
+
+
+def seconds(value: float | None) -> str:
+    """A duration for people."""
+    if value is None:
+        return ""
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    if value < 120:
+        return f"{value:.1f} s"
+    return f"{value / 60:.1f} min"
+
+
+def ago(value: datetime | None) -> str:
+    """How long ago a time was."""
+    if value is None:
+        return ""
+    passed = (datetime.now(timezone.utc) - value).total_seconds()
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if passed >= size:
+            return f"{passed / size:.0f} {unit} ago"
+    return f"{max(passed, 0):.0f} s ago"
+
+
+def pairs(values: dict[str, Any], digits: int = 4) -> str:
+    """`a=1 b=0.93` of parameters or metrics."""
+    return escape("  ".join(f"{k}={v:.{digits}g}" if isinstance(v, float) else f"{k}={v}" for k, v in values.items()))

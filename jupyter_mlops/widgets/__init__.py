@@ -1,0 +1,1 @@
+"""ipywidgets for what is better clicked than typed."""

@@ -1,0 +1,195 @@
+// The REST client: one method per route. It keeps no state and retries nothing; the models' polls do.
+import { URLExt } from '@jupyterlab/coreutils';
+import { ServerConnection } from '@jupyterlab/services';
+import type { Event } from '@jupyterlab/services';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { IDisposable } from '@lumino/disposable';
+import { Signal } from '@lumino/signaling';
+import type { ISignal } from '@lumino/signaling';
+import type {
+  Cell,
+  Json,
+  PipelineStatus,
+  Run,
+  RunDetail,
+  RunList,
+  ScheduleList
+} from '../wire';
+import { asApiError, errorOfAnswer, errorOfSilence, isGeneral } from './errors';
+import type { ApiError } from './errors';
+import type { IApi } from './tokens';
+
+const ROUTES = 'jupyter-mlops';
+export const CHANGED_SCHEMA = 'https://jupyter-mlops.org/events/changed/v1';
+const RUN_LIMIT = 50;
+
+/** How long a change waits for more of its kind before it is passed on, in milliseconds. */
+const GATHER = 100;
+
+export class RestApi implements IApi, IDisposable {
+  constructor(options: RestApi.IOptions) {
+    this._settings = options.serverSettings;
+    this._trans = options.trans;
+    this._events = options.events ?? null;
+    this._events?.stream.connect(this._onEvent, this);
+  }
+
+  get changed(): ISignal<IApi, string | null> {
+    return this._changed;
+  }
+
+  get problem(): ApiError | null {
+    return this._problem;
+  }
+
+  get problemChanged(): ISignal<IApi, void> {
+    return this._problemChanged;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this._timers.forEach(timer => window.clearTimeout(timer));
+    this._timers.clear();
+    this._events?.stream.disconnect(this._onEvent, this);
+    Signal.clearData(this);
+  }
+
+  status(path: string, cells: Cell[]): Promise<PipelineStatus> {
+    return this._request('status', 'POST', {}, { path, cells });
+  }
+
+  runs(path: string | null): Promise<RunList> {
+    return this._request('runs', 'GET', { path, limit: String(RUN_LIMIT) });
+  }
+
+  run(id: string, path: string | null): Promise<RunDetail> {
+    return this._request(URLExt.join('runs', encodeURIComponent(id)), 'GET', {
+      path
+    });
+  }
+
+  startRun(path: string, parameters: { [name: string]: Json }): Promise<Run> {
+    return this._request('runs', 'POST', {}, { path, parameters });
+  }
+
+  cancelRun(id: string, path: string | null): Promise<Run> {
+    const route = URLExt.join('runs', encodeURIComponent(id), 'cancel');
+    return this._request(route, 'POST', {}, { path: path ?? '' });
+  }
+
+  schedules(path: string | null): Promise<ScheduleList> {
+    return this._request('schedules', 'GET', { path });
+  }
+
+  refresh(): void {
+    this._changed.emit(null);
+  }
+
+  private async _request<T>(
+    route: string,
+    method: 'GET' | 'POST',
+    query: { [name: string]: string | null },
+    body?: unknown
+  ): Promise<T> {
+    try {
+      const answer = await this._fetch<T>(route, method, query, body);
+      this._setProblem(null);
+      return answer;
+    } catch (error) {
+      const problem = asApiError(error);
+      this._setProblem(isGeneral(problem) ? problem : null);
+      throw problem;
+    }
+  }
+
+  private async _fetch<T>(
+    route: string,
+    method: 'GET' | 'POST',
+    query: { [name: string]: string | null },
+    body: unknown
+  ): Promise<T> {
+    const given = Object.entries(query).filter(
+      (pair): pair is [string, string] => pair[1] !== null
+    );
+    const url =
+      URLExt.join(this._settings.baseUrl, ROUTES, route) +
+      (given.length > 0
+        ? URLExt.objectToQueryString(Object.fromEntries(given))
+        : '');
+    let response: Response;
+    try {
+      response = await ServerConnection.makeRequest(
+        url,
+        {
+          method,
+          ...(body === undefined ? {} : { body: JSON.stringify(body) })
+        },
+        this._settings
+      );
+    } catch {
+      throw errorOfSilence(this._trans);
+    }
+    const answer = await jsonOf(response);
+    if (!response.ok || answer === undefined) {
+      throw errorOfAnswer(response.status, answer, this._trans);
+    }
+    return answer as T;
+  }
+
+  private _setProblem(problem: ApiError | null): void {
+    if (problem?.code !== this._problem?.code && !this._isDisposed) {
+      this._problem = problem;
+      this._problemChanged.emit();
+    }
+  }
+
+  private _onEvent(_: Event.IManager, event: Event.Emission): void {
+    const project = event['project'];
+    if (event.schema_id !== CHANGED_SCHEMA || typeof project !== 'string') {
+      return;
+    }
+    if (this._timers.has(project)) {
+      return;
+    }
+    this._timers.set(
+      project,
+      window.setTimeout(() => {
+        this._timers.delete(project);
+        this._changed.emit(project);
+      }, GATHER)
+    );
+  }
+
+  private readonly _settings: ServerConnection.ISettings;
+  private readonly _trans: TranslationBundle;
+  private readonly _events: Event.IManager | null;
+  private readonly _changed = new Signal<IApi, string | null>(this);
+  private readonly _timers = new Map<string, number>();
+  private readonly _problemChanged = new Signal<IApi, void>(this);
+  private _problem: ApiError | null = null;
+  private _isDisposed = false;
+}
+
+export namespace RestApi {
+  export interface IOptions {
+    serverSettings: ServerConnection.ISettings;
+    trans: TranslationBundle;
+    /** The stream of server events; without it `changed` is never emitted. */
+    events?: Event.IManager;
+  }
+}
+
+async function jsonOf(response: Response): Promise<unknown> {
+  try {
+    return (await response.json()) as unknown;
+  } catch {
+    return undefined;
+  }
+}

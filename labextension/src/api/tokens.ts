@@ -1,0 +1,37 @@
+// The seam to the server: everything the models may ask of it, and the signal that something changed there.
+import { Token } from '@lumino/coreutils';
+import type { ISignal } from '@lumino/signaling';
+import type {
+  Cell,
+  Json,
+  PipelineStatus,
+  Run,
+  RunDetail,
+  RunList,
+  ScheduleList
+} from '../wire';
+import type { ApiError } from './errors';
+
+/** Paths are those of the contents manager; `null` asks for the project of the server's root folder. */
+export interface IApi {
+  status(path: string, cells: Cell[]): Promise<PipelineStatus>;
+  runs(path: string | null): Promise<RunList>;
+  run(id: string, path: string | null): Promise<RunDetail>;
+  startRun(path: string, parameters: { [name: string]: Json }): Promise<Run>;
+  cancelRun(id: string, path: string | null): Promise<Run>;
+  schedules(path: string | null): Promise<ScheduleList>;
+
+  /** Emitted with the contents path of a project in which something changed; null: look at everything again. */
+  readonly changed: ISignal<IApi, string | null>;
+  /** Makes every listener of `changed` look again. */
+  refresh(): void;
+
+  /** Why nothing at all can be had from the server now, or null: not there, not ours, not allowed. */
+  readonly problem: ApiError | null;
+  readonly problemChanged: ISignal<IApi, void>;
+}
+
+export const IApi = new Token<IApi>(
+  'jupyter-mlops:IApi',
+  'The REST routes and change events of the jupyter-mlops server extension.'
+);

@@ -1,0 +1,92 @@
+// All of an unfolded run: its parameters, its metrics, its steps.
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import { formatDuration, formatTime } from '../../format';
+import { statusIcons } from '../../icons';
+import { Mark } from '../../parts/Mark';
+import { ValuesTable } from '../../parts/Values';
+import type { Named } from '../../parts/Values';
+import { statusLabel } from '../../words';
+import type { Run, RunDetail, StepRun } from '../../wire';
+import { metricsOf, parametersOf } from '../shown';
+
+export interface RunDetailsProps {
+  trans: TranslationBundle;
+  run: Run;
+  /** Null until it has come. */
+  detail: RunDetail | null;
+  now: Date;
+}
+
+export function RunDetails(props: RunDetailsProps): React.ReactElement {
+  const { trans, run, detail } = props;
+  const parameters = parametersOf(run);
+  const metrics = metricsOf(run);
+  return (
+    <div className="jp-mlops-details">
+      {parameters.length > 0 && (
+        <ValuesTable title={trans.__('Parameters')} values={parameters} />
+      )}
+      {metrics.length > 0 && (
+        <ValuesTable title={trans.__('Metrics')} values={metrics} />
+      )}
+      {detail === null ? (
+        <div className="jp-mlops-dim">{trans.__('Loading…')}</div>
+      ) : (
+        detail.step_runs.length > 0 && (
+          <StepRuns trans={trans} steps={detail.step_runs} />
+        )
+      )}
+      <ValuesTable title={trans.__('Run')} values={facts(props)} />
+    </div>
+  );
+}
+
+function StepRuns(props: {
+  trans: TranslationBundle;
+  steps: ReadonlyArray<StepRun>;
+}): React.ReactElement {
+  const { trans } = props;
+  return (
+    <table className="jp-mlops-table jp-mlops-stepRuns">
+      <caption>{trans.__('Steps')}</caption>
+      <tbody>
+        {props.steps.map(step => (
+          <tr key={step.id} title={step.error || step.why || step.unrepeatable}>
+            <th scope="row">
+              <Mark icon={statusIcons[step.status]} state={step.status} />
+              {step.step}
+            </th>
+            <td>{statusLabel(step.status, trans)}</td>
+            <td className="jp-mlops-number">
+              {step.duration === null ? '' : formatDuration(step.duration)}
+            </td>
+          </tr>
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function facts(props: RunDetailsProps): Named[] {
+  const { trans, run, now } = props;
+  const kinds: { [kind: string]: string } = {
+    job: trans.__('job'),
+    session: trans.__('live notebook'),
+    schedule: trans.__('schedule')
+  };
+  const all: Array<Named | null> = [
+    [trans.__('Kind'), kinds[run.kind] ?? run.kind],
+    run.started_at === null
+      ? null
+      : [trans.__('Started'), formatTime(run.started_at, now)],
+    run.ended_at === null
+      ? null
+      : [trans.__('Ended'), formatTime(run.ended_at, now)],
+    run.output_path === null ? null : [trans.__('Output'), run.output_path],
+    run.mlflow_run_id === null
+      ? null
+      : [trans.__('MLflow run'), run.mlflow_run_id]
+  ];
+  return all.filter((fact): fact is Named => fact !== null);
+}

@@ -1,0 +1,41 @@
+// The runs of a project, newest first.
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import type { Run, RunDetail } from '../../wire';
+import { tellingParametersOf } from '../shown';
+import { RunRow } from './RunRow';
+
+export interface RunListProps {
+  trans: TranslationBundle;
+  runs: ReadonlyArray<Run>;
+  now: Date;
+  isOpen: (id: string) => boolean;
+  detail: (id: string) => RunDetail | null;
+  onToggle: (id: string) => void;
+  onCancel: (id: string) => void;
+  onOpenOutput: (id: string) => void;
+}
+
+export function RunList(props: RunListProps): React.ReactElement {
+  return (
+    <ol
+      className="jp-mlops-list"
+      aria-label={props.trans.__('Runs, newest first')}
+    >
+      {props.runs.map(run => (
+        <RunRow
+          key={run.id}
+          trans={props.trans}
+          run={run}
+          parameters={tellingParametersOf(run, props.runs)}
+          detail={props.detail(run.id)}
+          isOpen={props.isOpen(run.id)}
+          now={props.now}
+          onToggle={props.onToggle}
+          onCancel={props.onCancel}
+          onOpenOutput={props.onOpenOutput}
+        />
+      ))}
+    </ol>
+  );
+}

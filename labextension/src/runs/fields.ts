@@ -1,0 +1,143 @@
+// A parameter as a field of a form: which kind of input suits its type, what stands in it, which value that is.
+import type { TranslationBundle } from '@jupyterlab/translation';
+import type { Json, Parameter } from '../wire';
+
+/** `text` and `number` are typed, `flag` is ticked, `json` is any other value as JSON. */
+export type FieldKind = 'text' | 'integer' | 'number' | 'flag' | 'json';
+
+/** What stands in a field: a flag is true or false, everything else text. */
+export type FieldValue = string | boolean;
+
+export interface Field {
+  name: string;
+  kind: FieldKind;
+  /** The type as the notebook has it. */
+  type: string;
+  help: string;
+  /** Whether nothing is a value: an empty field is None. */
+  optional: boolean;
+  /** What stands in the field at first. */
+  initial: FieldValue;
+  /** The default as the notebook has it, for a field that is left empty. */
+  placeholder: string;
+}
+
+/** Either the value to send, or nothing to send (the notebook's own default holds), or what is wrong. */
+export type Read =
+  | { kind: 'value'; value: Json }
+  | { kind: 'default' }
+  | { kind: 'problem'; message: string };
+
+const KINDS: { readonly [type: string]: FieldKind } = {
+  int: 'integer',
+  float: 'number',
+  bool: 'flag',
+  str: 'text'
+};
+
+export function fieldOf(parameter: Parameter): Field {
+  const { type, optional } = bareType(parameter.type);
+  const known = KINDS[type];
+  const fallback = typeof parameter.default === 'string' ? 'text' : 'json';
+  const nullable =
+    optional || (parameter.has_default && parameter.default === null);
+  const kind = known ?? fallback;
+  // A box is ticked or not: a flag that may also be None, or has no known default, is written out.
+  const writtenOut = kind === 'flag' && (nullable || !parameter.has_default);
+  return {
+    name: parameter.name,
+    kind: writtenOut ? 'json' : kind,
+    type: parameter.type,
+    help: parameter.help,
+    optional: nullable,
+    initial: initialOf(parameter, writtenOut ? 'json' : kind),
+    placeholder: parameter.default_source
+  };
+}
+
+/** What to send for a field in which `given` stands. */
+export function readField(
+  field: Field,
+  given: FieldValue,
+  trans: TranslationBundle
+): Read {
+  if (given === field.initial) {
+    return { kind: 'default' };
+  }
+  if (typeof given === 'boolean') {
+    return { kind: 'value', value: given };
+  }
+  const text = field.kind === 'text' ? given : given.trim();
+  if (text === '' && field.optional) {
+    return { kind: 'value', value: null };
+  }
+  switch (field.kind) {
+    case 'integer':
+      return readInteger(text, trans);
+    case 'number':
+      return readNumber(text, trans);
+    case 'json':
+      return readJson(text, trans);
+    default:
+      return { kind: 'value', value: text };
+  }
+}
+
+function readInteger(text: string, trans: TranslationBundle): Read {
+  if (!/^[+-]?\d+$/.test(text)) {
+    return problem(trans.__('Enter a whole number, such as 10.'));
+  }
+  const value = Number(text);
+  return Number.isSafeInteger(value)
+    ? { kind: 'value', value }
+    : problem(
+        trans.__(
+          'Too large for this form: pass it with "jupyter mlops run -p".'
+        )
+      );
+}
+
+function readNumber(text: string, trans: TranslationBundle): Read {
+  const value = Number(text);
+  return text === '' || !Number.isFinite(value)
+    ? problem(trans.__('Enter a number, such as 0.1 or 1e-3.'))
+    : { kind: 'value', value };
+}
+
+function readJson(text: string, trans: TranslationBundle): Read {
+  try {
+    return { kind: 'value', value: JSON.parse(text) as Json };
+  } catch {
+    return problem(
+      trans.__('Enter it as JSON, such as 3, true, "text", [1, 2] or {"a": 1}.')
+    );
+  }
+}
+
+function problem(message: string): Read {
+  return { kind: 'problem', message };
+}
+
+function initialOf(parameter: Parameter, kind: FieldKind): FieldValue {
+  const value = parameter.default;
+  if (!parameter.has_default || value === null) {
+    return '';
+  }
+  if (kind === 'flag') {
+    return value === true;
+  }
+  return typeof value === 'string' && kind !== 'json'
+    ? value
+    : JSON.stringify(value);
+}
+
+/** The type without Optional[...] or "| None". */
+function bareType(type: string): { type: string; optional: boolean } {
+  const wrapped = /^(?:typing\.)?Optional\[(.+)\]$/.exec(type.trim());
+  if (wrapped) {
+    return { type: wrapped[1].trim(), optional: true };
+  }
+  const parts = type.split('|').map(part => part.trim());
+  const rest = parts.filter(part => part !== 'None');
+  return { type: rest.join(' | '), optional: rest.length < parts.length };
+}

@@ -1,0 +1,47 @@
+// Which of a run's many facts are worth a place in its row.
+import { formatNumber, formatValue } from '../format';
+import type { Named } from '../parts/Values';
+import type { Run } from '../wire';
+
+/** Whether it is a kernel that someone works in: it runs as long as the kernel lives and has no progress. */
+export function isLive(run: Run): boolean {
+  return run.kind === 'session' && run.status === 'running';
+}
+
+/** Whether a job waits or works. */
+export function isActive(run: Run): boolean {
+  return (run.status === 'pending' || run.status === 'running') && !isLive(run);
+}
+
+export function metricsOf(run: Run): Named[] {
+  return Object.entries(run.metrics).map(([name, value]) => [
+    name,
+    formatNumber(value)
+  ]);
+}
+
+export function parametersOf(run: Run): Named[] {
+  return Object.entries(run.parameters).map(([name, value]) => [
+    name,
+    formatValue(value)
+  ]);
+}
+
+/** The parameters in which runs of the same notebook differ: they tell a run from its neighbours. */
+export function tellingParametersOf(
+  run: Run,
+  runs: ReadonlyArray<Run>
+): Named[] {
+  const others = runs.filter(
+    other => other.notebook === run.notebook && other.id !== run.id
+  );
+  return Object.entries(run.parameters)
+    .filter(([name, value]) =>
+      others.some(
+        ({ parameters }) =>
+          name in parameters &&
+          formatValue(parameters[name]) !== formatValue(value)
+      )
+    )
+    .map(([name, value]) => [name, formatValue(value)]);
+}

@@ -1,0 +1,89 @@
+// The schedules of the current project, and whether a scheduler is alive to run them.
+import type { IDisposable } from '@lumino/disposable';
+import { Poll } from '@lumino/polling';
+import { Signal } from '@lumino/signaling';
+import type { ISignal } from '@lumino/signaling';
+import { asApiError } from '../api/errors';
+import type { ApiError } from '../api/errors';
+import { Latest } from '../api/latest';
+import type { IApi } from '../api/tokens';
+import type { IPathSource } from '../notebook/currentPath';
+import type { ScheduleList } from '../wire';
+
+const INTERVAL = 20_000;
+const MAX_INTERVAL = 300_000;
+
+export class Schedules implements IDisposable {
+  constructor(
+    private readonly _api: IApi,
+    private readonly _source: IPathSource
+  ) {
+    this._poll = new Poll({
+      name: 'jupyter-mlops:schedules',
+      frequency: { interval: INTERVAL, max: MAX_INTERVAL, backoff: true },
+      standby: 'when-hidden',
+      factory: async () => {
+        await this.refresh();
+        if (this._error) {
+          // Rejecting is how a poll learns to wait longer.
+          throw this._error;
+        }
+      }
+    });
+    _api.changed.connect(this._look, this);
+    _source.pathChanged.connect(this._look, this);
+  }
+
+  /** Null until the first answer. */
+  get list(): ScheduleList | null {
+    return this._list;
+  }
+
+  get error(): ApiError | null {
+    return this._error;
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._poll.isDisposed;
+  }
+
+  /** Asks the server again. Never rejects: what went wrong is in `error`. */
+  refresh(): Promise<void> {
+    return this._latest.run();
+  }
+
+  dispose(): void {
+    if (this.isDisposed) {
+      return;
+    }
+    this._poll.dispose();
+    Signal.disconnectReceiver(this);
+    Signal.clearData(this);
+  }
+
+  private async _fetch(): Promise<void> {
+    try {
+      this._list = await this._api.schedules(this._source.path);
+      this._error = null;
+    } catch (error) {
+      this._error = asApiError(error);
+    }
+    if (!this.isDisposed) {
+      this._changed.emit();
+    }
+  }
+
+  private _look(): void {
+    void this.refresh();
+  }
+
+  private readonly _latest = new Latest(() => this._fetch());
+  private readonly _poll: Poll;
+  private readonly _changed = new Signal<this, void>(this);
+  private _list: ScheduleList | null = null;
+  private _error: ApiError | null = null;
+}

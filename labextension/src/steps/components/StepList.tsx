@@ -1,0 +1,54 @@
+// The steps of a notebook in pipeline order, with what is wrong in the notebook above them.
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import { Button } from '../../parts/Button';
+import { Notice } from '../../parts/Notice';
+import type { Problem, StepStatus } from '../../wire';
+import { StepRow } from './StepRow';
+
+export interface StepListProps {
+  trans: TranslationBundle;
+  steps: ReadonlyArray<StepStatus>;
+  problems: ReadonlyArray<Problem>;
+  activeCellId: string | null;
+  now: Date;
+  onJump: (cellId: string) => void;
+}
+
+export function StepList(props: StepListProps): React.ReactElement {
+  const { trans, steps, problems } = props;
+  return (
+    <>
+      {problems.map((problem, index) => (
+        <Notice
+          key={index}
+          kind="warning"
+          message={problem.message}
+          hint={problem.hint}
+        >
+          {problem.cell_id !== null && (
+            <Button
+              label={trans.__('Show the cell')}
+              onClick={() => props.onJump(problem.cell_id ?? '')}
+            />
+          )}
+        </Notice>
+      ))}
+      <ol
+        className="jp-mlops-list"
+        aria-label={trans.__('Steps in pipeline order')}
+      >
+        {steps.map(step => (
+          <StepRow
+            key={step.cell_id}
+            trans={trans}
+            step={step}
+            now={props.now}
+            active={step.cell_id === props.activeCellId}
+            onJump={({ cell_id }) => props.onJump(cell_id)}
+          />
+        ))}
+      </ol>
+    </>
+  );
+}

@@ -1,0 +1,93 @@
+// One step: its state in a sign and a word, why, how long it took, what it needs. A click jumps to its cell.
+import type { TranslationBundle } from '@jupyterlab/translation';
+import * as React from 'react';
+import { formatDuration, formatNumber, formatRelative } from '../../format';
+import { stateIcons } from '../../icons';
+import { Mark } from '../../parts/Mark';
+import { ValuesLine } from '../../parts/Values';
+import type { Named } from '../../parts/Values';
+import { stateLabel } from '../../words';
+import type { StepStatus } from '../../wire';
+
+export interface StepRowProps {
+  trans: TranslationBundle;
+  step: StepStatus;
+  now: Date;
+  /** Whether its cell is the active one. */
+  active: boolean;
+  onJump: (step: StepStatus) => void;
+}
+
+/** That a step never ran needs no reason. */
+function reasonOf(step: StepStatus): string {
+  return step.state === 'never_run' ? '' : step.reason;
+}
+
+export function StepRow(props: StepRowProps): React.ReactElement {
+  const { trans, step } = props;
+  const label = stateLabel(step.state, trans);
+  const metrics = Object.entries(step.metrics).map(([name, value]): Named => [
+    name,
+    formatNumber(value)
+  ]);
+  return (
+    <li className="jp-mlops-row jp-mlops-step" data-state={step.state}>
+      <button
+        type="button"
+        className={`jp-mlops-row-button${props.active ? ' jp-mod-active' : ''}`}
+        title={tooltip(props, label)}
+        aria-current={props.active ? 'location' : undefined}
+        aria-label={trans.__(
+          'Step %1, %2. Jump to its cell.',
+          step.name,
+          label
+        )}
+        onClick={() => props.onJump(step)}
+      >
+        <Mark icon={stateIcons[step.state]} state={step.state} />
+        <span className="jp-mlops-row-main">
+          <span className="jp-mlops-line">
+            <span className="jp-mlops-name">{step.name}</span>
+            {step.upstream.length > 0 && (
+              <span className="jp-mlops-upstream jp-mlops-dim">
+                {'← '}
+                {step.upstream.join(', ')}
+              </span>
+            )}
+            <span className="jp-mlops-figure">
+              {step.duration !== null && formatDuration(step.duration)}
+            </span>
+          </span>
+          <span className="jp-mlops-line jp-mlops-dim">
+            <span className="jp-mlops-state">{label}</span>
+            {reasonOf(step) && (
+              <span className="jp-mlops-reason">{reasonOf(step)}</span>
+            )}
+            {step.version !== null && (
+              <span className="jp-mlops-figure">
+                {trans.__('v%1', step.version)}
+              </span>
+            )}
+          </span>
+          {metrics.length > 0 && <ValuesLine values={metrics} limit={3} />}
+        </span>
+      </button>
+    </li>
+  );
+}
+
+function tooltip(props: StepRowProps, label: string): string {
+  const { trans, step, now } = props;
+  const lines = [
+    reasonOf(step) ? trans.__('%1: %2', label, reasonOf(step)) : label,
+    step.upstream.length > 0
+      ? trans.__('Needs: %1', step.upstream.join(', '))
+      : '',
+    step.ended_at === null
+      ? ''
+      : trans.__('Last run %1', formatRelative(step.ended_at, now, trans)),
+    step.reused ? trans.__('Its result was reused.') : '',
+    step.run_number === null ? '' : trans.__('Seen in run #%1', step.run_number)
+  ];
+  return lines.filter(line => line !== '').join('\n');
+}

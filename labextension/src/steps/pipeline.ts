@@ -1,0 +1,126 @@
+// The pipeline of one open notebook: asks the server for the state of its steps and says when that changed.
+import type { IDisposable } from '@lumino/disposable';
+import { Signal } from '@lumino/signaling';
+import type { ISignal } from '@lumino/signaling';
+import { asApiError } from '../api/errors';
+import type { ApiError } from '../api/errors';
+import { Latest } from '../api/latest';
+import type { IApi } from '../api/tokens';
+import type { INotebookSource } from '../notebook/source';
+import { isWithin } from '../notebook/within';
+import type { PipelineStatus, StepStatus } from '../wire';
+import { stepMarkOf } from './name';
+
+const LOADS_EXTENSION = /^\s*%(re)?load_ext\s+jupyter_mlops\b/m;
+
+/** `status` is the newest answer, kept while a later request fails. */
+export interface PipelineState {
+  /** The kernel's language where that is not Python: such a notebook has no steps. */
+  foreign: string | null;
+  status: PipelineStatus | null;
+  error: ApiError | null;
+}
+
+export class Pipeline implements IDisposable {
+  constructor(
+    readonly notebook: INotebookSource,
+    private readonly _api: IApi,
+    /** Whether someone looks at it: what nobody sees is asked for again when it is shown. */
+    private readonly _isWanted: () => boolean = () => notebook.isVisible
+  ) {
+    notebook.cellsChanged.connect(this._look, this);
+    notebook.executed.connect(this._look, this);
+    notebook.identityChanged.connect(this._look, this);
+    _api.changed.connect(this._onServerChange, this);
+  }
+
+  get state(): PipelineState {
+    return this._state;
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  get isDisposed(): boolean {
+    return this._isDisposed;
+  }
+
+  /** The steps in pipeline order, as far as they are known. */
+  get steps(): ReadonlyArray<StepStatus> {
+    return this._state.status?.steps ?? [];
+  }
+
+  /** Whether a cell loads the extension: without that a live kernel records nothing. */
+  get loadsExtension(): boolean {
+    return this.notebook
+      .cells()
+      .some(cell => cell.kind === 'code' && LOADS_EXTENSION.test(cell.source));
+  }
+
+  /** Names of the steps marked in other cells than `cellId`. */
+  namesBeside(cellId: string): string[] {
+    return this.notebook
+      .cells()
+      .filter(cell => cell.id !== cellId)
+      .map(cell => stepMarkOf(cell)?.name ?? '')
+      .filter(name => name !== '');
+  }
+
+  /** Asks the server again. Never rejects: what went wrong is in the state. */
+  refresh(): Promise<void> {
+    return this._latest.run();
+  }
+
+  dispose(): void {
+    if (this._isDisposed) {
+      return;
+    }
+    this._isDisposed = true;
+    this._api.changed.disconnect(this._onServerChange, this);
+    Signal.disconnectReceiver(this);
+    Signal.clearData(this);
+  }
+
+  private async _fetch(): Promise<void> {
+    const language = this.notebook.language;
+    if (language !== null && language !== 'python') {
+      this._set({ foreign: language, status: null, error: null });
+      return;
+    }
+    try {
+      const status = await this._api.status(
+        this.notebook.path,
+        this.notebook.cells()
+      );
+      this._set({ foreign: null, status, error: null });
+    } catch (error) {
+      const { status } = this._state;
+      this._set({ foreign: null, status, error: asApiError(error) });
+    }
+  }
+
+  private _set(state: PipelineState): void {
+    if (!this._isDisposed) {
+      this._state = state;
+      this._changed.emit();
+    }
+  }
+
+  private _look(): void {
+    if (this._isWanted()) {
+      void this.refresh();
+    }
+  }
+
+  private _onServerChange(_: IApi, project: string | null): void {
+    if (project === null || isWithin(this.notebook.path, project)) {
+      this._look();
+    }
+  }
+
+  private readonly _latest = new Latest(() => this._fetch());
+  private readonly _changed = new Signal<this, void>(this);
+  private _state: PipelineState = { foreign: null, status: null, error: null };
+  private _isDisposed = false;
+}

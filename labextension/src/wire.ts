@@ -1,0 +1,222 @@
+// Made from the dataclasses of jupyter_mlops by `python -m jupyter_mlops.server.wire`.
+// Change those and run it again; a test compares.
+
+/** A value of JSON. */
+export type Json =
+  null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** A number measured by a user's code: JSON has no word for the last three. */
+export type Measured = number | 'nan' | 'inf' | '-inf';
+
+/** A notebook cell as far as we care: `index` from 0 in the notebook, `kind` "code" | "markdown" | "raw". */
+export interface Cell {
+  index: number;
+  id: string;
+  kind: string;
+  source: string;
+  tags: string[];
+}
+
+/** One assignment of the `parameters` cell. */
+export interface Parameter {
+  name: string;
+  type: string;
+  default: Json;
+  has_default: boolean;
+  default_source: string;
+  help: string;
+}
+
+/** What the panel and `status` say of a step as its notebook stands now. */
+export type StepState = 'fresh' | 'stale' | 'running' | 'failed' | 'never_run';
+
+/** A step in pipeline order: its state, the reason in one line, and its newest run's figures. */
+export interface StepStatus {
+  name: string;
+  cell_id: string;
+  cell_index: number;
+  state: StepState;
+  reason: string;
+  upstream: string[];
+  version: number | null;
+  reused: boolean;
+  duration: number | null;
+  metrics: { [key: string]: Measured };
+  ended_at: string | null;
+  run_number: number | null;
+}
+
+/** Something wrong in the notebook that the author should mend. */
+export interface Problem {
+  message: string;
+  hint: string;
+  cell_id: string | null;
+}
+
+/** All that the panel shows of the open notebook. */
+export interface PipelineStatus {
+  notebook: string;
+  steps: StepStatus[];
+  parameters: Parameter[];
+  problems: Problem[];
+}
+
+/** How far a Run or a StepRun has come. */
+export type Status =
+  | 'pending'
+  | 'running'
+  | 'completed'
+  | 'failed'
+  | 'canceled'
+  | 'lost'
+  | 'reused';
+
+/** Why a run did not complete: which cell (index from 0 in the executed notebook), which exception or cause. */
+export interface RunError {
+  cause: string;
+  message: string;
+  cell_index: number | null;
+  step: string | null;
+  ename: string;
+  evalue: string;
+}
+
+/** How far a running Run is: code cells finished of all, and the step that runs now. */
+export interface Progress {
+  cells_done: number;
+  cells_total: number;
+  step: string | null;
+}
+
+/** One execution of a pipeline. */
+export interface Run {
+  id: string;
+  number: number;
+  kind: string;
+  notebook: string;
+  status: Status;
+  parameters: { [key: string]: Json };
+  metrics: { [key: string]: Measured };
+  tags: { [key: string]: string };
+  notebook_object: string | null;
+  environment: string | null;
+  output_path: string | null;
+  error: RunError | null;
+  progress: Progress;
+  schedule_id: string | null;
+  mlflow_run_id: string | null;
+  steps_executed: number;
+  steps_reused: number;
+  pid: number | null;
+  pid_started: number | null;
+  created_at: string | null;
+  started_at: string | null;
+  ended_at: string | null;
+}
+
+/** Answer of `GET runs`: newest first. `project` is the contents path of the project's folder, if it has one. */
+export interface RunList {
+  runs: Run[];
+  project: string | null;
+}
+
+/** A name that a step may have read: the digest of its value and what had bound it. */
+export interface StepInput {
+  digest: string;
+  producer: string;
+}
+
+/** What must still hold, beyond the key, for a result to be reused: found out while the step ran. */
+export interface Conditions {
+  files: { [key: string]: string };
+  folder: string;
+  random_before: { [key: string]: string };
+}
+
+/** One execution or reuse of one StepVersion in a Run. */
+export interface StepRun {
+  id: string;
+  run_id: string;
+  notebook: string;
+  step: string;
+  version: number;
+  version_digest: string;
+  position: number;
+  status: Status;
+  key: string;
+  inputs: { [key: string]: StepInput };
+  outputs: { [key: string]: string };
+  ingredients: { [key: string]: string };
+  conditions: Conditions;
+  unrepeatable: string;
+  result: string | null;
+  display: string | null;
+  reused_from: string | null;
+  metrics: { [key: string]: Measured };
+  error: string;
+  why: string;
+  duration: number | null;
+  started_at: string | null;
+  ended_at: string | null;
+  cell_id: string | null;
+  pid: number | null;
+  pid_started: number | null;
+  extra: { [key: string]: Json };
+}
+
+/** Answer of `GET runs/{id}`: the run and its step runs in the order they began. */
+export interface RunDetail extends Run {
+  step_runs: StepRun[];
+}
+
+/** `cron` has five fields, read in the time zone `timezone` (an IANA name). */
+export interface Schedule {
+  id: string;
+  number: number;
+  notebook: string;
+  cron: string;
+  timezone: string;
+  parameters: { [key: string]: Json };
+  created_at: string | null;
+}
+
+/** One fire time of a schedule: unique per (schedule, fire time). `status`: claimed | started | skipped | failed. */
+export interface Fire {
+  schedule_id: string;
+  fire_at: string;
+  status: string;
+  run_id: string | null;
+  note: string;
+}
+
+/** A Schedule as it is listed: with its next fire time, and what came of the last one taken. */
+export interface ScheduleView extends Schedule {
+  next_fire_at: string | null;
+  last_fire: Fire | null;
+}
+
+/** Whether a scheduler is alive to fire schedules, and where it was last seen. */
+export interface SchedulerStatus {
+  alive: boolean;
+  beat_at: string | null;
+  host: string | null;
+}
+
+/** Answer of `GET schedules`. */
+export interface ScheduleList {
+  schedules: ScheduleView[];
+  scheduler: SchedulerStatus;
+}
+
+/** Answer of any route that could not do what was asked: `hint` says what to do next. */
+export interface ErrorAnswer {
+  code: string;
+  message: string;
+  hint: string;
+}
+
+/** Data of the event that something in a project changed. What lies in the folder `project` may be affected. */
+export interface Changed {
+  project: string;
+  token: string;
+}

@@ -1,0 +1,219 @@
+// Stand-ins for the two seams: a notebook that is a list of cells, a server that answers what it is told to.
+import { nullTranslator } from '@jupyterlab/translation';
+import { Signal } from '@lumino/signaling';
+import type { ApiError } from '../src/api/errors';
+import type { IApi } from '../src/api/tokens';
+import type { IPathSource } from '../src/notebook/currentPath';
+import type { INotebookSource } from '../src/notebook/source';
+import type {
+  Cell,
+  Json,
+  Parameter,
+  PipelineStatus,
+  Run,
+  RunDetail,
+  RunList,
+  ScheduleList,
+  StepStatus
+} from '../src/wire';
+
+export const trans = nullTranslator.load('jupyter-mlops');
+
+export function cell(values: Partial<Cell> = {}): Cell {
+  return { index: 0, id: 'a', kind: 'code', source: '', tags: [], ...values };
+}
+
+export function step(values: Partial<StepStatus> = {}): StepStatus {
+  return {
+    name: 'train',
+    cell_id: 'a',
+    cell_index: 0,
+    state: 'fresh',
+    reason: '',
+    upstream: [],
+    version: 1,
+    reused: false,
+    duration: 1.25,
+    metrics: {},
+    ended_at: null,
+    run_number: 1,
+    ...values
+  };
+}
+
+export function status(values: Partial<PipelineStatus> = {}): PipelineStatus {
+  return {
+    notebook: 'nb.ipynb',
+    steps: [],
+    parameters: [],
+    problems: [],
+    ...values
+  };
+}
+
+export function parameter(values: Partial<Parameter> = {}): Parameter {
+  return {
+    name: 'rate',
+    type: 'float',
+    default: 0.5,
+    has_default: true,
+    default_source: '0.5',
+    help: '',
+    ...values
+  };
+}
+
+export function run(values: Partial<Run> = {}): Run {
+  return {
+    id: 'r1',
+    number: 1,
+    kind: 'job',
+    notebook: 'nb.ipynb',
+    status: 'completed',
+    parameters: {},
+    metrics: {},
+    tags: {},
+    notebook_object: null,
+    environment: null,
+    output_path: null,
+    error: null,
+    progress: { cells_done: 0, cells_total: 0, step: null },
+    schedule_id: null,
+    mlflow_run_id: null,
+    steps_executed: 0,
+    steps_reused: 0,
+    pid: null,
+    pid_started: null,
+    created_at: '2026-01-01T00:00:00+00:00',
+    started_at: '2026-01-01T00:00:00+00:00',
+    ended_at: '2026-01-01T00:00:12+00:00',
+    ...values
+  };
+}
+
+export class FakeNotebook implements INotebookSource {
+  constructor(public list: Cell[] = []) {}
+
+  path = 'project/nb.ipynb';
+  language: string | null = 'python';
+  isVisible = true;
+  isDisposed = false;
+  active = 0;
+  saved = 0;
+  revealed: string[] = [];
+  readonly cellsChanged: Signal<INotebookSource, void> = new Signal(this);
+  readonly executed: Signal<INotebookSource, void> = new Signal(this);
+  readonly identityChanged: Signal<INotebookSource, void> = new Signal(this);
+  readonly activeCellChanged: Signal<INotebookSource, void> = new Signal(this);
+  readonly disposed: Signal<this, void> = new Signal(this);
+
+  get name(): string {
+    return this.path.split('/').pop() ?? '';
+  }
+
+  get activeCell(): Cell | null {
+    return this.list[this.active] ?? null;
+  }
+
+  cells(): Cell[] {
+    return this.list;
+  }
+
+  setTags(cellId: string, tags: string[]): void {
+    this.list = this.list.map(each =>
+      each.id === cellId ? { ...each, tags } : each
+    );
+  }
+
+  insertOnTop(source: string): void {
+    this.list = [cell({ id: 'top', source }), ...this.list];
+  }
+
+  reveal(cellId: string): Promise<boolean> {
+    this.revealed.push(cellId);
+    return Promise.resolve(true);
+  }
+
+  save(): Promise<void> {
+    this.saved += 1;
+    return Promise.resolve();
+  }
+
+  dispose(): void {
+    this.isDisposed = true;
+    this.disposed.emit();
+  }
+}
+
+export class FakeApi implements IApi {
+  answer = status();
+  runList: RunList = { runs: [], project: 'project' };
+  scheduleList: ScheduleList = {
+    schedules: [],
+    scheduler: { alive: false, beat_at: null, host: null }
+  };
+  error: ApiError | null = null;
+  problem: ApiError | null = null;
+  /** What was asked, in order. */
+  asked: string[] = [];
+  started: Array<{ path: string; parameters: { [name: string]: Json } }> = [];
+  /** Holds back the answers until it resolves. */
+  gate: Promise<void> = Promise.resolve();
+  readonly changed: Signal<IApi, string | null> = new Signal(this);
+  readonly problemChanged: Signal<IApi, void> = new Signal(this);
+
+  refresh(): void {
+    this.changed.emit(null);
+  }
+
+  status(path: string, cells: Cell[]): Promise<PipelineStatus> {
+    return this._reply(`status ${path} ${cells.length}`, () => this.answer);
+  }
+
+  runs(path: string | null): Promise<RunList> {
+    return this._reply(`runs ${path}`, () => this.runList);
+  }
+
+  run(id: string): Promise<RunDetail> {
+    const found = this.runList.runs.find(each => each.id === id) ?? run({ id });
+    return this._reply(`run ${id}`, () => ({ ...found, step_runs: [] }));
+  }
+
+  startRun(path: string, parameters: { [name: string]: Json }): Promise<Run> {
+    return this._reply(`start ${path}`, () => {
+      this.started.push({ path, parameters });
+      const made = run({ id: 'new', number: 2, status: 'pending' });
+      this.runList = { ...this.runList, runs: [made, ...this.runList.runs] };
+      return made;
+    });
+  }
+
+  cancelRun(id: string): Promise<Run> {
+    return this._reply(`cancel ${id}`, () => run({ id, status: 'canceled' }));
+  }
+
+  schedules(path: string | null): Promise<ScheduleList> {
+    return this._reply(`schedules ${path}`, () => this.scheduleList);
+  }
+
+  private async _reply<T>(question: string, answer: () => T): Promise<T> {
+    this.asked.push(question);
+    await this.gate;
+    if (this.error) {
+      throw this.error;
+    }
+    return answer();
+  }
+}
+
+export class FakePath implements IPathSource {
+  constructor(public path: string | null = 'project/nb.ipynb') {}
+  readonly pathChanged: Signal<IPathSource, void> = new Signal(this);
+}
+
+/** Lets everything that is waiting for a promise go on. */
+export async function settled(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) {
+    await Promise.resolve();
+  }
+}

@@ -1,0 +1,152 @@
+import { fireEvent, render, screen, within } from '@testing-library/react';
+import * as React from 'react';
+import { expect, test, vi } from 'vitest';
+import { JobFormView } from '../../src/runs/components/JobForm';
+import { RunList } from '../../src/runs/components/RunList';
+import { JobForm } from '../../src/runs/jobForm';
+import type { Run } from '../../src/wire';
+import { parameter, run, trans } from '../fakes';
+
+const now = new Date('2026-01-01T00:05:00Z');
+
+function show(runs: Run[], isOpen = false) {
+  const calls = { toggle: vi.fn(), cancel: vi.fn(), open: vi.fn() };
+  render(
+    <RunList
+      trans={trans}
+      runs={runs}
+      now={now}
+      isOpen={() => isOpen}
+      detail={id => ({ ...run({ id }), step_runs: [] })}
+      onToggle={calls.toggle}
+      onCancel={calls.cancel}
+      onOpenOutput={calls.open}
+    />
+  );
+  return { calls, rows: screen.getAllByRole('listitem') };
+}
+
+test('a run shows its number, status, time, metrics and step counts', () => {
+  const { rows, calls } = show([
+    run({
+      number: 12,
+      metrics: { auc: 0.98765 },
+      steps_executed: 2,
+      steps_reused: 3,
+      output_path: 'runs/nb-12.ipynb'
+    })
+  ]);
+  for (const text of [
+    '#12',
+    'Completed',
+    '5 min. ago',
+    '12 s',
+    '2 run, 3 reused',
+    '0.9877'
+  ]) {
+    expect(rows[0].textContent).toContain(text);
+  }
+  fireEvent.click(screen.getByRole('button', { name: /details/ }));
+  fireEvent.click(screen.getByRole('button', { name: /Open the output/ }));
+  expect(calls.toggle).toHaveBeenCalledWith('r1');
+  expect(calls.open).toHaveBeenCalledWith('r1');
+});
+
+test('folded, only the parameters that differ between runs are shown', () => {
+  const { rows } = show([
+    run({ parameters: { rate: 0.1, seed: 1 } }),
+    run({ id: 'r0', parameters: { rate: 0.5, seed: 1 } })
+  ]);
+  expect(rows[0].textContent).toContain('rate0.1');
+  expect(rows[0].textContent).not.toContain('seed');
+});
+
+test('a running job shows its progress and can be canceled', () => {
+  const { calls } = show([
+    run({
+      status: 'running',
+      ended_at: null,
+      progress: { cells_done: 3, cells_total: 12, step: 'train' }
+    })
+  ]);
+  const bar = screen.getByRole('progressbar');
+  expect(bar.getAttribute('aria-valuenow')).toBe('3');
+  expect(screen.getByText('3 of 12 cells · step train')).toBeTruthy();
+  fireEvent.click(screen.getByRole('button', { name: 'Cancel run 1' }));
+  expect(calls.cancel).toHaveBeenCalledWith('r1');
+});
+
+test('a live kernel has neither progress nor a cancel button', () => {
+  const { rows } = show([
+    run({ kind: 'session', status: 'running', ended_at: null })
+  ]);
+  expect(rows[0].textContent).toContain('Live');
+  expect(screen.queryByRole('progressbar')).toBeNull();
+  expect(screen.queryByRole('button', { name: /Cancel/ })).toBeNull();
+});
+
+test('a failed run says why and what to do', () => {
+  const { rows } = show([
+    run({
+      status: 'failed',
+      output_path: 'runs/nb-1.ipynb',
+      error: {
+        cause: 'cell_error',
+        message: '',
+        cell_index: 4,
+        step: 'train',
+        ename: 'ValueError',
+        evalue: 'bad'
+      }
+    })
+  ]);
+  expect(rows[0].textContent).toContain('Step train: ValueError: bad');
+  expect(rows[0].textContent).toContain('traceback');
+});
+
+test('unfolded, all parameters and metrics stand in tables', () => {
+  show([run({ parameters: { rate: 0.1 }, metrics: { auc: 0.9 } })], true);
+  const parameters = screen.getByRole('table', { name: 'Parameters' });
+  expect(within(parameters).getByRole('rowheader').textContent).toBe('rate');
+  expect(screen.getByRole('table', { name: 'Metrics' })).toBeTruthy();
+});
+
+test('the form has an input for each kind of parameter, with its help', () => {
+  const form = new JobForm(trans);
+  form.open('nb.ipynb', [
+    parameter({ help: 'how fast' }),
+    parameter({ name: 'flag', type: 'bool', default: true }),
+    parameter({ name: 'label', type: 'str', default: 'x' })
+  ]);
+  const state = form.state;
+  const onChange = vi.fn();
+  const onSubmit = vi.fn();
+  render(
+    state && (
+      <JobFormView
+        trans={trans}
+        state={{ ...state, problems: { rate: 'Enter a number.' } }}
+        onChange={onChange}
+        onSubmit={onSubmit}
+        onClose={() => undefined}
+      />
+    )
+  );
+  const rate = screen.getByRole('spinbutton', { name: /rate/ });
+  expect(rate.getAttribute('aria-describedby')).toContain('-help');
+  expect(rate.getAttribute('aria-invalid')).toBe('true');
+  expect(screen.getByText('how fast')).toBeTruthy();
+  fireEvent.change(rate, { target: { value: '0.1' } });
+  fireEvent.click(screen.getByRole('checkbox', { name: /flag/ }));
+  fireEvent.change(screen.getByRole('textbox', { name: /label/ }), {
+    target: { value: 'y' }
+  });
+  expect(onChange.mock.calls).toEqual([
+    ['rate', '0.1'],
+    ['flag', false],
+    ['label', 'y']
+  ]);
+  fireEvent.submit(screen.getByRole('form'));
+  expect(onSubmit).toHaveBeenCalledTimes(1);
+  form.dispose();
+});

@@ -1,0 +1,114 @@
+import { fireEvent, render, screen } from '@testing-library/react';
+import * as React from 'react';
+import { expect, test, vi } from 'vitest';
+import { MarkFormView } from '../../src/steps/components/MarkForm';
+import { StepList } from '../../src/steps/components/StepList';
+import type { StepState } from '../../src/wire';
+import { cell, step, trans } from '../fakes';
+
+const now = new Date('2026-01-01T01:00:00Z');
+
+test('each state is said in words, with its reason and figures', () => {
+  const words: Array<[StepState, string]> = [
+    ['fresh', 'Fresh'],
+    ['stale', 'Stale'],
+    ['running', 'Running'],
+    ['failed', 'Failed'],
+    ['never_run', 'Never run']
+  ];
+  render(
+    <StepList
+      trans={trans}
+      now={now}
+      problems={[]}
+      activeCellId={null}
+      onJump={() => undefined}
+      steps={words.map(([state], index) =>
+        step({ state, name: state, cell_id: String(index), reason: 'why' })
+      )}
+    />
+  );
+  const rows = screen.getAllByRole('listitem');
+  words.forEach(([state, word], index) => {
+    expect(rows[index].dataset.state).toBe(state);
+    expect(rows[index].textContent).toContain(word);
+  });
+  expect(rows[1].textContent).toContain('why');
+  expect(rows[4].textContent).not.toContain('why');
+});
+
+test('a click on a step or a problem jumps to its cell', () => {
+  const onJump = vi.fn();
+  render(
+    <StepList
+      trans={trans}
+      now={now}
+      activeCellId="a"
+      steps={[step({ upstream: ['load', 'clean'], metrics: { auc: 0.98765 } })]}
+      problems={[{ message: 'Two are named x.', hint: 'Rename', cell_id: 'p' }]}
+      onJump={onJump}
+    />
+  );
+  const row = screen.getByRole('button', { name: /Step train/ });
+  expect(row.textContent).toContain('← load, clean');
+  expect(row.textContent).toContain('0.9877');
+  expect(row.getAttribute('aria-current')).toBe('location');
+  fireEvent.click(row);
+  fireEvent.click(screen.getByRole('button', { name: 'Show the cell' }));
+  expect(onJump.mock.calls).toEqual([['a'], ['p']]);
+});
+
+test('the form of a marked cell renames and removes', () => {
+  const calls = {
+    name: vi.fn(),
+    submit: vi.fn(),
+    remove: vi.fn(),
+    close: vi.fn()
+  };
+  render(
+    <MarkFormView
+      trans={trans}
+      state={{
+        cell: cell(),
+        mark: { name: 'load', by: 'tag' },
+        name: 'load',
+        problem: 'Another cell has it.'
+      }}
+      onName={calls.name}
+      onSubmit={calls.submit}
+      onRemove={calls.remove}
+      onClose={calls.close}
+    />
+  );
+  const field = screen.getByRole('textbox');
+  expect(field.getAttribute('aria-invalid')).toBe('true');
+  expect(screen.getByRole('alert').textContent).toBe('Another cell has it.');
+  fireEvent.change(field, { target: { value: 'read' } });
+  fireEvent.click(screen.getByRole('button', { name: 'Remove mark' }));
+  fireEvent.submit(screen.getByRole('form'));
+  fireEvent.keyDown(field, { key: 'Escape' });
+  expect(calls.name).toHaveBeenCalledWith('read');
+  for (const call of [calls.submit, calls.remove, calls.close]) {
+    expect(call).toHaveBeenCalledTimes(1);
+  }
+});
+
+test('a cell marked by its first line is not renamed from outside', () => {
+  render(
+    <MarkFormView
+      trans={trans}
+      state={{
+        cell: cell(),
+        mark: { name: 'load', by: 'magic' },
+        name: 'load',
+        problem: null
+      }}
+      onName={() => undefined}
+      onSubmit={() => undefined}
+      onRemove={() => undefined}
+      onClose={() => undefined}
+    />
+  );
+  expect(screen.queryByRole('textbox')).toBeNull();
+  expect(screen.getByText(/after %%step/)).toBeTruthy();
+});

@@ -1,0 +1,91 @@
+import { expect, test, vi } from 'vitest';
+import { ApiError } from '../../src/api/errors';
+import { Pipeline } from '../../src/steps/pipeline';
+import { FakeApi, FakeNotebook, cell, settled, status, step } from '../fakes';
+
+function pipeline(cells = [cell()]) {
+  const notebook = new FakeNotebook(cells);
+  const api = new FakeApi();
+  return { notebook, api, model: new Pipeline(notebook, api) };
+}
+
+test('the answer is the state, and is told', async () => {
+  const { api, model } = pipeline();
+  api.answer = status({ steps: [step()] });
+  const told = vi.fn();
+  model.changed.connect(told);
+  await model.refresh();
+  expect(model.steps).toHaveLength(1);
+  expect(told).toHaveBeenCalledTimes(1);
+});
+
+test('it looks again when cells, the kernel, the path or the project change', async () => {
+  const { api, notebook, model } = pipeline();
+  for (const change of [
+    () => notebook.cellsChanged.emit(),
+    () => notebook.executed.emit(),
+    () => notebook.identityChanged.emit(),
+    () => api.changed.emit('project'),
+    () => api.changed.emit(null)
+  ]) {
+    const before = api.asked.length;
+    change();
+    await settled();
+    expect(api.asked.length).toBe(before + 1);
+  }
+  model.dispose();
+});
+
+test('changes of another project, and of a notebook nobody sees, are left alone', async () => {
+  const { api, notebook } = pipeline();
+  api.changed.emit('elsewhere');
+  notebook.isVisible = false;
+  notebook.cellsChanged.emit();
+  await settled();
+  expect(api.asked).toEqual([]);
+});
+
+test('a kernel of another language has no steps and asks nothing', async () => {
+  const { api, notebook, model } = pipeline();
+  notebook.language = 'julia';
+  await model.refresh();
+  expect(model.state).toEqual({ foreign: 'julia', status: null, error: null });
+  expect(api.asked).toEqual([]);
+});
+
+test('a failure keeps the last answer beside the error', async () => {
+  const { api, model } = pipeline();
+  api.answer = status({ steps: [step()] });
+  await model.refresh();
+  api.error = new ApiError('no', 'mend', 'store', 500);
+  await model.refresh();
+  expect(model.state.error?.hint).toBe('mend');
+  expect(model.steps).toHaveLength(1);
+  api.error = null;
+  await model.refresh();
+  expect(model.state.error).toBeNull();
+});
+
+test('nothing is told after disposal', async () => {
+  const { api, notebook, model } = pipeline();
+  const told = vi.fn();
+  model.changed.connect(told);
+  const pending = model.refresh();
+  model.dispose();
+  await pending;
+  notebook.cellsChanged.emit();
+  await settled();
+  expect(told).not.toHaveBeenCalled();
+  expect(api.asked).toHaveLength(1);
+});
+
+test.each([
+  ['%load_ext jupyter_mlops', true],
+  ['import os\n%load_ext jupyter_mlops', true],
+  ['%reload_ext jupyter_mlops', true],
+  ['# %load_ext jupyter_mlops', false],
+  ['%load_ext jupyter_mlops_other', false]
+])('%j loads the extension: %s', (source, loads) => {
+  const { model } = pipeline([cell({ source })]);
+  expect(model.loadsExtension).toBe(loads);
+});

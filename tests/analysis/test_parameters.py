@@ -1,0 +1,237 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from jupyter_mlops.analysis.parameter_types import choices_of
+from jupyter_mlops.analysis.parameters import (
+    all_values,
+    check_parameters,
+    checked_parameters,
+    derived_from,
+    parameters_of,
+    parse_value,
+)
+from jupyter_mlops.domain.parameter import Parameter
+from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
+
+
+def notebook(source: str, *tags: str) -> list[Cell]:
+    return [Cell(0, "a", "markdown", "# title"), Cell(1, "b", "code", source, tags or ("parameters",))]
+
+
+def declared(source: str) -> Parameter:
+    (parameter,) = checked_parameters(notebook(source))
+    return parameter
+
+
+@dataclass(frozen=True)
+class Declaration:
+    source: str
+    type: str
+    default: Any = None
+    has_default: bool = True
+    help: str = ""
+
+
+DECLARATIONS = [
+    Declaration("x = 3", "int", 3),
+    Declaration("x = -0.5  # step size", "float", -0.5, help="step size"),
+    Declaration("x = True", "bool", True),
+    Declaration('x = "http://host?a=1#frag"', "str", "http://host?a=1#frag"),
+    Declaration("x = None", "any"),
+    Declaration("x: float = 1  # rate", "float", 1, help="rate"),
+    Declaration("x: 'int | None' = None", "int | None"),
+    Declaration("x = [\n  1,\n  2,  # two\n]  # sizes", "list", [1, 2], help="sizes"),
+    Declaration('x = {"a": [1, None]}', "dict", {"a": [1, None]}),
+    Declaration("x = 5  # type: float how fast", "float", 5, help="how fast"),
+    Declaration("x = 5  # type: ignore", "int", 5, help="type: ignore"),
+    Declaration("x = (1, 2)", "tuple", has_default=False),
+    Declaration("x = {1: 2}", "dict", has_default=False),
+    Declaration("x = f(3)", "any", has_default=False),
+    Declaration("x = 1e999", "float", has_default=False),
+    Declaration("x: int", "int", has_default=False),
+    Declaration("# x = 1\n%matplotlib inline\n!ls\nx = 2", "int", 2),
+    Declaration("%%step setup\nx = 2", "int", 2),
+    Declaration("x = 1\nx = 'later'", "str", "later"),
+]
+
+
+@pytest.mark.parametrize("case", DECLARATIONS, ids=lambda case: case.source)
+def test_a_declaration_is_read_from_the_source(case: Declaration) -> None:
+    found = declared(case.source)
+    assert (found.name, found.type, found.default, found.has_default, found.help) == (
+        "x",
+        case.type,
+        case.default,
+        case.has_default,
+        case.help,
+    )
+
+
+def test_chained_and_unpacked_assignments_declare_each_name() -> None:
+    found = checked_parameters(notebook("a = b = 1\nc, d = 'x', 2.0\nobj.e = 3"))
+    assert [(parameter.name, parameter.default) for parameter in found] == [("a", 1), ("b", 1), ("c", "x"), ("d", 2.0)]
+
+
+def test_a_default_that_is_no_literal_keeps_its_text() -> None:
+    assert declared("x = date.today()").default_source == "date.today()"
+
+
+def test_no_tagged_cell_declares_nothing() -> None:
+    assert parameters_of(notebook("x = 1", "other")) == ()
+
+
+def test_a_broken_cell_is_an_error_for_a_run_and_nothing_for_a_picture() -> None:
+    cells = notebook("x = = 1")
+    assert parameters_of(cells) == ()
+    with pytest.raises(NotebookError, match=r"not valid Python.*line 1"):
+        checked_parameters(cells)
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "value"),
+    [
+        ("x = 'a'", "007", "007"),
+        ("x: str", "None", "None"),
+        ("x = 1", "7", 7),
+        ("x = 1", "-7", -7),
+        ("x = 1.0", "3", 3.0),
+        ("x = 1.0", "1e-3", 0.001),
+        ("x = False", "yes", True),
+        ("x = False", "False", False),
+        ("x = []", "[1, 'a']", [1, "a"]),
+        ("x = []", "[true, null]", [True, None]),
+        ("x = {}", '{"a": 1}', {"a": 1}),
+        ("x: list[float] = []", "[1, 2]", [1.0, 2.0]),
+        ("x: dict[str, int] = {}", '{"a": 1}', {"a": 1}),
+        ("x: int | None = 3", "None", None),
+        ("x: Optional[int] = 3", "4", 4),
+        ("x: typing.Optional[typing.List[int]] = None", "[4]", [4]),
+        ("x: int = None", "None", None),
+        ("x: str | int = 'a'", "3", 3),
+        ("x: Union[int, str] = 'a'", "b", "b"),
+        ("x: Literal['gini', 'entropy'] = 'gini'", "entropy", "entropy"),
+        ("x: Literal[1, 2] = 1", "2", 2),
+        ("x = None", "007", "007"),
+        ("x = None", "3.5", 3.5),
+        ("x = None", "true", True),
+        ("x = None", "hello world", "hello world"),
+        ("x: Path = Path('a')", "b", "b"),
+        ("x = f()", "(1, 2)", "(1, 2)"),
+    ],
+)
+def test_a_text_is_read_by_the_declared_type(source: str, text: str, value: Any) -> None:
+    found = parse_value(declared(source), text)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "why"),
+    [
+        ("x = 1", "2.5", "whole number"),
+        ("x = 1", "", "whole number"),
+        ("x = 1.0", "abc", "no number"),
+        ("x = 1.0", "nan", "no exact JSON form"),
+        ("x = True", "maybe", "neither true nor false"),
+        ("x = []", "{}", "type dict"),
+        ("x = []", "[1", "neither JSON nor"),
+        ("x: list[int] = []", "[1, 'a']", "item 1, 'a'"),
+        ("x: Literal['a', 'b'] = 'a'", "c", "none of 'a', 'b'"),
+        ("x = (1, 2)", "[3, 4]", "cannot carry a tuple"),
+        ("x: dict[str, int] = {}", "{1: 2}", "no exact JSON form"),
+    ],
+)
+def test_a_text_of_the_wrong_type_is_refused_with_the_reason(source: str, text: str, why: str) -> None:
+    with pytest.raises(InputError, match=why) as caught:
+        parse_value(declared(source), text)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [
+        ("x = 1", True),
+        ("x = 1", 1.0),
+        ("x = 1", "1"),
+        ("x = 'a'", 7),
+        ("x = 1.0", 2**53 + 1),
+        ("x = 1.0", 10**400),
+        ("x = 1.0", False),
+        ("x = 1.0", float("inf")),
+        ("x = 1", None),
+        ("x = f()", None),
+        ("x = True", 1),
+        ("x = []", (1, 2)),
+        ("x = {}", {1: 2}),
+        ("x = None", {1, 2}),
+        ("x: Any = 1", b"bytes"),
+    ],
+)
+def test_a_value_of_the_wrong_type_is_refused(source: str, value: Any) -> None:
+    with pytest.raises(InputError):
+        check_parameters([declared(source)], {"x": value})
+
+
+@pytest.mark.parametrize(
+    ("source", "value"),
+    [("x: Any = 1", None), ("x = None", None), ("x: int | float = 1", 3), ("x: date = today()", "1")],
+)
+def test_a_value_of_the_right_type_is_kept(source: str, value: Any) -> None:
+    assert check_parameters([declared(source)], {"x": value}) == {"x": value}
+
+
+def test_a_whole_number_given_for_a_float_becomes_one() -> None:
+    assert repr(check_parameters([declared("x = 0.5")], {"x": 1})["x"]) == "1.0"
+
+
+def test_an_unknown_name_gets_a_did_you_mean() -> None:
+    with pytest.raises(UnknownNameError) as caught:
+        check_parameters(checked_parameters(notebook("alpha = 1\nbeta = 2")), {"alhpa": 3})
+    assert "'alhpa'" in caught.value.message
+    assert "'alpha'" in caught.value.hint
+
+
+def test_a_notebook_without_parameters_says_how_to_declare_them() -> None:
+    with pytest.raises(UnknownNameError, match="declares none") as caught:
+        check_parameters((), {"alpha": 3})
+    assert "parameters" in caught.value.hint
+
+
+def test_a_parameter_without_a_default_must_be_given() -> None:
+    parameters = checked_parameters(notebook("x: int\ny = now()"))
+    with pytest.raises(InputError, match=r"'x' \(int\) has no value"):
+        check_parameters(parameters, {})
+    assert check_parameters(parameters, {"x": 1}) == {"x": 1}
+
+
+def test_a_run_records_defaults_and_what_was_given() -> None:
+    parameters = checked_parameters(notebook("a = 1\nb = [2]\nc = date.today()\nd: int"))
+    assert all_values(parameters, {"a": 5}) == {"a": 5, "b": [2], "c": "date.today()"}
+
+
+def test_names_computed_from_overridden_ones_are_found() -> None:
+    cells = notebook("n = 10\nrows = n * 2\nother = 3\nm = n + rows")
+    assert derived_from(cells, ["n"]) == {"rows": ["n"], "m": ["n"]}
+    assert derived_from(cells, ["n", "rows", "m"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "choices"),
+    [
+        ("Literal['a', 1, True]", ("a", 1, True)),
+        ("typing.Literal['a'] | None", ("a", None)),
+        ("Optional[Literal['a', 'b']]", ("a", "b", None)),
+        ("Literal['a', None] | None", ("a", None)),
+        ("Literal['a'] | int", ()),
+        ("str", ()),
+        ("None", ()),
+        ("(", ()),
+    ],
+)
+def test_a_type_that_names_each_value_tells_them(kind: str, choices: tuple[object, ...]) -> None:
+    assert choices_of(kind) == choices

@@ -1,0 +1,168 @@
+"""Jobs in JupyterLab: started from the panel or elsewhere, followed while they run, looked at afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+from labpage import LONG, LabPage
+from labserver import LabServer
+from playwright.sync_api import expect
+
+NotebookWriter = Callable[..., Path]
+Picture = Callable[[LabPage, str], None]
+
+PARAMETERS = ("rate: float = 0.5  # how fast\nrounds: int = 2\nverbose: bool = False\nlabel: str = 'a'", ["parameters"])
+
+
+def address(lab: LabServer, notebook: Path) -> str:
+    return lab.url(notebook.relative_to(lab.root).as_posix())
+
+
+def test_a_job_started_from_the_panel_is_followed_to_its_metrics(
+    lab: LabServer, lab_page: LabPage, demo: Path, picture: Picture
+) -> None:
+    lab_page.open_notebook(address(lab, demo))
+    lab_page.open_panel()
+    lab_page.button("Run as job").first.click()
+    form = lab_page.panel.get_by_role("form", name="Run as job")
+    form.get_by_label("max_depth").fill("1")
+    lab_page.button("Start job").click()
+    expect(form).not_to_be_visible()
+    expect(lab_page.run(1)).to_contain_text("Running", timeout=LONG)
+    expect(lab_page.run(1).get_by_role("progressbar")).to_be_visible()
+    expect(lab_page.run(1)).to_contain_text("Completed", timeout=LONG)
+    expect(lab_page.run(1)).to_contain_text("5 run")
+    expect(lab_page.run(1)).to_contain_text("auc")
+    expect(lab_page.step("evaluate")).to_contain_text("auc")
+    _look_at_details(lab_page)
+    _run_live(lab_page, demo)
+    _take_pictures(lab_page, picture)
+    lab_page.run(1).get_by_role("button", name="Open the output notebook").click()
+    tab = lab_page.page.locator("#jp-main-dock-panel .lm-TabBar-tab.jp-mod-current")
+    expect(tab).to_contain_text(f"{demo.stem}-1.ipynb")
+
+
+def _look_at_details(lab_page: LabPage) -> None:
+    run = lab_page.run(1)
+    run.get_by_role("button", name="details").click()
+    parameters = run.get_by_role("table", name="Parameters").get_by_role("row")
+    expect(parameters.filter(has_text="max_depth")).to_contain_text("1")
+    expect(run.get_by_role("table", name="Metrics")).to_contain_text("accuracy")
+    expect(run.get_by_role("table", name="Steps").get_by_role("row")).to_have_count(5)
+    run.get_by_role("button", name="details").click()
+    expect(run.get_by_role("table")).to_have_count(0)
+
+
+def _run_live(lab_page: LabPage, demo: Path) -> None:
+    """All cells in the kernel of the open notebook: what the job computed and max_depth does not touch is reused."""
+    lab_page.select_cell(0)
+    lab_page.run_cells(len(json.loads(demo.read_text(encoding="utf-8"))["cells"]) - 1)
+    expect(lab_page.run(2)).to_contain_text("2 run, 3 reused", timeout=LONG)
+    expect(lab_page.run(2)).to_contain_text("max_depth2")
+    for name in ("load", "train", "evaluate"):
+        expect(lab_page.step(name)).to_contain_text("Fresh")
+
+
+def _take_pictures(lab_page: LabPage, picture: Picture) -> None:
+    """For the README, in both themes."""
+    lab_page.step("train").get_by_role("button").click()
+    expect(lab_page.active_cell).to_contain_text("%%step train")
+    for theme, name in (("JupyterLab Dark", "panel-dark.png"), ("JupyterLab Light", "panel.png")):
+        lab_page.execute("apputils:change-theme", theme=theme)
+        is_light = "false" if "Dark" in theme else "true"
+        expect(lab_page.page.locator("body")).to_have_attribute("data-jp-theme-light", is_light)
+        # A splash covers the change; JupyterLab trips over itself where the next one comes while it fades.
+        expect(lab_page.page.locator("#jupyterlab-splash")).to_have_count(0)
+        expect(lab_page.panel).to_be_visible()
+        picture(lab_page, name)
+
+
+def test_values_of_all_kinds_reach_the_job(lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter) -> None:
+    notebook = write_notebook(PARAMETERS, "got = repr((rate, rounds, verbose, label))", "got")
+    lab_page.open_notebook(address(lab, notebook))
+    lab_page.open_panel()
+    lab_page.button("Run as job").first.click()
+    form = lab_page.panel.get_by_role("form", name="Run as job")
+    expect(form).to_contain_text("how fast")
+    form.get_by_label("rounds").fill("1.5")
+    lab_page.button("Start job").click()
+    expect(form.get_by_role("alert")).to_contain_text("whole number")
+    other = write_notebook("y = 1", name="other.ipynb")
+    lab_page.execute("docmanager:open", path=other.relative_to(lab.root).as_posix())
+    expect(form).not_to_be_visible()
+    lab_page.execute("docmanager:open", path=notebook.relative_to(lab.root).as_posix())
+    form.get_by_label("rounds").fill("3")
+    form.get_by_label("verbose").check()
+    form.get_by_label("label").fill("007")
+    lab_page.button("Start job").click()
+    expect(lab_page.run(1)).to_contain_text("Completed", timeout=LONG)
+    output = json.loads((notebook.parent / "runs" / "notebook-1.ipynb").read_text(encoding="utf-8"))
+    shown = output["cells"][-1]["outputs"][0]["data"]["text/plain"]
+    assert "(0.5, 3, True, '007')" in "".join(shown)
+
+
+def test_a_refusal_of_the_server_stands_beside_the_form(
+    lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
+) -> None:
+    notebook = write_notebook("def broken(:", PARAMETERS)
+    lab_page.expect_error(r"status of 4\d\d.*jupyter-mlops/runs")
+    lab_page.open_notebook(address(lab, notebook))
+    lab_page.open_panel()
+    lab_page.button("Run as job").first.click()
+    form = lab_page.panel.get_by_role("form", name="Run as job")
+    expect(form.get_by_label("rate")).to_have_value("0.5")
+    path = notebook.relative_to(lab.root).as_posix()
+    lab_page.execute("jupyter-mlops:run-job", path=path, parameters={"rat": 1})
+    expect(form.get_by_role("alert")).to_contain_text("rat")
+    expect(form.get_by_role("alert")).to_contain_text("Did you mean 'rate'?")
+    form.get_by_label("rate").fill("0.25")
+    expect(form.get_by_role("alert")).to_have_count(0)
+
+
+def test_a_job_of_the_command_line_appears_by_itself_with_its_error_and_the_mend(
+    lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
+) -> None:
+    notebook = write_notebook("%%step bad\n1 / 0")
+    lab_page.open_notebook(address(lab, notebook))
+    lab_page.open_panel()
+    expect(lab_page.panel).to_contain_text("No runs yet in this project.")
+    done = lab.run("run", notebook.name, folder=notebook.parent)
+    assert done.returncode == 1
+    expect(lab_page.run(1)).to_contain_text("Failed", timeout=LONG)
+    expect(lab_page.run(1)).to_contain_text("Step bad: ZeroDivisionError: division by zero")
+    expect(lab_page.run(1)).to_contain_text("The output notebook shows the traceback.")
+    expect(lab_page.step("bad")).to_contain_text("Failed")
+    expect(lab_page.badge("bad")).to_contain_text("Failed")
+
+
+def test_a_running_job_can_be_canceled(lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter) -> None:
+    notebook = write_notebook("%%step slow\nimport time\ntime.sleep(300)")
+    lab_page.open_notebook(address(lab, notebook))
+    lab_page.open_panel()
+    lab_page.button("Run as job").first.click()
+    expect(lab_page.panel).to_contain_text("This notebook has no parameters.")
+    lab_page.button("Start job").click()
+    expect(lab_page.step("slow")).to_contain_text("Running", timeout=LONG)
+    expect(lab_page.run(1)).to_contain_text("step slow")
+    lab_page.button("Cancel run 1").click()
+    expect(lab_page.run(1)).to_contain_text("Canceled", timeout=LONG)
+    expect(lab_page.run(1).get_by_role("progressbar")).to_have_count(0)
+
+
+def test_schedules_show_when_they_fire_and_that_no_scheduler_is_there(
+    lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
+) -> None:
+    notebook = write_notebook(PARAMETERS, "%%step one\nx = rate")
+    lab_page.open_notebook(address(lab, notebook))
+    lab_page.open_panel()
+    expect(lab_page.panel).to_contain_text("jupyter mlops schedule add")
+    options = ("--cron", "0 6 * * *", "--tz", "Europe/Zurich", "-p", "rate", "0.25")
+    added = lab.run("schedule", "add", notebook.name, *options, folder=notebook.parent)
+    assert added.returncode == 0, added.stderr
+    schedule = lab_page.panel.locator(".jp-mlops-schedule")
+    for text in ("0 6 * * *", "Europe/Zurich", "0.25", "6:00"):
+        expect(schedule).to_contain_text(text)
+    expect(lab_page.panel).to_contain_text("No scheduler is running")
+    expect(lab_page.panel.get_by_text("jupyter mlops scheduler", exact=True)).to_be_visible()

@@ -1,0 +1,96 @@
+"""Project-local modules: found through their imports, known by source and by what they hold."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlops.capture.digest import Walker
+from jupyter_mlops.capture.modules import LocalModules, module_doubts
+
+NAMES = ("mlopsa", "mlopsb", "mlopspkg")
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    (tmp_path / "mlopsa.py").write_text("import mlopsb\nimport json\nK = 1\ndef f():\n    return mlopsb.x\n")
+    (tmp_path / "mlopsb.py").write_text("x = [1]\n")
+    package = tmp_path / "mlopspkg"
+    package.mkdir()
+    (package / "__init__.py").write_text("from .one import y\n")
+    (package / "one.py").write_text("from . import two\nfrom .two import z as y\n")
+    (package / "two.py").write_text("z = 1\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    yield tmp_path
+    for name in list(sys.modules):
+        if name.partition(".")[0] in NAMES:
+            del sys.modules[name]
+
+
+def digests(modules: LocalModules, name: str) -> tuple[dict[str, str], list[str]]:
+    return modules.ingredients(modules.closure({name}), Walker({}))
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_imports_are_followed_through_local_modules_and_no_further(project: Path, loaded: bool) -> None:
+    if loaded:
+        importlib.import_module("mlopsa")
+        importlib.import_module("mlopspkg")
+    modules = LocalModules()
+    modules.look()
+    assert modules.closure({"mlopsa", "numpy", "nosuch"}) == {
+        "mlopsa": str(project / "mlopsa.py"),
+        "mlopsb": str(project / "mlopsb.py"),
+    }
+    assert set(modules.closure({"mlopspkg.one"})) == {"mlopspkg", "mlopspkg.one", "mlopspkg.two"}
+
+
+def test_a_change_of_source_in_any_of_them_shows(project: Path) -> None:
+    before, _ = digests(LocalModules(), "mlopsa")
+    (project / "mlopsb.py").write_text("x = [2]\n")
+    after, _ = digests(LocalModules(), "mlopsa")
+    assert before["mlopsa"] == after["mlopsa"]
+    assert before["mlopsb"] != after["mlopsb"]
+
+
+def test_a_value_that_a_loaded_module_holds_is_part_of_it(project: Path) -> None:
+    module = importlib.import_module("mlopsb")
+    modules = LocalModules()
+    modules.look()
+    before, _ = digests(modules, "mlopsb")
+    module.x.append(2)
+    after, doubts = digests(modules, "mlopsb")
+    assert before != after
+    assert doubts == []
+
+
+def test_a_function_replaced_by_hand_shows(project: Path) -> None:
+    module = importlib.import_module("mlopsa")
+    modules = LocalModules()
+    modules.look()
+    before, _ = digests(modules, "mlopsa")
+    module.f = lambda: 2
+    assert digests(modules, "mlopsa")[0] != before
+
+
+def test_source_edited_since_it_was_imported_is_a_doubt_until_restart(project: Path) -> None:
+    importlib.import_module("mlopsb")
+    modules = LocalModules()
+    modules.look()
+    (project / "mlopsb.py").write_text("x = [3]\n")
+    _, doubts = digests(modules, "mlopsb")
+    assert doubts == ["mlopsb.py changed since it was imported (restart the kernel)"]
+
+
+def test_what_a_module_does_anywhere_is_doubted(project: Path) -> None:
+    (project / "mlopsb.py").write_text("import time\ndef f():\n    return time.time()\n")
+    found = module_doubts(str(project / "mlopsb.py"))
+    assert found is not None
+    assert "time.time" in found.chains
+    (project / "mlopsb.py").write_text("x = = 1")
+    assert module_doubts(str(project / "mlopsb.py")) is None
+    assert module_doubts(str(project / "none.py")) is None

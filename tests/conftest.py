@@ -1,0 +1,41 @@
+"""Fixtures for all tests: a key of their own, no tracking server, kernels that are ended."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_jupyter_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Tests neither read nor write the user's Jupyter folders, and no MLflow server of the user's is told anything."""
+    with pytest.MonkeyPatch.context() as patch:
+        home = tmp_path_factory.mktemp("home")
+        patch.setenv("JUPYTER_DATA_DIR", str(home / "data"))
+        patch.setenv("JUPYTER_CONFIG_DIR", str(home / "config"))
+        patch.setenv("IPYTHONDIR", str(home / "ipython"))
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        # Only the tests of tracking need its writer: elsewhere each project would start one, which imports MLflow.
+        patch.setenv("MLOPS_TRACKING", "later")
+        yield
+
+
+@pytest.fixture(scope="module")
+def start_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., object]]:
+    """Starts kernels with the extension loaded; all are ended at the end of the module."""
+    from kernels import LiveKernel
+
+    kernels: list[LiveKernel] = []
+
+    def start(folder: Path | None = None, **options: str) -> LiveKernel:
+        kernels.append(LiveKernel(folder or tmp_path_factory.mktemp("project"), **options))
+        return kernels[-1]
+
+    yield start
+    for kernel in kernels:
+        kernel.close()

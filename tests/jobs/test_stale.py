@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from notebooks import code, write_notebook
+
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.jobs.request import check_request, create_run
+from jupyter_mlops.jobs.stale import reconcile
+from jupyter_mlops.store.store import Store
+
+NO_PROCESS = 2**22 + 1
+
+
+def pending(store: Store, **options: str) -> Run:
+    path = write_notebook(store.root / "a.ipynb", code("x = 1"))
+    return create_run(store, check_request(path, {}), kind="job", now=store.now(), **options)
+
+
+def test_a_pending_run_whose_process_ended_is_lost(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        run = pending(store)
+        store.runs.assign(run.id, NO_PROCESS, 1.0)
+        reconcile(store, now=store.now())
+        found = store.runs.get(run.id)
+        assert found.status is Status.LOST
+        assert found.error is not None
+        assert found.error.cause == "not_started"
+
+
+def test_a_run_on_its_way_to_its_process_is_not_lost_yet(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        run, fired = pending(store), pending(store, schedule_id="s")
+        reconcile(store, now=store.now())
+        assert store.runs.get(run.id).status is Status.PENDING
+        reconcile(store, now=store.now() + timedelta(minutes=5))
+        assert store.runs.get(run.id).status is Status.LOST
+        assert store.runs.get(fired.id).status is Status.PENDING
+
+
+def test_a_process_started_too_late_does_not_take_the_place_of_the_one_at_work(tmp_path: Path) -> None:
+    with Store.open(tmp_path) as store:
+        run = pending(store)
+        store.runs.start(run.id, now=store.now())
+        store.runs.assign(run.id, NO_PROCESS, 1.0)
+        reconcile(store, now=store.now())
+        assert store.runs.get(run.id).status is Status.RUNNING

@@ -1,0 +1,229 @@
+"""Bad input and bad luck in a kernel: each is told in two lines, the cell runs where it can, nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernels import Cell, LiveKernel
+
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.store import open_store
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.fixture(scope="module")
+def kernel(start_kernel: Callable[..., LiveKernel]) -> LiveKernel:
+    return start_kernel()
+
+
+def two_lines(cell: Cell) -> list[str]:
+    """The lines of an error without a traceback."""
+    lines = [line for line in cell.text.splitlines() if line.strip()]
+    assert "Traceback" not in cell.text
+    assert [line.split(":")[0] for line in lines] == ["Error", "Hint"], cell.text
+    return lines
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("%%step", "needs one name"),
+        ("%%step a b", "needs one name"),
+        ("%%step 1st", "'1st' cannot name a step"),
+        ("%%step a.b", "'a.b' cannot name a step"),
+        ("%%step a --metric x", "no option '--metric'"),
+        ("%%step a --metrics", "needs a value"),
+        ('%%step "', "cannot be read"),
+    ],
+)
+def test_a_bad_step_line_is_two_lines_and_the_cell_does_not_run(kernel: LiveKernel, line: str, words: str) -> None:
+    error, hint = two_lines(kernel.run(f"{line}\nran = True"))
+    assert words in error
+    assert len(hint) > len("Hint: ")
+    assert "NameError" in kernel.run("ran").error
+    assert kernel.run("1").text == "1"
+
+
+def test_a_bad_tag_is_told_and_the_cell_runs_as_ever(kernel: LiveKernel) -> None:
+    cell = kernel.run("tagged_ran = 1\ntagged_ran", cell_id="bad", tags=["step:1st"])
+    assert "'1st' cannot name a step" in cell.text
+    assert "Hint:" in cell.text
+    assert cell.outputs[-1] == ("execute_result", "1")
+
+
+@pytest.mark.parametrize(
+    ("line", "words", "hint"),
+    [
+        ("%mlops statsu", "no verb named 'statsu'", "Did you mean 'status'?"),
+        ("%mlops run nb.ipynb", "no verb named 'run'", "Did you mean 'runs'?"),
+        ("%mlops log trian", "no step named 'trian'", "Did you mean 'train'?"),
+        ("%mlops why trian", "no step named 'trian'", "Did you mean 'train'?"),
+        ("%mlops diff trian 1 2", "no step named 'trian'", "Did you mean 'train'?"),
+        ("%mlops diff train 1 9", "no version of 'train' named '9'", "v1"),
+        ("%mlops log", "required", "usage"),
+        ("%mlops runs --limit many", "invalid int value", "usage"),
+        ("%mlops runs --nosuch", "unrecognized arguments", "usage"),
+        ("%mlops runs compare 1 99", "no run named '99'", "1"),
+        ("%mlops status nosuch.ipynb", "no notebook named", "There is no notebook yet"),
+        ("%mlops drian", "no verb named 'drian'", "Known:"),
+        ("%mlops help drain", "no verb named 'drain'", ""),
+        ('%mlops log "train', "cannot be read", "Close the quotes"),
+    ],
+)
+def test_a_bad_verb_line_is_two_lines_without_a_traceback(kernel: LiveKernel, line: str, words: str, hint: str) -> None:
+    kernel.run("%%step train\nx = 1")
+    error, told = two_lines(kernel.run(line))
+    assert words in error.lower()
+    assert hint in told
+
+
+def test_a_failed_verb_fails_its_cell_so_that_a_job_stops_there(kernel: LiveKernel) -> None:
+    assert kernel.run("%mlops log nosuch\nnot_reached = 1").error
+    assert "NameError" in kernel.run("not_reached").error
+
+
+def test_an_interrupted_step_is_canceled_and_the_kernel_goes_on(kernel: LiveKernel) -> None:
+    code = "%%step endless\nimport time\nfor n in range(600):\n    time.sleep(0.1)"
+    interrupter = threading.Thread(target=interrupt_when_running, args=(kernel, "endless"))
+    interrupter.start()
+    cell = kernel.run(code)
+    interrupter.join()
+    assert "KeyboardInterrupt" in cell.error
+    with open_store(kernel.folder, create=False) as store:
+        recorded = store.steps.runs(step="endless", limit=1)[0]
+    assert recorded.status is Status.CANCELED
+    assert recorded.ended_at is not None
+    assert kernel.run("n < 600").text == "True"
+    assert kernel.run("%%step afterwards\nok = 1\nok").text == "1"
+
+
+def interrupt_when_running(kernel: LiveKernel, step: str) -> None:
+    """Interrupt the kernel once the step's cell is under way."""
+    end = time.monotonic() + 30
+    with open_store(kernel.folder) as store:
+        while time.monotonic() < end:
+            runs = store.steps.runs(step=step)
+            if runs and runs[0].status is Status.RUNNING:
+                time.sleep(0.3)
+                kernel.manager.interrupt_kernel()
+                return
+            time.sleep(0.05)
+
+
+CORRUPT = b"this is no database at all " * 400
+
+
+def test_with_a_corrupt_index_cells_run_and_a_clear_line_says_what_to_do(
+    start_kernel: Callable[..., LiveKernel], tmp_path: Path
+) -> None:
+    (tmp_path / ".mlops").mkdir()
+    index = tmp_path / ".mlops" / "index.db"
+    index.write_bytes(CORRUPT)
+    kernel = start_kernel(tmp_path)
+    cell = kernel.run("%%step a\nvalue = 1\nvalue")
+    assert cell.outputs[-1] == ("execute_result", "1")
+    assert "corrupt" in cell.text
+    assert f"Hint: Move '{index}' aside" in cell.text
+    assert "Traceback" not in cell.text
+    two_lines(kernel.run("%mlops runs"))
+    assert index.read_bytes() == CORRUPT
+    os.replace(index, tmp_path / "aside")
+    assert kernel.run("%%step a\nvalue = 1\nvalue").text == "1"
+    assert kernel.run("%%step a\nvalue = 1\nvalue").reused, "after the mend it works without a restart"
+
+
+def test_an_index_that_turns_corrupt_while_a_kernel_uses_it_does_not_stop_its_cells(
+    start_kernel: Callable[..., LiveKernel], tmp_path: Path
+) -> None:
+    kernel = start_kernel(tmp_path)
+    kernel.run("%%step a\nvalue = 1")
+    kernel.run("%mlops drain")
+    index = tmp_path / ".mlops" / "index.db"
+    for name in ("index.db", "index.db-wal", "index.db-shm"):
+        (tmp_path / ".mlops" / name).write_bytes(CORRUPT)
+    cell = kernel.run("%%step b\nother = value + 1\nother")
+    assert cell.outputs[-1] == ("execute_result", "2")
+    assert str(index) in cell.text
+    assert "Hint:" in cell.text
+    assert "Traceback" not in cell.text
+    assert kernel.run("other").text == "2"
+
+
+def test_in_a_folder_that_cannot_be_written_cells_run_and_the_mend_is_told(
+    start_kernel: Callable[..., LiveKernel], tmp_path: Path
+) -> None:
+    (tmp_path / ".mlops").write_text("a file in place of the folder")
+    kernel = start_kernel(tmp_path)
+    for number in range(2):
+        cell = kernel.run(f"%%step a{number}\nvalue = {number}\nvalue")
+        assert cell.outputs[-1] == ("execute_result", str(number))
+        assert "cannot be made" in cell.text
+        assert f"Hint: Make '{tmp_path}' writable" in cell.text
+    assert (tmp_path / ".mlops").read_text() == "a file in place of the folder"
+
+
+def test_an_index_of_a_newer_version_is_told_and_cells_run(
+    start_kernel: Callable[..., LiveKernel], tmp_path: Path
+) -> None:
+    with open_store(tmp_path) as store, store.index.write() as connection:
+        connection.exec_driver_sql("update alembic_version set version_num = '9999'")
+    kernel = start_kernel(tmp_path)
+    cell = kernel.run("%%step a\n'ran'")
+    assert cell.outputs[-1] == ("execute_result", "'ran'")
+    assert "upgrade with `pip install -U jupyter-mlops`" in cell.text
+
+
+def write_notebook(path: Path, sources: dict[str, str]) -> None:
+    cells = [
+        {"cell_type": "code", "id": name, "source": source, "metadata": {}, "outputs": [], "execution_count": None}
+        for name, source in sources.items()
+    ]
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+
+
+def test_two_steps_of_one_name_in_the_notebook_are_told(
+    start_kernel: Callable[..., LiveKernel], tmp_path: Path
+) -> None:
+    path = tmp_path / "nb.ipynb"
+    sources = {"one": "%%step twin\na = 1", "two": "%%step twin\na = 2"}
+    write_notebook(path, sources)
+    kernel = start_kernel(tmp_path, JPY_SESSION_NAME=str(path))
+    assert kernel.run(sources["one"], cell_id="one").text == ""
+    second = kernel.run(sources["two"], cell_id="two")
+    assert "Two steps are named 'twin'." in second.text
+    assert "rename one of them" in second.text
+    assert kernel.run("a").text == "2"
+    assert "Two steps are named 'twin'" in kernel.run("%mlops status").text
+
+
+def test_a_step_whose_cell_was_cut_and_pasted_is_not_taken_for_two(
+    start_kernel: Callable[..., LiveKernel], tmp_path: Path
+) -> None:
+    path = tmp_path / "nb.ipynb"
+    write_notebook(path, {"old": "%%step moved\na = 1"})
+    kernel = start_kernel(tmp_path, JPY_SESSION_NAME=str(path))
+    kernel.run("%%step moved\na = 1", cell_id="old")
+    write_notebook(path, {"new": "%%step moved\na = 1"})
+    assert kernel.run("%%step moved\na = 1", cell_id="new").text == ""
+
+
+def test_a_tag_in_the_saved_notebook_makes_a_step_without_the_front_end_sending_it(
+    start_kernel: Callable[..., LiveKernel], tmp_path: Path
+) -> None:
+    path = tmp_path / "nb.ipynb"
+    write_notebook(path, {"one": "a = 1"})
+    data = json.loads(path.read_text())
+    data["cells"][0]["metadata"]["tags"] = ["step:tagged"]
+    path.write_text(json.dumps(data))
+    kernel = start_kernel(tmp_path, JPY_SESSION_NAME=str(path))
+    assert not kernel.run("a = 1", cell_id="one").reused
+    assert kernel.run("a = 1", cell_id="one").reused
+    with open_store(tmp_path, create=False) as store:
+        assert store.steps.names("nb.ipynb") == ["tagged"]

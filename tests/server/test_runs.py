@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.wire import to_wire
+from jupyter_mlops.store.store import Store
+
+from .conftest import Ask
+
+
+def files_of(root: Path) -> list[str]:
+    return sorted(path.relative_to(root).as_posix() for path in root.rglob("*"))
+
+
+async def test_runs_are_listed_newest_first(ask: Ask, add_run: Callable[..., Run]) -> None:
+    runs = [add_run(parameters={"rate": 0.1}), add_run(metrics={"auc": float("nan")}), add_run()]
+    answer = await ask("runs", path="work/study.ipynb", limit="2")
+    assert answer.status == 200
+    assert answer.data == {"runs": to_wire(runs[:0:-1]), "project": "work"}
+    assert answer.data["runs"][1]["metrics"] == {"auc": "nan"}
+
+
+async def test_runs_of_a_folder_are_those_of_its_project(ask: Ask, add_run: Callable[..., Run]) -> None:
+    add_run()
+    assert len((await ask("runs", path="work")).data["runs"]) == 1
+    assert (await ask("runs")).data == {"runs": [], "project": None}
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "x", "1001", "", "1e3", "²", "9" * 400])
+async def test_a_limit_that_is_none_is_named(ask: Ask, limit: str) -> None:
+    answer = await ask("runs", limit=limit)
+    assert answer.status == 400
+    assert answer.data["code"] == "input"
+    assert "limit" in answer.data["message"]
+
+
+@pytest.mark.parametrize("route", ["runs", "runs/1", "schedules"])
+async def test_reading_makes_no_project(ask: Ask, notebook: Path, jp_root_dir: Path, route: str) -> None:
+    before = files_of(jp_root_dir)
+    answer = await ask(route, path="work/study.ipynb")
+    assert answer.status == (404 if route == "runs/1" else 200)
+    assert files_of(jp_root_dir) == before
+
+
+async def test_reading_mends_no_project_either(ask: Ask, add_run: Callable[..., Run], store: Store) -> None:
+    add_run()
+    (store.folder / ".gitignore").unlink()
+    (store.folder / "objects").rmdir()
+    assert len((await ask("runs", path="work/study.ipynb")).data["runs"]) == 1
+    assert not (store.folder / ".gitignore").exists()
+    assert not (store.folder / "objects").exists()
+
+
+async def test_a_project_folder_without_an_index_is_empty(ask: Ask, notebook: Path) -> None:
+    (notebook.parent / ".mlops").mkdir()
+    assert (await ask("runs", path="work/study.ipynb")).data == {"runs": [], "project": None}
+    assert list((notebook.parent / ".mlops").iterdir()) == []
+
+
+async def test_the_project_may_lie_above_the_served_folder(
+    ask: Ask, jp_root_dir: Path, jp_serverapp: Any, add_run: Callable[..., Run]
+) -> None:
+    add_run()
+    (jp_root_dir / "work" / "deep").mkdir()
+    jp_serverapp.contents_manager.root_dir = str(jp_root_dir / "work" / "deep")
+    answer = await ask("runs", path="study.ipynb")
+    assert len(answer.data["runs"]) == 1
+    assert answer.data["project"] is None
+
+
+@pytest.mark.parametrize("by", ["id", "number"])
+async def test_one_run_comes_with_its_step_runs_in_order(
+    ask: Ask, add_run: Callable[..., Run], store: Store, by: str
+) -> None:
+    run = add_run()
+    for position, step in enumerate(("load", "train")):
+        store.steps.start_run(
+            StepRun(
+                id=store.new_id(),
+                run_id=run.id,
+                notebook=run.notebook,
+                step=step,
+                version=1,
+                version_digest="d",
+                position=position,
+                status=Status.COMPLETED,
+                started_at=store.now(),
+            )
+        )
+    answer = await ask(f"runs/{getattr(run, by)}", path="work/study.ipynb")
+    assert answer.status == 200
+    assert {name: value for name, value in answer.data.items() if name != "step_runs"} == to_wire(
+        store.runs.get(run.id)
+    )
+    assert [step_run["step"] for step_run in answer.data["step_runs"]] == ["load", "train"]
+
+
+async def test_an_unknown_run_is_404_with_the_known_ones(ask: Ask, add_run: Callable[..., Run]) -> None:
+    add_run()
+    answer = await ask("runs/7", path="work/study.ipynb")
+    assert answer.status == 404
+    assert answer.data == {"code": "unknown_name", "message": "There is no run named '7'.", "hint": "Known: 1."}
+
+
+@pytest.mark.parametrize("path", ["../work/study.ipynb", "/etc/passwd", "work/../../x.ipynb", ".mlops", "link/a.ipynb"])
+async def test_no_path_leads_out(ask: Ask, jp_root_dir: Path, tmp_path: Path, path: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.ipynb").write_text("{}")
+    (jp_root_dir / "link").symlink_to(tmp_path / "elsewhere")
+    for answer in (
+        await ask("runs", path=path),
+        await ask("runs/1", path=path),
+        await ask("schedules", path=path),
+        await ask("runs", {"path": path, "parameters": {}}),
+        await ask("runs/1/cancel", {"path": path}),
+        await ask("status", {"path": path, "cells": []}),
+    ):
+        assert answer.status == 404
+        assert answer.data["code"] == "unknown_name"
+    assert not (tmp_path / "elsewhere" / ".mlops").exists()
+
+
+@pytest.mark.parametrize(
+    ("body", "wrong"),
+    [
+        ("{", "not JSON"),
+        (b"\xff", "not JSON"),
+        ("[" * 100_000, "not JSON"),
+        ("[]", "not a JSON object"),
+        ({}, "'path' is missing"),
+        ({"path": 3}, "'path' is not a text"),
+        ({"path": "work/study.ipynb", "parameters": []}, "'parameters' is not an object"),
+    ],
+)
+async def test_a_body_that_says_nothing_is_named(ask: Ask, notebook: Path, body: Any, wrong: str) -> None:
+    answer = await ask("runs", body)
+    assert answer.status == 400
+    assert answer.data["code"] == "input"
+    assert wrong in answer.data["message"]
+    assert answer.data["hint"]
+    assert not (notebook.parent / ".mlops").exists()
+
+
+async def test_a_run_of_a_notebook_that_is_not_there_makes_nothing(ask: Ask, notebook: Path) -> None:
+    answer = await ask("runs", {"path": "work/studi.ipynb", "parameters": {}})
+    assert answer.status == 404
+    assert answer.data["hint"] == "Did you mean 'work/study.ipynb'?"
+    assert not (notebook.parent / ".mlops").exists()
+
+
+@pytest.mark.parametrize("body", [{"path": "work/study.ipynb"}, {"path": None}, {}])
+async def test_canceling_a_run_that_is_not_there_is_404(ask: Ask, notebook: Path, body: Any) -> None:
+    answer = await ask("runs/1/cancel", body)
+    assert answer.status == 404
+    assert not (notebook.parent / ".mlops").exists()
+
+
+async def test_what_the_store_cannot_do_is_told_with_the_mend(ask: Ask, notebook: Path) -> None:
+    (notebook.parent / ".mlops").mkdir()
+    (notebook.parent / ".mlops" / "index.db").write_bytes(b"this is no database, but it is long enough to be one" * 20)
+    answer = await ask("runs", path="work/study.ipynb")
+    assert answer.status == 500
+    assert answer.data["code"] == "store"
+    assert "aside" in answer.data["hint"]
+
+
+async def test_what_no_one_expected_is_told_in_the_same_form(
+    ask: Ask, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(path: str) -> None:
+        raise ZeroDivisionError("a secret detail")
+
+    monkeypatch.setattr(jp_serverapp.web_app.settings["jupyter_mlops"].projects, "place", fail)
+    answer = await ask("runs")
+    assert answer.status == 500
+    assert answer.data["code"] == "unexpected"
+    assert "secret" not in str(answer.data)
+    assert any(record.exc_info and "a secret detail" in str(record.exc_info[1]) for record in caplog.records)
+
+
+async def test_a_route_that_is_not_there_for_a_verb_is_405_in_the_same_form(ask: Ask) -> None:
+    answer = await ask("status")
+    assert answer.status == 405
+    assert answer.data["code"] == "method_not_allowed"

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_mlops.server.projects import Projects
+
+from .conftest import Ask
+
+CELLS = [
+    {"index": 0, "id": "p", "kind": "code", "source": "rate: float = 0.5  # learning rate", "tags": ["parameters"]},
+    {"index": 1, "id": "m", "kind": "markdown", "source": "# Load", "tags": []},
+    {"index": 2, "id": "l", "kind": "code", "source": "%%step load\ndata = [rate]", "tags": []},
+    {"index": 3, "id": "t", "kind": "code", "source": "model = sum(data)", "tags": ["step:train"]},
+]
+
+
+async def test_the_open_notebook_is_shown_as_its_cells_stand(ask: Ask, notebook: Path) -> None:
+    answer = await ask("status", {"path": "work/study.ipynb", "cells": CELLS})
+    assert answer.status == 200
+    assert answer.data["notebook"] == "study.ipynb"
+    assert [(step["name"], step["cell_id"], step["state"]) for step in answer.data["steps"]] == [
+        ("load", "l", "never_run"),
+        ("train", "t", "never_run"),
+    ]
+    assert answer.data["steps"][1]["upstream"] == ["load"]
+    [parameter] = answer.data["parameters"]
+    assert (parameter["name"], parameter["type"], parameter["default"]) == ("rate", "float", 0.5)
+    assert parameter["help"] == "learning rate"
+    assert not (notebook.parent / ".mlops").exists()
+
+
+async def test_what_is_wrong_in_the_notebook_is_told_not_raised(ask: Ask, notebook: Path) -> None:
+    twice = [CELLS[2], CELLS[2] | {"index": 3, "id": "again"}, CELLS[3] | {"source": "(", "index": 4}]
+    answer = await ask("status", {"path": "work/study.ipynb", "cells": twice})
+    assert answer.status == 200
+    assert "again" in [problem["cell_id"] for problem in answer.data["problems"]]
+    assert all(problem["hint"] for problem in answer.data["problems"])
+
+
+@pytest.mark.parametrize(
+    ("cells", "wrong"),
+    [
+        ("x", "'cells' is not a list"),
+        (["x"], "A cell is not an object"),
+        ([{}], "'tags' is missing"),
+        ([CELLS[0] | {"tags": [1]}], "A tag"),
+        ([CELLS[0] | {"index": "0"}], "'index' is not a whole number"),
+        ([CELLS[0] | {"index": True}], "'index' is not a whole number"),
+        ([CELLS[0] | {"source": ["a"]}], "'source' is not a text"),
+    ],
+)
+async def test_cells_that_are_none_are_named(ask: Ask, notebook: Path, cells: Any, wrong: str) -> None:
+    answer = await ask("status", {"path": "work/study.ipynb", "cells": cells})
+    assert answer.status == 400
+    assert wrong in answer.data["message"]
+    assert answer.data["hint"]
+
+
+async def test_a_slow_store_does_not_hold_up_the_server(
+    ask: Ask, notebook: Path, jp_fetch: Any, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    real = Projects.place
+
+    def slow(self: Projects, path: str) -> Any:
+        assert go_on.wait(20)
+        return real(self, path)
+
+    monkeypatch.setattr(Projects, "place", slow)
+    asked = asyncio.ensure_future(ask("runs", path="work/study.ipynb"))
+    response = await jp_fetch("api", "status")
+    assert response.code == 200
+    assert not asked.done()
+    go_on.set()
+    assert (await asked).status == 200

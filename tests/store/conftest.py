@@ -1,0 +1,59 @@
+"""A store in a folder of its own, and values to put into it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.store.store import Store
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def add_run(store: Store) -> Callable[..., Run]:
+    """`add_run(status=..., ...)` creates a run of `nb.ipynb`."""
+
+    def add_run(**values: Any) -> Run:
+        given = {"kind": "job", "notebook": "nb.ipynb", "status": Status.PENDING, "created_at": NOON} | values
+        return store.runs.create(Run(**({"id": store.new_id(), "number": 0} | given)))
+
+    return add_run
+
+
+@pytest.fixture
+def add_step_run(store: Store, add_run: Callable[..., Run]) -> Callable[..., StepRun]:
+    """`add_step_run(step="train", ...)` starts a step run; it belongs to a new run where none is given."""
+
+    def add_step_run(**values: Any) -> StepRun:
+        run_id = values.pop("run_id", None) or add_run().id
+        made = StepRun(
+            id=store.new_id(),
+            run_id=run_id,
+            notebook="nb.ipynb",
+            step="train",
+            version=1,
+            version_digest="d1",
+            position=1,
+            status=Status.RUNNING,
+            started_at=NOON,
+        )
+        made = replace(made, **values)
+        store.steps.start_run(made)
+        return made
+
+    return add_step_run

@@ -1,0 +1,127 @@
+"""The revisions make what `schema` says, and an older index is brought up to date without losing a row."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.errors import StoreError
+from jupyter_mlops.store import index, open_store, schema
+
+from .conftest import NOON
+
+SECOND = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade():
+    op.add_column("runs", sa.Column("color", sa.String(), server_default="blue"))
+"""
+
+
+def definitions(path: Path) -> dict[str, str]:
+    """Table and index definitions by name, without differences of layout."""
+    connection = sqlite3.connect(path)
+    rows = connection.execute("select name, sql from sqlite_master where sql is not null").fetchall()
+    connection.close()
+    return {name: " ".join(sql.split()).lower() for name, sql in rows if name != "alembic_version"}
+
+
+def config_of(folder: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    return config
+
+
+def test_the_revisions_make_exactly_the_tables_of_the_schema(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    open_store(tmp_path / "made").close()
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'upgraded.db'}")
+    config = config_of(index.MIGRATIONS)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+    engine.dispose()
+    assert definitions(tmp_path / "upgraded.db") == definitions(tmp_path / "made" / ".mlops" / "index.db")
+
+
+def test_the_newest_revision_is_the_head_that_a_new_index_is_marked_with() -> None:
+    assert ScriptDirectory.from_config(config_of(index.MIGRATIONS)).get_heads() == [schema.HEAD]
+
+
+def test_the_revisions_lie_in_the_package() -> None:
+    """So that they are in the wheel."""
+    assert index.MIGRATIONS.parent == Path(schema.__file__).parent
+    assert {path.name for path in index.MIGRATIONS.rglob("*.py")} >= {"env.py", "0001_first.py"}
+
+
+@pytest.fixture
+def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The package as it might be one release later, with one more revision; gives that revision's file."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(index.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    revision = folder / "versions" / "0002_color.py"
+    revision.write_text(SECOND)
+    yield revision
+    monkeypatch.undo()
+
+
+def release(monkeypatch: pytest.MonkeyPatch, revision: Path) -> None:
+    monkeypatch.setattr(index, "MIGRATIONS", revision.parent.parent)
+    monkeypatch.setattr(schema, "HEAD", "0002")
+
+
+def project_with_a_run(root: Path) -> None:
+    root.mkdir()
+    with open_store(root) as store:
+        store.runs.create(Run(store.new_id(), 0, "job", "nb.ipynb", Status.PENDING, created_at=NOON))
+
+
+def columns(root: Path) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(root / ".mlops" / "index.db")
+    try:
+        return connection.execute("select number, color from runs").fetchall()
+    finally:
+        connection.close()
+
+
+def test_an_older_index_is_upgraded_on_opening_and_keeps_its_rows(
+    tmp_path: Path, later: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project_with_a_run(tmp_path / "project")
+    release(monkeypatch, later)
+    with open_store(tmp_path / "project") as store:
+        assert [run.number for run in store.runs.list()] == [1]
+        with store.index.read() as connection:
+            assert connection.exec_driver_sql("select version_num from alembic_version").scalars().all() == ["0002"]
+    assert columns(tmp_path / "project") == [(1, "blue")]
+
+
+def test_an_upgrade_that_fails_leaves_the_index_as_it_was(
+    tmp_path: Path, later: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project_with_a_run(tmp_path / "project")
+    before = definitions(tmp_path / "project" / ".mlops" / "index.db")
+    good = later.read_text()
+    later.write_text(good + '    op.execute("insert into no_such_table values (1)")\n')
+    release(monkeypatch, later)
+    with pytest.raises(StoreError, match=r"index\.db"):
+        open_store(tmp_path / "project")
+    assert definitions(tmp_path / "project" / ".mlops" / "index.db") == before
+    later.write_text(good)
+    open_store(tmp_path / "project").close()
+    assert columns(tmp_path / "project") == [(1, "blue")]

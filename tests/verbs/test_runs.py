@@ -1,0 +1,77 @@
+"""`runs` and `runs compare`."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlops.domain.run import RunError
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.errors import InputError, UnknownNameError
+from jupyter_mlops.store import open_store
+
+from .projects import add_run, data_of, filled, rows, text_of
+
+
+def test_runs_stand_newest_first_with_steps_parameters_and_metrics(tmp_path: Path) -> None:
+    text = text_of(filled(tmp_path), "runs")
+    found = rows(text)
+    assert [row[0] for row in found[1:]] == ["#2", "#1"]
+    assert found[1][1:4] == ["failed", "session", "nb.ipynb"]
+    assert "1 run, 1 reused" in text
+    assert "rate=0.5  name=[b]" in text
+    assert "auc=0.75" in text
+
+
+def test_as_json_they_are_the_runs(tmp_path: Path) -> None:
+    data = data_of(filled(tmp_path), "runs")
+    assert [(run["number"], run["status"], run["steps_executed"]) for run in data] == [
+        (2, "failed", 1),
+        (1, "completed", 2),
+    ]
+    assert data[1]["parameters"] == {"rate": 0.5, "name": "[b]"}
+    assert len(data_of(tmp_path, "runs --limit 1")) == 1
+    assert data_of(tmp_path, "runs --notebook other.ipynb") == []
+
+
+def test_a_project_without_runs_says_how_to_make_one(tmp_path: Path) -> None:
+    open_store(tmp_path).close()
+    assert "jupyter mlops run NOTEBOOK" in text_of(tmp_path, "runs")
+
+
+def test_a_run_whose_process_is_gone_is_shown_as_lost_with_the_cause(tmp_path: Path) -> None:
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with open_store(tmp_path) as store:
+        add_run(store, status=Status.RUNNING, pid=gone.pid, pid_started=1.0)
+    text = text_of(tmp_path, "runs")
+    assert "lost" in text
+    assert "is gone" in text
+
+
+def test_an_error_with_marks_in_it_is_shown_as_it_is(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        add_run(store, status=Status.FAILED, error=RunError("cell_error", "[/] is [red]no[/red] tag"))
+    assert "[/] is [red]no[/red] tag" in text_of(tmp_path, "runs")
+
+
+def test_two_runs_are_compared(tmp_path: Path) -> None:
+    data = data_of(filled(tmp_path), "runs compare 1 2")
+    assert (data["a"]["number"], data["b"]["number"]) == (1, 2)
+    assert [step["name"] for step in data["steps"]] == ["load", "train"]
+    assert "train" in text_of(tmp_path, "runs compare 1 2")
+
+
+def test_an_unknown_run_is_told(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="no run named '9'"):
+        text_of(filled(tmp_path), "runs compare 1 9")
+
+
+@pytest.mark.parametrize("line", ["runs compare 1", "runs comprae 1 2", "runs --limit x"])
+def test_bad_arguments_are_usage_errors(tmp_path: Path, line: str) -> None:
+    with pytest.raises(InputError) as caught:
+        text_of(filled(tmp_path), line)
+    assert "usage: jupyter mlops runs" in caught.value.hint

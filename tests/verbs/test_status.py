@@ -1,0 +1,82 @@
+"""`status`: which notebook is meant, and what is shown of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
+from jupyter_mlops.verbs.verb import MAGIC
+
+from .projects import data_of, filled, rows, text_of, write_notebook
+
+
+def test_the_only_notebook_of_the_folder_is_meant(tmp_path: Path) -> None:
+    filled(tmp_path)
+    found = rows(text_of(tmp_path, "status"))
+    assert [row[0] for row in found] == ["step", "load", "train"]
+    assert found[1][1] == "fresh"
+    assert found[2][1] == "failed"
+    assert "ValueError: no" in " ".join(found[2])
+
+
+def test_a_named_notebook_is_meant_relative_to_where_one_is_or_absolute(tmp_path: Path) -> None:
+    filled(tmp_path)
+    write_notebook(tmp_path / "other.ipynb", {"x": "%%step x\n1"})
+    assert data_of(tmp_path, "status other.ipynb")["steps"][0]["name"] == "x"
+    assert data_of(Path("/"), f"status {tmp_path / 'nb.ipynb'}")["steps"][0]["name"] == "load"
+
+
+def test_the_live_notebook_is_meant_in_a_kernel(tmp_path: Path) -> None:
+    filled(tmp_path)
+    write_notebook(tmp_path / "other.ipynb", {"x": "%%step x\n1"})
+    data = data_of(tmp_path, "status", surface=MAGIC, notebook=tmp_path / "other.ipynb")
+    assert data["notebook"] == "other.ipynb"
+
+
+def test_several_notebooks_or_none_are_asked_about(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"Which notebook\? There are 0 here"):
+        text_of(tmp_path, "status")
+    write_notebook(tmp_path / "a.ipynb")
+    write_notebook(tmp_path / "b.ipynb")
+    write_notebook(tmp_path / ".hidden.ipynb")
+    with pytest.raises(InputError, match=r"There are 2 here: a.ipynb, b.ipynb") as caught:
+        text_of(tmp_path, "status")
+    assert "Name one" in caught.value.hint
+
+
+def test_an_unknown_notebook_is_told_with_the_one_that_is_meant(tmp_path: Path) -> None:
+    write_notebook(tmp_path / "study.ipynb")
+    with pytest.raises(UnknownNameError, match="no notebook named") as caught:
+        text_of(tmp_path, "status stdy.ipynb")
+    assert caught.value.hint == "Did you mean 'study.ipynb'?"
+
+
+def test_a_notebook_that_is_no_json_is_told(tmp_path: Path) -> None:
+    (tmp_path / "nb.ipynb").write_text("{")
+    with pytest.raises(NotebookError, match="not valid JSON"):
+        text_of(tmp_path, "status")
+
+
+def test_looking_makes_no_project(tmp_path: Path) -> None:
+    write_notebook(tmp_path / "nb.ipynb")
+    assert [step["state"] for step in data_of(tmp_path, "status")["steps"]] == ["never_run", "never_run"]
+    assert not (tmp_path / ".mlops").exists()
+
+
+def test_a_notebook_without_steps_says_how_to_make_one(tmp_path: Path) -> None:
+    write_notebook(tmp_path / "nb.ipynb", {"a": "x = 1"})
+    assert "Put %%step NAME on top of a cell" in text_of(tmp_path, "status")
+
+
+def test_problems_are_shown_with_their_mend(tmp_path: Path) -> None:
+    write_notebook(tmp_path / "nb.ipynb", {"a": "%%step twin\n1", "b": "%%step twin\n2", "c": "%%step [1]\n3"})
+    text = text_of(tmp_path, "status")
+    assert "Two steps are named 'twin'. A name stands once in a notebook" in text
+    assert "'[1]' cannot name a step." in text
+
+
+def test_problems_alone_are_shown_too(tmp_path: Path) -> None:
+    write_notebook(tmp_path / "nb.ipynb", {"a": "%%step 1st\n1"})
+    assert "'1st' cannot name a step." in text_of(tmp_path, "status")
