@@ -1,0 +1,31 @@
+"""A Forecast: what would become of a step if the notebook ran now, from the top, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+REUSE = "reuse"
+RUN = "run"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """One step's part of a plan.
+
+    `decision` is "reuse", "run", or "unknown" where it depends on what an earlier step that runs will give.
+    `seconds` is what it is expected to take: its last computing duration for "run" and "unknown", 0 for "reuse", None
+    where it never ran. `inputs` maps each name it reads to the step that makes it ("" where that is not known).
+    `source` is the id of the StepRun that would be reused.
+    """
+
+    name: str
+    cell_id: str
+    cell_index: int
+    named: bool
+    decision: str
+    reason: str
+    seconds: float | None = None
+    inputs: dict[str, str] = field(default_factory=dict)
+    outputs: tuple[str, ...] = ()
+    source: str | None = None
