@@ -6,12 +6,18 @@ import { CommandRegistry } from '@lumino/commands';
 import { PluginRegistry } from '@lumino/coreutils';
 import type { IPlugin } from '@lumino/coreutils';
 import { Signal } from '@lumino/signaling';
-import { expect, test, vi } from 'vitest';
+import type { Widget } from '@lumino/widgets';
+import { afterEach, expect, test, vi } from 'vitest';
 import plugins from '../src/index';
+
+const shown: Widget[] = [];
+
+afterEach(() => shown.splice(0).forEach(widget => widget.dispose()));
 
 function application() {
   const commands = new CommandRegistry();
-  const shell = { add: vi.fn(), activateById: vi.fn() };
+  const add = vi.fn((widget: Widget) => void shown.push(widget));
+  const shell = { add, activateById: vi.fn() };
   const serverSettings = ServerConnection.makeSettings({
     fetch: () => Promise.reject(new TypeError('offline'))
   });
