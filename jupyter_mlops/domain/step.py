@@ -11,16 +11,32 @@ from jupyter_mlops.domain.status import Status
 
 @dataclass(frozen=True)
 class StepSpec:
-    """What `%%step NAME ...` or the tags of a cell ask for.
+    """What `%%step NAME ...`, the tags or the metadata of a cell ask for.
 
-    `metrics` are names of variables logged as metrics when the step ends, `model` the name of the variable logged
-    as a model, `no_cache` runs the step always.
+    `metrics` are names of variables logged as metrics when the step ends, `params` those logged as parameters, `model`
+    the name of the variable logged as a model. `no_cache` runs the step always; `repeatable` says that its result may be
+    reused whatever speaks against it, `ttl` for how many seconds it may. `reads` and `writes` are files that the code
+    does not show; `inputs` and `outputs` are claims about the names it takes and makes, None where nothing is claimed.
     """
 
     name: str
     metrics: tuple[str, ...] = ()
     model: str | None = None
     no_cache: bool = False
+    named: bool = True
+    """False for a cell that no one named: its name is made of the heading above it and its id."""
+    ttl: float | None = None
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    inputs: tuple[str, ...] | None = None
+    outputs: tuple[str, ...] | None = None
+    params: tuple[str, ...] = ()
+    repeatable: bool = False
+    kind: str = ""
+    """One word for people and for MLflow, such as "train"."""
+    timeout: float | None = None
+    """Seconds after which an execution is stopped and counts as failed."""
+    retries: int = 0
 
 
 @dataclass(frozen=True)
@@ -64,7 +80,8 @@ class StepRun:
 
     `key` digests all that was known to matter before the step ran; `unrepeatable` says why the result is not reused,
     "" where it may be. `result` and `display` name objects in the store. `duration` is in seconds; for a reuse it is
-    the time the restoration took, and `reused_from` the id of the StepRun that computed.
+    the time the restoration took, and `reused_from` the id of the StepRun that computed. `known` holds what is known of
+    each output name, `effects` what the step changed besides names, `files` the object of each path it wrote.
     """
 
     id: str
@@ -95,3 +112,6 @@ class StepRun:
     pid: int | None = None
     pid_started: float | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    known: dict[str, Any] = field(default_factory=dict)
+    effects: dict[str, Any] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)

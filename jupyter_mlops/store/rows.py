@@ -10,10 +10,13 @@ from jupyter_mlops.domain.run import Progress, Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
 
+SPARE = ("known", "effects", "files")
+"""Columns of step runs that are NULL where there is nothing to tell."""
+
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Column values of dataclass fields: enums as text, nested dataclasses as dicts."""
-    return {name: _plain(value) for name, value in values.items()}
+    """Column values of dataclass fields: enums as text, nested dataclasses as dicts, nothing in a spare column as NULL."""
+    return {name: (_plain(value) or None) if name in SPARE else _plain(value) for name, value in values.items()}
 
 
 def _plain(value: Any) -> Any:
@@ -41,4 +44,6 @@ def step_run_from(row: Mapping[Any, Any]) -> StepRun:
     values["status"] = Status(values["status"])
     values["inputs"] = {name: StepInput(**item) for name, item in values["inputs"].items()}
     values["conditions"] = Conditions(**values["conditions"])
+    for name in SPARE:
+        values[name] = values[name] or {}
     return StepRun(**values)

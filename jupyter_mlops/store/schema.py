@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-HEAD = "0001"
+HEAD = "0002"
 """The newest Alembic revision."""
 
 
@@ -97,8 +97,13 @@ step_runs = sa.Table(
     sa.Column("pid", sa.Integer),
     sa.Column("pid_started", sa.Float),
     sa.Column("extra", sa.JSON, nullable=False),
-    sa.Index("ix_step_runs_step", "notebook", "step", "started_at"),
+    sa.Column("known", sa.JSON(none_as_null=True)),
+    sa.Column("effects", sa.JSON(none_as_null=True)),
+    sa.Column("files", sa.JSON(none_as_null=True)),
+    sa.Index("ix_step_runs_step", "notebook", "step"),
+    sa.Index("ix_step_runs_newest", "notebook", "step", "version_digest", "status"),
 )
+"""In the order in which they were recorded: `rowid` says which is newest, since a clock may be set back."""
 
 schedules = sa.Table(
     "schedules",

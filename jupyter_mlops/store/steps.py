@@ -16,6 +16,8 @@ from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.rows import plain, step_run_from
 from jupyter_mlops.store.schema import step_runs, step_versions
 
+NEWEST: sa.UnaryExpression[Any] = sa.literal_column("step_runs.rowid").desc()
+
 
 class StepStore:
     """Finds and keeps what steps are (versions) and what came of them (step runs)."""
@@ -116,7 +118,7 @@ class StepStore:
         for column, value in ((step_runs.c.run_id, run_id), (step_runs.c.step, step), (step_runs.c.notebook, notebook)):
             if value is not None:
                 query = query.where(column == value)
-        query = query.order_by(step_runs.c.started_at.desc(), step_runs.c.position.desc()).limit(limit)
+        query = query.order_by(NEWEST).limit(limit)
         with self._index.read() as connection:
             return [step_run_from(row) for row in connection.execute(query).mappings()]
 
@@ -130,7 +132,7 @@ class StepStore:
                 step_runs.c.unrepeatable == "",
                 step_runs.c.result.is_not(None),
             )
-            .order_by(step_runs.c.started_at.desc())
+            .order_by(NEWEST)
             .limit(limit)
         )
         with self._index.read() as connection:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import sqlite3
 from collections.abc import Iterator
@@ -20,12 +21,14 @@ from jupyter_mlops.store import index, open_store, schema
 
 from .conftest import NOON
 
-SECOND = """
+LATER = "9000"
+
+LATER_REVISION = f"""
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "{LATER}"
+down_revision = "{schema.HEAD}"
 
 
 def upgrade():
@@ -69,20 +72,52 @@ def test_the_revisions_lie_in_the_package() -> None:
     assert {path.name for path in index.MIGRATIONS.rglob("*.py")} >= {"env.py", "0001_first.py"}
 
 
+def test_an_index_of_the_first_revision_keeps_its_step_runs_and_knows_nothing_more_of_them(tmp_path: Path) -> None:
+    (tmp_path / ".mlops").mkdir()
+    path = tmp_path / ".mlops" / "index.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    config = config_of(index.MIGRATIONS)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+    engine.dispose()
+    with contextlib.closing(sqlite3.connect(path)) as old, old:
+        time = NOON.isoformat(timespec="microseconds")
+        texts = {"id": "r", "kind": "job", "notebook": "nb.ipynb", "status": "completed", "created_at": time}
+        insert(old, "runs", {**texts, "number": 1, "parameters": "{}", "metrics": "{}", "tags": "{}", "progress": "{}"})
+        for number in (1, 2):
+            given = {"run_id": "r", "notebook": "nb.ipynb", "step": "load", "version": 1, "version_digest": "d"}
+            given |= {"id": f"s{number}", "position": number, "status": "completed", "key": "k", "result": "object"}
+            given |= dict.fromkeys(("inputs", "outputs", "ingredients", "conditions", "metrics", "extra"), "{}")
+            insert(old, "step_runs", given | {"unrepeatable": "", "error": "", "why": "", "started_at": time})
+    with open_store(tmp_path) as store:
+        found = store.steps.candidates("k")
+        assert [each.id for each in found] == ["s2", "s1"], "the newest by row where times tie"
+        assert [(each.known, each.effects, each.files) for each in found] == [({}, {}, {})] * 2
+        store.steps.update_run("s1", known={"df": {"digest": "x"}}, effects={"pandas": 1}, files={"/a": "b"})
+        changed = store.steps.run("s1")
+        assert (changed.known, changed.effects, changed.files) == ({"df": {"digest": "x"}}, {"pandas": 1}, {"/a": "b"})
+
+
+def insert(connection: sqlite3.Connection, table: str, values: dict[str, object]) -> None:
+    marks = ", ".join("?" * len(values))
+    connection.execute(f"insert into {table} ({', '.join(values)}) values ({marks})", list(values.values()))
+
+
 @pytest.fixture
 def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The package as it might be one release later, with one more revision; gives that revision's file."""
     folder = tmp_path / "migrations"
     shutil.copytree(index.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    revision = folder / "versions" / "0002_color.py"
-    revision.write_text(SECOND)
+    revision = folder / "versions" / "9000_color.py"
+    revision.write_text(LATER_REVISION)
     yield revision
     monkeypatch.undo()
 
 
 def release(monkeypatch: pytest.MonkeyPatch, revision: Path) -> None:
     monkeypatch.setattr(index, "MIGRATIONS", revision.parent.parent)
-    monkeypatch.setattr(schema, "HEAD", "0002")
+    monkeypatch.setattr(schema, "HEAD", LATER)
 
 
 def project_with_a_run(root: Path) -> None:
@@ -107,7 +142,7 @@ def test_an_older_index_is_upgraded_on_opening_and_keeps_its_rows(
     with open_store(tmp_path / "project") as store:
         assert [run.number for run in store.runs.list()] == [1]
         with store.index.read() as connection:
-            assert connection.exec_driver_sql("select version_num from alembic_version").scalars().all() == ["0002"]
+            assert connection.exec_driver_sql("select version_num from alembic_version").scalars().all() == [LATER]
     assert columns(tmp_path / "project") == [(1, "blue")]
 
 
