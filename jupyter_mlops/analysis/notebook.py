@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_mlops.analysis.options import (
+    check_step_name,
+    parse_step_line,
+    spec_from_tags,
+    spec_named,
+    tags_of,
+)
 from jupyter_mlops.domain.pipeline import Cell, Problem
 from jupyter_mlops.domain.step import StepSpec
-from jupyter_mlops.errors import InputError, NotebookError
+from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
 
+__all__ = [
+    "MAGIC",
+    "TAG",
+    "StepCell",
+    "all_steps_of",
+    "cell_key",
+    "cell_step",
+    "cells_of",
+    "check_step_name",
+    "checked_steps",
+    "heading_slugs",
+    "match_step",
+    "parse_step_line",
+    "spec_from_tags",
+    "split_magic",
+    "step_of",
+    "steps_of",
+    "tags_of",
+]
 MAGIC = "%%step"
 TAG = "step:"
-_NAME = re.compile(r"[^\W\d][\w-]*\Z")
-_USAGE = "Usage: %%step NAME [--metrics A,B] [--model VARIABLE] [--no-cache]"
+_KEY_LENGTH = 8
+_SLUG_LENGTH = 30
+_HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*?)\s*#*\s*\Z")
 
 
 @dataclass(frozen=True)
@@ -36,7 +63,7 @@ def cells_of(notebook: Mapping[str, Any]) -> tuple[Cell, ...]:
                 id=str(cell.get("id", f"cell-{index}")),
                 kind=str(cell["cell_type"]),
                 source=_text(cell["source"]),
-                tags=tuple(str(tag) for tag in cell.get("metadata", {}).get("tags", ())),
+                tags=tags_of(cell.get("metadata", {})),
             )
             for index, cell in enumerate(notebook["cells"])
         )
@@ -90,6 +117,125 @@ def step_of(cell: Cell) -> StepCell | None:
     return None if spec is None else StepCell(cell, spec, code)
 
 
+def all_steps_of(cells: Sequence[Cell]) -> tuple[tuple[StepCell, ...], tuple[Problem, ...]]:
+    """Every code cell with something in it, in notebook order: named steps as `steps_of`, the others with a made name.
+
+    A bad option of a cell that no one named is a problem, and the cell a step without options.
+    """
+    named, problems = steps_of(cells)
+    by_index = {step.cell.index: step for step in named}
+    refused = {problem.cell_id for problem in problems}
+    slugs = heading_slugs(cells)
+    steps: list[StepCell] = []
+    found: list[Problem] = list(problems)
+    taken: set[str] = set()
+    for cell in cells:
+        if cell.index in by_index:
+            steps.append(by_index[cell.index])
+        elif cell.kind == "code" and cell.id not in refused and not _is_idle(cell.source):
+            key = cell_key(cell)
+            if key in taken:
+                key = _free(key, cell, taken)
+            taken.add(key)
+            name = f"{slugs.get(cell.index, 'cell')}@{key}"
+            try:
+                steps.append(cell_step(cell, name))
+            except InputError as error:
+                found.append(Problem(error.message, error.hint, cell.id))
+                steps.append(StepCell(cell, StepSpec(name, named=False), cell.source))
+    return tuple(steps), tuple(found)
+
+
+def cell_step(cell: Cell, name: str) -> StepCell:
+    """The unnamed step that a code cell is, with the options its tags ask for. Raises `InputError`."""
+    return StepCell(cell, spec_named(name, cell.tags, named=False), cell.source)
+
+
+def cell_key(cell: Cell) -> str:
+    """What stands behind the "@" in the name of an unnamed step: the same wherever the cell is moved.
+
+    The first characters of its id where that is random, as Jupyter makes them; a digest of an id that someone thought
+    of; of the code's meaning where the notebook has no ids.
+    """
+    if cell.id == f"cell-{cell.index}":
+        return _code_digest(cell.source)[:_KEY_LENGTH]
+    if len(cell.id) <= _KEY_LENGTH or re.match(r"[0-9a-f]{8}", cell.id):
+        return cell.id[:_KEY_LENGTH]
+    return hashlib.sha256(cell.id.encode()).hexdigest()[:_KEY_LENGTH]
+
+
+def heading_slugs(cells: Iterable[Cell]) -> dict[int, str]:
+    """Index of each code cell → the nearest heading above as one word; cells above all headings are left out."""
+    slugs: dict[int, str] = {}
+    current = ""
+    for cell in cells:
+        if cell.kind == "markdown":
+            current = _last_heading(cell.source) or current
+        elif current:
+            slugs[cell.index] = current
+    return slugs
+
+
+def match_step(name: str, names: Iterable[str]) -> str:
+    """The one of `names` that `name` means: itself, or what it begins or ends, also behind the "@".
+
+    Raises `UnknownNameError` where there is none, or more than one.
+    """
+    known = list(dict.fromkeys(names))
+    if name in known:
+        return name
+    found = [item for item in known if name and (item.startswith(name) or item.endswith(name))]
+    found = found or [item for item in known if name and item.rpartition("@")[2].startswith(name)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UnknownNameError(f"'{name}' may be {_listed(found)}.", "Write more of the name.")
+    raise UnknownNameError.among("step", name, known)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [f"'{name}'" for name in names[:5]] + (["..."] if len(names) > 5 else [])
+    return f"{', '.join(shown[:-1])} or {shown[-1]}"
+
+
+def _free(key: str, cell: Cell, taken: set[str]) -> str:
+    """A key for a cell whose own is taken."""
+    if cell.id != f"cell-{cell.index}":
+        key = hashlib.sha256(cell.id.encode()).hexdigest()[:_KEY_LENGTH]
+    number, free = 1, key
+    while free in taken:
+        number += 1
+        free = f"{key}-{number}"
+    return free
+
+
+def _code_digest(source: str) -> str:
+    from jupyter_mlops.analysis.code import cell_facts
+
+    try:
+        return cell_facts(source).digest
+    except (SyntaxError, ValueError):
+        return hashlib.sha256(source.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _is_idle(source: str) -> bool:
+    """Whether a code cell holds nothing but comments and empty lines."""
+    return all(not line.strip() or line.lstrip().startswith("#") for line in source.splitlines())
+
+
+def _last_heading(source: str) -> str:
+    """The last `#` heading of a markdown text as one word of letters, digits and "-"; "" where there is none."""
+    slug, fenced = "", False
+    for line in source.splitlines():
+        if line.lstrip().startswith(("```", "~~~")):
+            fenced = not fenced
+        match = None if fenced else _HEADING.match(line)
+        if match:
+            words = re.sub(r"[\W_]+", "-", re.sub(r"<[^>]*>|\]\([^)]*\)", "", match[1]).lower())
+            slug = words.strip("-")[:_SLUG_LENGTH].strip("-") or slug
+    return slug
+
+
 def split_magic(source: str) -> tuple[StepSpec | None, str]:
     """What a `%%step` line on top asks for (None where there is none), and the cell without that line.
 
@@ -105,69 +251,6 @@ def split_magic(source: str) -> tuple[StepSpec | None, str]:
     if len(lines) > 1 and lines[1].startswith("%%"):
         return spec, "".join(lines[1:])
     return spec, "".join([f"# {lines[0]}", *lines[1:]])
-
-
-def parse_step_line(line: str) -> StepSpec:
-    """What stands after `%%step`. Raises `InputError`."""
-    try:
-        words = shlex.split(line)
-    except ValueError as error:
-        raise InputError(f"'%%step{line}' cannot be read: {error}.", _USAGE) from error
-    options: dict[str, Any] = {}
-    names: list[str] = []
-    while words:
-        word, _, value = words.pop(0).partition("=")
-        if word == "--no-cache":
-            options["no_cache"] = True
-        elif word in ("--metrics", "--model"):
-            value = value or (words.pop(0) if words else "")
-            if not value or value.startswith("--"):
-                raise InputError(f"'{word}' of %%step needs a value.", _USAGE)
-            options[word[2:]] = tuple(filter(None, value.split(","))) if word == "--metrics" else value
-        elif word.startswith("-"):
-            raise InputError(f"%%step has no option '{word}'.", _USAGE)
-        else:
-            names.append(word)
-    if len(names) != 1:
-        raise InputError("%%step needs one name.", _USAGE)
-    return _checked(StepSpec(name=names[0], **options))
-
-
-def spec_from_tags(tags: Sequence[str]) -> StepSpec | None:
-    """The same from cell tags: `step:NAME`, `metrics:A,B`, `model:VARIABLE`, `no-cache`. Raises `InputError`."""
-    names = [tag[len(TAG) :] for tag in tags if tag.startswith(TAG)]
-    if not names:
-        return None
-    if len(names) > 1:
-        raise InputError(f"A cell has two step tags: {', '.join(names)}.", "Keep one of them.")
-    metrics = [tag.partition(":")[2] for tag in tags if tag.startswith("metrics:")]
-    models = [tag.partition(":")[2] for tag in tags if tag.startswith("model:")]
-    return _checked(
-        StepSpec(
-            name=names[0],
-            metrics=tuple(name for line in metrics for name in line.split(",") if name),
-            model=models[0] if models else None,
-            no_cache="no-cache" in tags,
-        )
-    )
-
-
-def check_step_name(name: str) -> str:
-    """`name` where it can name a step. Raises `InputError`."""
-    if not _NAME.match(name):
-        raise InputError(
-            f"'{name}' cannot name a step.",
-            "Take one word of letters, digits, '_' and '-' that starts with a letter, such as train or clean_data.",
-        )
-    return name
-
-
-def _checked(spec: StepSpec) -> StepSpec:
-    check_step_name(spec.name)
-    for name in (*spec.metrics, *([spec.model] if spec.model else ())):
-        if not name.isidentifier():
-            raise InputError(f"'{name}' of step '{spec.name}' is not a variable's name.", _USAGE)
-    return spec
 
 
 def _text(source: Any) -> str:

@@ -72,6 +72,12 @@ class Conditions:
     """The working folder, where files were read: names of files are relative to it."""
     random_before: dict[str, str] = field(default_factory=dict)
     """Generator ("random", "numpy") → digest of its state before the step drew from it."""
+    companions: dict[str, str] = field(default_factory=dict)
+    """Name → digest before, of names that are no inputs, but from which what the step changed is reached too."""
+    kept: list[str] = field(default_factory=list)
+    """Names that were there before and are part of the result."""
+    group: list[str] = field(default_factory=list)
+    """All names of the result, where any is kept: no other may share with the kept ones."""
 
 
 @dataclass(frozen=True)

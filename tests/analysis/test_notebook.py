@@ -5,75 +5,23 @@ from __future__ import annotations
 import pytest
 
 from jupyter_mlops.analysis.notebook import (
+    all_steps_of,
+    cell_key,
     cells_of,
-    check_step_name,
     checked_steps,
-    parse_step_line,
-    spec_from_tags,
+    heading_slugs,
+    match_step,
     split_magic,
     step_of,
     steps_of,
 )
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.step import StepSpec
-from jupyter_mlops.errors import InputError, NotebookError
+from jupyter_mlops.errors import NotebookError, UnknownNameError
 
 
 def code(source: str, *tags: str, index: int = 0) -> Cell:
     return Cell(index, f"c{index}", "code", source, tags)
-
-
-@pytest.mark.parametrize(
-    ("line", "spec"),
-    [
-        (" train", StepSpec("train")),
-        (" train --no-cache", StepSpec("train", no_cache=True)),
-        (" --no-cache train", StepSpec("train", no_cache=True)),
-        (" evaluate --metrics auc,accuracy", StepSpec("evaluate", ("auc", "accuracy"))),
-        (" evaluate --metrics=auc", StepSpec("evaluate", ("auc",))),
-        (" train --model model", StepSpec("train", model="model")),
-        (" train --model=m --metrics a", StepSpec("train", ("a",), "m")),
-        (" größe", StepSpec("größe")),
-        (" clean_data-2", StepSpec("clean_data-2")),
-    ],
-)
-def test_a_step_line_says_what_the_step_asks_for(line: str, spec: StepSpec) -> None:
-    assert parse_step_line(line) == spec
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        ("", "needs one name"),
-        (" a b", "needs one name"),
-        (" 2nd", "cannot name a step"),
-        (" a.b", "cannot name a step"),
-        (" a/b", "cannot name a step"),
-        (" -x a", "no option '-x'"),
-        (" a --metric auc", "no option '--metric'"),
-        (" a --metrics", "needs a value"),
-        (" a --metrics --model m", "needs a value"),
-        (" a --model 2x", "not a variable's name"),
-        (" a --metrics a.b", "not a variable's name"),
-        (' a "', "cannot be read"),
-    ],
-)
-def test_a_bad_step_line_is_told_with_the_mend(line: str, message: str) -> None:
-    with pytest.raises(InputError, match=message) as caught:
-        parse_step_line(line)
-    assert caught.value.hint
-
-
-@pytest.mark.parametrize("name", ["a", "train", "clean_data", "v2-final", "étape"])
-def test_a_word_can_name_a_step(name: str) -> None:
-    assert check_step_name(name) == name
-
-
-@pytest.mark.parametrize("name", ["", "2", "-a", "a b", "a\n", "a.b", "a:b", "../x", "_" * 0 + "$"])
-def test_anything_else_cannot(name: str) -> None:
-    with pytest.raises(InputError) as caught:
-        check_step_name(name)
-    assert "one word" in caught.value.hint
 
 
 @pytest.mark.parametrize(
@@ -93,26 +41,6 @@ def test_the_magic_line_is_taken_off_and_line_numbers_stay(source: str, rest: st
 @pytest.mark.parametrize("source", ["x = 1", "", "# %%step a\nx", "%%steps a\nx", "x = 1\n%%step a", " %%step a"])
 def test_a_cell_without_the_line_on_top_is_left_as_it_is(source: str) -> None:
     assert split_magic(source) == (None, source)
-
-
-def test_tags_ask_for_the_same_as_the_magic() -> None:
-    tags = ["step:evaluate", "metrics:auc,accuracy", "metrics:f1", "model:m", "no-cache", "other"]
-    assert spec_from_tags(tags) == StepSpec("evaluate", ("auc", "accuracy", "f1"), "m", True)
-    assert spec_from_tags(["parameters", "metrics:a"]) is None
-
-
-@pytest.mark.parametrize(
-    ("tags", "message"),
-    [
-        (["step:a", "step:b"], "two step tags"),
-        (["step:"], "cannot name a step"),
-        (["step:a b"], "cannot name a step"),
-        (["step:a", "metrics:1x"], "not a variable"),
-    ],
-)
-def test_bad_tags_are_told(tags: list[str], message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        spec_from_tags(tags)
 
 
 def test_the_magic_counts_before_the_tag() -> None:
@@ -174,3 +102,121 @@ def test_what_is_no_notebook_is_told_with_the_mend(notebook: dict[str, object]) 
     with pytest.raises(NotebookError, match="format 4") as caught:
         cells_of(notebook)
     assert "JupyterLab" in caught.value.hint
+
+
+def markdown(source: str, index: int) -> Cell:
+    return Cell(index, f"c{index}", "markdown", source)
+
+
+def names(cells: list[Cell]) -> list[str]:
+    return [step.spec.name for step in all_steps_of(cells)[0]]
+
+
+def test_a_cell_that_no_one_named_is_named_by_the_heading_above_it_and_its_id() -> None:
+    cells = [
+        Cell(0, "1a2b3c4d", "code", "import os"),
+        markdown("# Load the *Größen* (part 1)\n\ntext", 1),
+        Cell(2, "fae12f90-4c0a-4b41", "code", "x = 1"),
+        markdown("no heading\n```\n# a comment\n```", 3),
+        code("%%step train\ny = 2", index=4),
+        code("z = 3", index=5),
+    ]
+    assert names(cells) == ["cell@1a2b3c4d", "load-the-größen-part-1@fae12f90", "train", "load-the-größen-part-1@c5"]
+    assert [step.spec.named for step in all_steps_of(cells)[0]] == [False, False, True, False]
+
+
+@pytest.mark.parametrize("source", ["", "\n  \n", "# only a comment", "# a\n\n  # b\n"])
+def test_a_cell_with_nothing_to_run_is_no_step(source: str) -> None:
+    assert names([code(source)]) == []
+
+
+@pytest.mark.parametrize("source", ['"text"', "%matplotlib inline", "!ls", "%%bash\nls", "x = = 1"])
+def test_any_other_code_cell_is_one(source: str) -> None:
+    assert names([code(source)]) == ["cell@c0"]
+
+
+def test_moving_cells_keeps_what_stands_behind_the_sign() -> None:
+    cells = [Cell(index, f"{index}bcdef0123", "code", f"x{index} = 1") for index in range(4)]
+    moved = [Cell(place, cell.id, cell.kind, cell.source) for place, cell in enumerate(reversed(cells))]
+    assert names(moved) == list(reversed(names(cells)))
+
+
+def test_ids_that_begin_alike_stay_apart() -> None:
+    cells = [Cell(index, f"my-long-cell-{index}", "code", "x = 1") for index in range(3)]
+    assert len(set(names(cells))) == 3
+    twins = [Cell(index, f"00000000-{index}", "code", "x = 1") for index in range(3)]
+    assert len(set(names(twins))) == 3
+
+
+def test_without_ids_cells_are_named_by_what_their_code_means() -> None:
+    old = cells_of({"cells": [{"cell_type": "code", "source": text} for text in ("x = 1", "y = 2", "x=1  # again")]})
+    first, second, third = names(list(old))
+    assert third == f"{first}-2"
+    changed = cells_of({"cells": [{"cell_type": "code", "source": text} for text in ("y = 2", "x = 1")]})
+    assert names(list(changed)) == [second, first]
+    assert cell_key(old[0]) == first.partition("@")[2]
+
+
+def test_a_cell_that_no_one_named_takes_options_from_its_tags() -> None:
+    (step,), problems = all_steps_of([code("x = 1", "ttl:1d", "reads:a.csv")])
+    assert (step.spec.ttl, step.spec.reads, problems) == (86400, ("a.csv",), ())
+    (step,), problems = all_steps_of([code("x = 1", "ttl:soon")])
+    assert step.spec.ttl is None
+    assert "not a duration" in problems[0].message
+
+
+@pytest.mark.parametrize(
+    ("heading", "slug"),
+    [
+        ("# Load", "load"),
+        ("### 1. Load & clean ###", "1-load-clean"),
+        ("## See [the docs](https://x.y/z)", "see-the-docs"),
+        ("# <a id='x'></a> Über_uns", "über-uns"),
+        ("# " + "long " * 20, "long-long-long-long-long-long"),
+        ("# one\n\n## two", "two"),
+        ("# ???", ""),
+        ("#no", ""),
+    ],
+)
+def test_a_heading_becomes_one_word(heading: str, slug: str) -> None:
+    assert heading_slugs([markdown(heading, 0), code("x", index=1)]).get(1, "") == slug
+
+
+STEPS = ["load", "train", "trial", "load-data@1a2b3c4d", "load-data@5e6f7a8b"]
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ("load", "load"),
+        ("tra", "train"),
+        ("load-data@1", "load-data@1a2b3c4d"),
+        ("1a2b3c4d", "load-data@1a2b3c4d"),
+        ("3c4d", "load-data@1a2b3c4d"),
+        ("5e", "load-data@5e6f7a8b"),
+        ("rial", "trial"),
+    ],
+)
+def test_a_step_is_found_by_any_part_that_is_its_alone(given: str, found: str) -> None:
+    assert match_step(given, STEPS) == found
+
+
+@pytest.mark.parametrize(
+    ("given", "message", "hint"),
+    [
+        ("tr", "'train' or 'trial'", "more of the name"),
+        ("load-data", "'load-data@1a2b3c4d' or 'load-data@5e6f7a8b'", "more of the name"),
+        ("trane", "no step named 'trane'", "Did you mean 'train'"),
+        ("", "no step named ''", "Known: load"),
+    ],
+)
+def test_a_step_that_is_none_or_several_is_told(given: str, message: str, hint: str) -> None:
+    with pytest.raises(UnknownNameError, match=message) as caught:
+        match_step(given, STEPS)
+    assert hint in caught.value.hint
+
+
+def test_metadata_names_a_step_as_tags_do() -> None:
+    metadata = {"mlops": {"step": "train", "ttl": "1d"}}
+    cells = cells_of({"cells": [{"cell_type": "code", "id": "a", "source": "x = 1", "metadata": metadata}]})
+    assert checked_steps(cells)[0].spec == StepSpec("train", ttl=86400)
