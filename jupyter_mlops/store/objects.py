@@ -5,16 +5,27 @@ A reader never sees half an object: temp file, fsync, rename. A damaged object i
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import mmap
 import os
 import secrets
-from collections.abc import Iterable
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from jupyter_mlops.errors import DamagedObjectError, NotWritableError, StoreError
 from jupyter_mlops.store import signing
 
 Chunk = bytes | bytearray | memoryview
+
+PIECE = 16 << 20
+"""Large buffers are hashed and written in pieces of this many bytes, so that a full disk or an interrupt is met early."""
+SPARE = 32 << 20
+"""Bytes of the disk that a large object leaves free, for the index and for everyone else."""
+MAPPED = 16 << 20
+"""From this many bytes on a buffer is mapped instead of read. Each mapping holds a file descriptor, so few are wanted."""
 
 
 def write_atomically(path: Path, chunks: Iterable[Chunk]) -> None:
@@ -26,7 +37,8 @@ def write_atomically(path: Path, chunks: Iterable[Chunk]) -> None:
     try:
         with open(temporary, "xb") as file:
             for chunk in chunks:
-                file.write(chunk)
+                for piece in _pieces(chunk):
+                    file.write(piece)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -41,6 +53,21 @@ def write_atomically(path: Path, chunks: Iterable[Chunk]) -> None:
     finally:
         temporary.unlink(missing_ok=True)
     _sync_folder(path.parent)
+
+
+def _pieces(chunk: Chunk) -> Iterator[memoryview]:
+    view = memoryview(chunk).cast("B") if memoryview(chunk).nbytes else memoryview(b"")
+    for start in range(0, view.nbytes, PIECE):
+        yield view[start : start + PIECE]
+
+
+def name_of(*chunks: Chunk) -> str:
+    """The name an object of these bytes has."""
+    digest = hashlib.sha256()
+    for chunk in chunks:
+        for piece in _pieces(chunk):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _sync_folder(folder: Path) -> None:
@@ -68,22 +95,48 @@ class Objects:
 
     def put(self, *chunks: Chunk, signed: bool = False) -> str:
         """Keep the bytes of all chunks in order, and return their name. With `signed` they may be unpickled later."""
-        digest = hashlib.sha256()
-        for chunk in chunks:
-            digest.update(chunk)
-        name = digest.hexdigest()
-        path = self.path(name)
-        if not path.is_file():
-            try:
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            except OSError as error:
-                raise NotWritableError(
-                    f"'{path.parent}' cannot be made: {error.strerror}.", "Check permissions and free disk space."
-                ) from error
-            write_atomically(path, chunks)
+        name = name_of(*chunks)
+        self._keep(name, chunks)
         if signed and not self._is_signed(name):
             write_atomically(self._signature_path(name), [signing.sign(name).encode()])
         return name
+
+    def put_buffer(self, buffer: Chunk, name: str | None = None) -> str:
+        """Keep one large buffer; `name` where the caller knows it already from `name_of`."""
+        name = name or name_of(buffer)
+        self._keep(name, [buffer])
+        return name
+
+    def _keep(self, name: str, chunks: Iterable[Chunk]) -> None:
+        chunks = list(chunks)
+        path = self.path(name)
+        nbytes = sum(memoryview(chunk).nbytes for chunk in chunks)
+        with contextlib.suppress(OSError):
+            if path.stat().st_size == nbytes:  # another size is a damaged file, which is written anew
+                os.utime(path)  # as young as one just made: it is needed again
+                return
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise NotWritableError(
+                f"'{path.parent}' cannot be made: {error.strerror}.", "Check permissions and free disk space."
+            ) from error
+        self.require_room(nbytes)
+        write_atomically(path, chunks)
+
+    def require_room(self, nbytes: int) -> None:
+        """Raise `StoreError` where so many bytes would fill the disk; nothing is written then."""
+        if nbytes < PIECE:
+            return
+        try:
+            free = shutil.disk_usage(self.folder if self.folder.exists() else self.folder.parent).free
+        except OSError:
+            return
+        if free < nbytes + SPARE:
+            raise StoreError(
+                f"'{self.folder}' has {free / 1e6:,.0f} MB free, and {nbytes / 1e6:,.0f} MB are to be stored.",
+                "Free some disk space, then try again.",
+            )
 
     def get(self, name: str) -> bytearray:
         """The bytes of the object, proven equal to what was put.
@@ -105,6 +158,114 @@ class Objects:
             )
         return data
 
+    def map(self, name: str) -> memoryview:
+        """The bytes of the object, private and writable, NOT proven: whoever asks must check them against a digest.
+
+        A large one is mapped (nothing is copied until it is written to), a smaller one read.
+        Raises `DamagedObjectError` where it is missing.
+        """
+        path = self.path(name)
+        try:
+            with open(path, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                if size < MAPPED:
+                    return memoryview(bytearray(file.read()))
+                if sys.version_info >= (3, 13) and os.name == "posix":
+                    return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY, trackfd=False))
+                return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY))
+        except FileNotFoundError:
+            raise DamagedObjectError(f"Object {name[:12]} is missing from the store.", _RECOMPUTE) from None
+        except OSError as error:
+            raise StoreError(
+                f"Object {name[:12]} cannot be read: {error.strerror or error}.", "Check the permissions of the store."
+            ) from error
+
+    def read_into(self, name: str, target: memoryview) -> bool:
+        """Fill `target` with the object's bytes, NOT proven; False where the object is of another size.
+
+        Raises `DamagedObjectError` where it is missing.
+        """
+        try:
+            with open(self.path(name), "rb", buffering=0) as file:
+                if os.fstat(file.fileno()).st_size != target.nbytes:
+                    return False
+                done = 0
+                while done < target.nbytes:  # one read gives at most 2 GB
+                    read = file.readinto(target[done:])
+                    if not read:
+                        return False
+                    done += read
+                return True
+        except FileNotFoundError:
+            raise DamagedObjectError(f"Object {name[:12]} is missing from the store.", _RECOMPUTE) from None
+        except OSError as error:
+            raise StoreError(
+                f"Object {name[:12]} cannot be read: {error.strerror or error}.", "Check the permissions of the store."
+            ) from error
+
+    def names(self) -> Iterator[str]:
+        """Every object there is, in no order. Half-written files and signatures are no objects."""
+        for folder in self._folders():
+            for entry in _entries(folder):
+                name = folder.name + entry.name
+                if len(name) == 64 and _HEX.issuperset(name) and entry.is_file():
+                    yield name
+
+    def leftovers(self) -> Iterator[Path]:
+        """Temporary files of writes that are going on, or that were killed: old ones may be deleted."""
+        for folder in self._folders():
+            for entry in _entries(folder):
+                if entry.name.startswith(".") and entry.name.endswith(".tmp"):
+                    yield Path(entry.path)
+
+    def size(self, name: str) -> int:
+        """The object's bytes on disk. Raises `DamagedObjectError` where it is missing."""
+        return self._stat(name).st_size
+
+    def modified(self, name: str) -> float:
+        """When the object was put last (seconds since 1970). Raises `DamagedObjectError` where it is missing."""
+        return self._stat(name).st_mtime
+
+    def _stat(self, name: str) -> os.stat_result:
+        try:
+            return self.path(name).stat()
+        except OSError:
+            raise DamagedObjectError(f"Object {name[:12]} is missing from the store.", _RECOMPUTE) from None
+
+    def remove(self, name: str) -> None:
+        """Delete the object and its signature; one that is gone already is no error.
+
+        Raises `NotWritableError`, on Windows also while a process still has it mapped.
+        """
+        try:
+            self.path(name).unlink(missing_ok=True)
+            self._signature_path(name).unlink(missing_ok=True)
+        except OSError as error:
+            raise NotWritableError(
+                f"Object {name[:12]} cannot be deleted: {error.strerror or error}.",
+                "Check the permissions of the store, and close the kernels that use it.",
+            ) from error
+
+    def verify(self, name: str) -> bool:
+        """Whether the object is there and its whole content has the SHA-256 it is called by."""
+        digest = hashlib.sha256()
+        try:
+            with open(self.path(name), "rb", buffering=0) as file:
+                while piece := file.read(PIECE):
+                    digest.update(piece)
+        except OSError:
+            return False
+        return digest.hexdigest() == name
+
+    def is_signed(self, name: str) -> bool:
+        """Whether this user signed the object, so that it may be unpickled."""
+        return self._is_signed(name)
+
+    def _folders(self) -> Iterator[Path]:
+        for entry in _entries(self.folder):
+            if len(entry.name) == 2 and entry.is_dir():
+                yield Path(entry.path)
+
     def get_signed(self, name: str) -> bytearray:
         """As `get`, and proven to be written by this user: the only bytes that may be unpickled."""
         if not self._is_signed(name):
@@ -119,7 +280,8 @@ class Objects:
         folder = self.folder.parent / "damaged"
         folder.mkdir(mode=0o700, exist_ok=True)
         aside = folder / name
-        os.replace(self.path(name), aside)
+        with contextlib.suppress(FileNotFoundError):  # another process moved it already
+            os.replace(self.path(name), aside)
         return aside
 
     def _is_signed(self, name: str) -> bool:
@@ -134,4 +296,13 @@ class Objects:
         return path.with_name(path.name + ".sig")
 
 
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+_HEX = frozenset("0123456789abcdef")
 _RECOMPUTE = "Nothing to do: the step that made it will run again."

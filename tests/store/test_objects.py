@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -18,8 +19,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlops.errors import DamagedObjectError, NotWritableError, StoreError
+from jupyter_mlops.store import objects as objects_module
 from jupyter_mlops.store import signing
-from jupyter_mlops.store.objects import Objects, write_atomically
+from jupyter_mlops.store.objects import Objects, name_of, write_atomically
 
 
 @pytest.fixture
@@ -215,3 +217,101 @@ def test_processes_killed_at_any_moment_of_a_put_leave_each_name_whole_or_missin
     assert names
     for name in names:
         objects.get(name)
+
+
+def test_a_buffer_is_kept_under_the_name_of_its_content_and_mapped_privately(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for mapped in (0, 1 << 20):
+        monkeypatch.setattr(objects_module, "MAPPED", mapped)
+        name = objects.put_buffer(memoryview(b"some bytes"))
+        assert name == hashlib.sha256(b"some bytes").hexdigest() == name_of(b"some ", b"bytes")
+        view = objects.map(name)
+        assert view == b"some bytes"
+        view[:4] = b"SOME"
+        assert objects.get(name) == b"some bytes"
+
+
+def test_a_buffer_is_read_into_memory_of_its_size_only(objects: Objects) -> None:
+    name = objects.put_buffer(b"some bytes")
+    target = bytearray(10)
+    assert objects.read_into(name, memoryview(target))
+    assert target == b"some bytes"
+    assert not objects.read_into(name, memoryview(bytearray(11)))
+    objects.remove(name)
+    with pytest.raises(DamagedObjectError, match="missing"):
+        objects.read_into(name, memoryview(target))
+
+
+def test_the_names_are_those_of_whole_objects(objects: Objects) -> None:
+    assert list(objects.names()) == []
+    names = {objects.put(b"a", signed=True), objects.put(b"b"), objects.put(b"")}
+    half = objects.path(min(names)).with_name(".half.tmp")
+    half.write_bytes(b"h")
+    (objects.folder / "README").write_text("no folder")
+    assert set(objects.names()) == names
+    assert list(objects.leftovers()) == [half]
+    assert list(Objects(objects.folder / "none").names()) == []
+
+
+def test_an_object_is_removed_with_its_signature(objects: Objects) -> None:
+    name = objects.put(b"abc", signed=True)
+    assert objects.is_signed(name)
+    assert objects.size(name) == 3
+    objects.remove(name)
+    assert name not in objects
+    assert not objects.is_signed(name)
+    assert list(objects.path(name).parent.iterdir()) == []
+    objects.remove(name)
+    for ask in (objects.size, objects.modified, objects.map):
+        with pytest.raises(DamagedObjectError, match="missing"):
+            ask(name)
+
+
+def test_verifying_reads_the_whole_content(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(objects_module, "PIECE", 4)
+    name = objects.put(b"precious bytes")
+    assert objects.verify(name)
+    objects.path(name).write_bytes(b"precious byteS")
+    assert not objects.verify(name)
+    objects.remove(name)
+    assert not objects.verify(name)
+
+
+def test_putting_again_makes_an_object_young(objects: Objects) -> None:
+    name = objects.put(b"abc")
+    os.utime(objects.path(name), (1, 1))
+    objects.put_buffer(b"abc")
+    assert objects.modified(name) > 1e9
+
+
+def test_a_truncated_object_is_written_anew_when_put_again(objects: Objects) -> None:
+    name = objects.put(b"precious bytes")
+    objects.path(name).write_bytes(b"prec")
+    assert objects.put(b"precious bytes") == name
+    assert objects.get(name) == b"precious bytes"
+
+
+def test_what_would_fill_the_disk_is_refused_before_a_byte_is_written(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(objects.folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000_000))
+    with pytest.raises(StoreError, match="1,000 MB free, and 5,000 MB are to be stored") as caught:
+        objects.require_room(5_000_000_000)
+    assert "disk space" in caught.value.hint
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1 << 20))
+    with pytest.raises(StoreError, match="MB free"):
+        objects.put_buffer(bytes(20 << 20))
+    assert list(objects.names()) == []
+    assert list(objects.leftovers()) == []
+
+
+def test_a_disk_that_fills_while_a_buffer_is_written_leaves_nothing(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(StoreError, match="No space left"):
+        objects.put_buffer(b"x" * 1000)
+    assert list(objects.names()) == []
+    assert list(objects.leftovers()) == []
