@@ -24,9 +24,12 @@ class Message:
     created_at: datetime
 
 
+_INSERT = outbox.insert()
+
+
 def post(connection: sa.Connection, run_id: str, kind: str, body: dict[str, Any], now: datetime | None) -> None:
     """Add a message within the caller's transaction."""
-    connection.execute(outbox.insert().values(run_id=run_id, kind=kind, body=body, created_at=now))
+    connection.execute(_INSERT, {"run_id": run_id, "kind": kind, "body": body, "created_at": now})
 
 
 class Outbox:

@@ -77,7 +77,7 @@ class RunStore:
         return self._move(run_id, open_statuses, status, now, ended_at=now, error=error, **values)
 
     def _move(self, run_id: str, sources: Sequence[Status], target: Status, now: datetime, **values: Any) -> bool:
-        with self._index.write() as connection:
+        with self._index.write(durable=target not in (Status.PENDING, Status.RUNNING)) as connection:
             changed = connection.execute(
                 runs.update()
                 .where(runs.c.id == run_id, runs.c.status.in_([source.value for source in sources]))

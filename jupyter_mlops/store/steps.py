@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.sqlite import insert
 
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun, StepVersion
@@ -27,28 +29,18 @@ class StepStore:
 
     def version(self, notebook: str, step: str, digest: str, source: str, *, now: datetime) -> StepVersion:
         """The version of this content, made under the next number where it is new."""
-        same = (step_versions.c.notebook == notebook, step_versions.c.step == step)
-        query = sa.select(step_versions).where(*same, step_versions.c.digest == digest)
+        same = {"in_notebook": notebook, "of_step": step}
+        sought = {**same, "of_digest": digest}
         with self._index.read() as connection:
-            row = connection.execute(query).mappings().first()
+            row = connection.execute(_VERSION, sought).mappings().first()
         if row is None:
             with self._index.write() as connection:
-                row = connection.execute(query).mappings().first()
+                row = connection.execute(_VERSION, sought).mappings().first()
                 if row is None:
-                    number = connection.execute(
-                        sa.select(sa.func.coalesce(sa.func.max(step_versions.c.number), 0)).where(*same)
-                    ).scalar_one()
-                    connection.execute(
-                        step_versions.insert().values(
-                            notebook=notebook,
-                            step=step,
-                            number=number + 1,
-                            digest=digest,
-                            source=source,
-                            created_at=now,
-                        )
-                    )
-                    row = connection.execute(query).mappings().one()
+                    number = connection.execute(_LAST_NUMBER, same).scalar_one() + 1
+                    values = {"notebook": notebook, "step": step, "number": number, "digest": digest}
+                    connection.execute(_INSERT_VERSION, {**values, "source": source, "created_at": now})
+                    row = connection.execute(_VERSION, sought).mappings().one()
         return _version_from(row)
 
     def versions(self, step: str, notebook: str | None = None) -> list[StepVersion]:
@@ -70,19 +62,27 @@ class StepStore:
         with self._index.read() as connection:
             return list(connection.execute(query).scalars())
 
+    def record(self, *step_runs: StepRun, told_at: datetime | None = None) -> None:
+        """Put whole step runs, new or known, in one transaction; with `told_at` (now) they are also told to tracking."""
+        with self._index.write() as connection:
+            connection.execute(_UPSERT, [_values_of(step_run) for step_run in step_runs])
+            if told_at is not None:
+                for step_run in step_runs:
+                    post(connection, step_run.run_id, "step", {"id": step_run.id}, told_at)
+
     def start_run(self, step_run: StepRun) -> None:
         """Insert a step run that has begun (or was reused), and tell tracking."""
-        values = plain({field.name: getattr(step_run, field.name) for field in fields(step_run)})
         with self._index.write() as connection:
-            connection.execute(step_runs.insert().values(**values))
+            connection.execute(_INSERT, _values_of(step_run))
             post(connection, step_run.run_id, "step", {"id": step_run.id}, step_run.started_at)
 
     def update_run(self, step_run_id: str, *, told_at: datetime | None = None, **values: Any) -> None:
         """Set columns of a step run; with `told_at` (now) the change is also told to tracking."""
         with self._index.write() as connection:
-            run_id = connection.execute(sa.select(step_runs.c.run_id).where(step_runs.c.id == step_run_id)).scalar_one()
-            connection.execute(step_runs.update().where(step_runs.c.id == step_run_id).values(**plain(values)))
+            if values:
+                connection.execute(_UPDATE, {"of_id": step_run_id, **plain(values)})
             if told_at is not None:
+                run_id = connection.execute(_RUN_OF, {"of_id": step_run_id}).scalar_one()
                 post(connection, run_id, "step", {"id": step_run_id}, told_at)
 
     def end_open(self, run_id: str, status: Status, error: str, *, now: datetime) -> None:
@@ -102,8 +102,7 @@ class StepStore:
     def run(self, step_run_id: str) -> StepRun:
         """The step run of this id."""
         with self._index.read() as connection:
-            row = connection.execute(sa.select(step_runs).where(step_runs.c.id == step_run_id)).mappings().one()
-        return step_run_from(row)
+            return step_run_from(connection.execute(_RUN, {"of_id": step_run_id}).mappings().one())
 
     def runs(
         self,
@@ -124,20 +123,92 @@ class StepStore:
 
     def candidates(self, key: str, *, limit: int = 20) -> list[StepRun]:
         """Completed step runs of this key whose result may be reused, newest first."""
-        query = (
-            sa.select(step_runs)
-            .where(
-                step_runs.c.key == key,
-                step_runs.c.status == Status.COMPLETED.value,
-                step_runs.c.unrepeatable == "",
-                step_runs.c.result.is_not(None),
-            )
-            .order_by(NEWEST)
-            .limit(limit)
-        )
         with self._index.read() as connection:
-            return [step_run_from(row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(_CANDIDATES, {"of_key": key, "at_most": limit}).mappings()
+            return [step_run_from(row) for row in rows]
+
+    def by_keys(self, keys: Iterable[str], *, limit: int = 20) -> dict[str, list[StepRun]]:
+        """What `candidates` gives for each of many keys, at once; a key without any is left out."""
+        found: dict[str, list[StepRun]] = {}
+        with self._index.read() as connection:
+            rows = connection.execute(_BY_KEYS, {"of_keys": json.dumps(list(keys)), "at_most": limit}).mappings()
+            for row in rows:
+                found.setdefault(row["key"], []).append(step_run_from(row))
+        return found
+
+    def newest(self, notebook: str, digests: Iterable[str] | None = None) -> dict[str, list[StepRun]]:
+        """For each step of a notebook the newest completed step run of each version (of these `digests`), newest first."""
+        found: dict[str, list[StepRun]] = {}
+        query, values = _NEWEST_OF_VERSIONS, {"in_notebook": notebook}
+        if digests is not None:
+            query, values = _NEWEST_OF_DIGESTS, {**values, "of_digests": json.dumps(list(digests))}
+        with self._index.read() as connection:
+            for row in connection.execute(query, values).mappings():
+                found.setdefault(row["step"], []).append(step_run_from(row))
+        return found
 
 
 def _version_from(row: Any) -> StepVersion:
     return StepVersion(**{name: value for name, value in dict(row).items() if name != "id"})
+
+
+def _values_of(step_run: StepRun) -> dict[str, Any]:
+    return plain(vars(step_run))
+
+
+def _in_list(column: sa.Column[Any], parameter: str) -> sa.ColumnElement[bool]:
+    """`column` is in the JSON list bound to `parameter`: one statement for lists of any length."""
+    return column.in_(sa.select(sa.func.json_each(sa.bindparam(parameter)).table_valued("value").c.value))
+
+
+# Statements are made once: SQLAlchemy then finds their compiled form in its cache in no time, which each cell profits from.
+_VERSION = sa.select(step_versions).where(
+    step_versions.c.notebook == sa.bindparam("in_notebook"),
+    step_versions.c.step == sa.bindparam("of_step"),
+    step_versions.c.digest == sa.bindparam("of_digest"),
+)
+_LAST_NUMBER = sa.select(sa.func.coalesce(sa.func.max(step_versions.c.number), 0)).where(
+    step_versions.c.notebook == sa.bindparam("in_notebook"), step_versions.c.step == sa.bindparam("of_step")
+)
+_INSERT_VERSION = step_versions.insert()
+_INSERT = step_runs.insert()
+_UPSERT = insert(step_runs)
+_UPSERT = _UPSERT.on_conflict_do_update(
+    index_elements=[step_runs.c.id], set_={column.name: _UPSERT.excluded[column.name] for column in step_runs.c}
+)
+_UPDATE = step_runs.update().where(step_runs.c.id == sa.bindparam("of_id"))
+_RUN = sa.select(step_runs).where(step_runs.c.id == sa.bindparam("of_id"))
+_RUN_OF = sa.select(step_runs.c.run_id).where(step_runs.c.id == sa.bindparam("of_id"))
+_REUSABLE = (
+    step_runs.c.status == Status.COMPLETED.value,
+    step_runs.c.unrepeatable == "",
+    step_runs.c.result.is_not(None),
+)
+_AT_MOST: sa.BindParameter[int] = sa.bindparam("at_most", type_=sa.Integer)
+_CANDIDATES = (
+    sa.select(step_runs).where(step_runs.c.key == sa.bindparam("of_key"), *_REUSABLE).order_by(NEWEST).limit(_AT_MOST)
+)
+_RANKED = (
+    sa.select(step_runs.c.id, sa.func.row_number().over(partition_by=step_runs.c.key, order_by=NEWEST).label("rank"))
+    .where(_in_list(step_runs.c.key, "of_keys"), *_REUSABLE)
+    .subquery()
+)
+_BY_KEYS = (
+    sa.select(step_runs)
+    .join(_RANKED, _RANKED.c.id == step_runs.c.id)
+    .where(_RANKED.c.rank <= _AT_MOST)
+    .order_by(NEWEST)
+)
+_LAST_ROWS: sa.Select[Any] = (
+    sa.select(sa.func.max(sa.literal_column("step_runs.rowid")))
+    .where(step_runs.c.notebook == sa.bindparam("in_notebook"), step_runs.c.status == Status.COMPLETED.value)
+    .group_by(step_runs.c.step, step_runs.c.version_digest)
+)
+
+
+def _at_rows(rows: sa.Select[Any]) -> sa.Select[Any]:
+    return sa.select(step_runs).where(sa.literal_column("step_runs.rowid").in_(rows)).order_by(NEWEST)
+
+
+_NEWEST_OF_VERSIONS = _at_rows(_LAST_ROWS)
+_NEWEST_OF_DIGESTS = _at_rows(_LAST_ROWS.where(_in_list(step_runs.c.version_digest, "of_digests")))

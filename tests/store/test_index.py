@@ -12,11 +12,14 @@ import pytest
 import sqlalchemy as sa
 
 from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import IndexVersionError, NotWritableError, StoreError
 from jupyter_mlops.store import open_store
 from jupyter_mlops.store.index import Index
 from jupyter_mlops.store.schema import HEAD, runs
 from jupyter_mlops.store.store import Store
+
+from .conftest import NOON
 
 
 def index_of(root: Path) -> Path:
@@ -106,6 +109,21 @@ def test_a_transaction_that_fails_leaves_nothing(store: Store, add_run: Callable
         connection.execute(runs.update().values(kind="other"))
         raise ZeroDivisionError
     assert store.runs.get(run.id).kind == "job"
+
+
+def test_the_end_of_a_run_waits_for_the_disk_and_nothing_after_it_does(
+    store: Store, add_run: Callable[..., Run]
+) -> None:
+    run = add_run(status=Status.RUNNING)
+    seen: list[int] = []
+
+    def note(connection: sa.Connection) -> None:
+        seen.append(connection.exec_driver_sql("pragma synchronous").scalar_one())
+
+    sa.event.listen(store.index.engine, "commit", note)
+    store.runs.finish(run.id, Status.COMPLETED, now=NOON)
+    store.runs.update(run.id, kind="session")
+    assert seen == [2, 1], "full, then normal again"
 
 
 def test_a_reader_is_not_blocked_by_a_writer(store: Store, add_run: Callable[..., Run]) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
@@ -122,3 +124,64 @@ def test_only_a_completed_repeatable_kept_result_of_the_key_is_offered(
 ) -> None:
     add_step_run(**({"key": "k", "status": Status.COMPLETED, "result": "r"} | values))
     assert bool(store.steps.candidates("k")) is offered
+
+
+def test_the_newest_is_the_one_recorded_last_also_when_the_clock_was_set_back(
+    store: Store, add_step_run: AddStepRun
+) -> None:
+    before = add_step_run(key="k", status=Status.COMPLETED, result="r")
+    after = add_step_run(key="k", status=Status.COMPLETED, result="r", started_at=NOON - timedelta(days=1))
+    assert [run.id for run in store.steps.candidates("k")] == [after.id, before.id]
+    assert [run.id for run in store.steps.runs(step="train")] == [after.id, before.id]
+
+
+def test_recording_a_known_step_run_again_replaces_it_where_it_stands(store: Store, add_step_run: AddStepRun) -> None:
+    first = add_step_run(known={"df": {"digest": "d"}})
+    second = add_step_run()
+    ended = replace(first, status=Status.COMPLETED, files={"/a": "b"}, effects={"pandas": "x"}, ended_at=NOON)
+    told = store.outbox.size()
+    store.steps.record(ended)
+    assert store.outbox.size() == told
+    assert store.steps.run(first.id) == ended
+    assert [run.id for run in store.steps.runs()] == [second.id, first.id]
+
+
+def test_step_runs_recorded_at_once_are_told_in_their_order(store: Store, add_step_run: AddStepRun) -> None:
+    made = add_step_run()
+    others = [replace(made, id=store.new_id(), position=number, status=Status.REUSED) for number in (2, 3)]
+    store.steps.record(*others, told_at=NOON)
+    assert [message.body["id"] for message in store.outbox.take()[-2:]] == [run.id for run in others]
+    assert [store.steps.run(run.id) for run in others] == others
+
+
+def test_a_recording_that_fails_leaves_nothing_of_it(store: Store, add_step_run: AddStepRun) -> None:
+    made = add_step_run()
+    good, bad = replace(made, id="good"), replace(made, id="bad", run_id="no such run")
+    with pytest.raises(sa.exc.IntegrityError):
+        store.steps.record(good, bad)
+    assert [run.id for run in store.steps.runs()] == [made.id]
+
+
+def test_many_keys_are_asked_for_at_once(store: Store, add_step_run: AddStepRun) -> None:
+    values: dict[str, object] = {"status": Status.COMPLETED, "result": "r"}
+    one, two, three = (add_step_run(key=key, **values) for key in ("a", "a", "b"))
+    add_step_run(key="c", status=Status.FAILED)
+    found = store.steps.by_keys(["a", "b", "c", "none"])
+    assert {key: [run.id for run in runs] for key, runs in found.items()} == {"a": [two.id, one.id], "b": [three.id]}
+    assert [run.id for run in store.steps.by_keys(["a"], limit=1)["a"]] == [two.id]
+    assert store.steps.by_keys([]) == {}
+
+
+def test_the_newest_completed_run_of_each_version_is_given_by_step(store: Store, add_step_run: AddStepRun) -> None:
+    def ran(step: str, digest: str, **values: object) -> str:
+        return add_step_run(step=step, version_digest=digest, **({"status": Status.COMPLETED} | values)).id
+
+    ran("load", "a")
+    old, new = ran("load", "a"), ran("load", "b")
+    ran("load", "a", status=Status.FAILED)
+    train = ran("train", "c")
+    ran("load", "z", notebook="other.ipynb")
+    found = store.steps.newest("nb.ipynb")
+    assert {step: [run.id for run in runs] for step, runs in found.items()} == {"load": [new, old], "train": [train]}
+    only = store.steps.newest("nb.ipynb", digests=["a", "none"])
+    assert {step: [run.id for run in runs] for step, runs in only.items()} == {"load": [old]}
