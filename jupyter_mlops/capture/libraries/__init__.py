@@ -1,0 +1,118 @@
+"""State that lives in libraries and in the process: told as digests, given as values, and set again.
+
+A library that is not loaded, or stands at its defaults, gives nothing, so that loading it changes no key.
+"""
+
+from __future__ import annotations
+
+import decimal
+import importlib
+import locale
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_mlops.capture.libraries import options, surroundings, warned
+from jupyter_mlops.capture.libraries.content import Unreadable, digest
+from jupyter_mlops.capture.libraries.figures import open_figures
+from jupyter_mlops.capture.libraries.generators import (
+    numpy_drawn_since_import,
+    random_digests,
+    random_states,
+    restore_random,
+)
+from jupyter_mlops.capture.libraries.surroundings import begin
+
+__all__ = [
+    "KNOWN_STATES",
+    "begin",
+    "library_state",
+    "library_values",
+    "numpy_drawn_since_import",
+    "open_figures",
+    "random_digests",
+    "random_states",
+    "restore_libraries",
+    "restore_random",
+]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """One state: which module it needs ("" for none), what differs from the defaults, and setting exactly that."""
+
+    module: str
+    changed: Callable[[], dict[str, Any]]
+    restore: Callable[[dict[str, Any]], None]
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the library is there; one that is still being imported is not."""
+        if not self.module:
+            return True
+        module = sys.modules.get(self.module)
+        return module is not None and not getattr(getattr(module, "__spec__", None), "_initializing", False)
+
+
+_KNOWN: dict[str, _Known] = {
+    "environ": _Known("", surroundings.environ_options, surroundings.set_environ_options),
+    "timezone": _Known("", surroundings.zone_options, surroundings.set_zone_options),
+    "cwd": _Known("", surroundings.folder_options, surroundings.set_folder_options),
+    "sys.path": _Known("", surroundings.path_options, surroundings.set_path_options),
+    "locale": _Known("", surroundings.locale_options, surroundings.set_locale_options),
+    "decimal": _Known("", surroundings.decimal_options, surroundings.set_decimal_options),
+    "logging": _Known("", surroundings.logging_options, surroundings.set_logging_options),
+    "warnings": _Known("", warned.warning_options, warned.set_warning_options),
+    "pandas": _Known("pandas", options.pandas_options, options.set_pandas_options),
+    "numpy": _Known("numpy", options.numpy_options, options.set_numpy_options),
+    "sklearn": _Known("sklearn", options.sklearn_options, options.set_sklearn_options),
+    "matplotlib": _Known("matplotlib", options.matplotlib_options, options.set_matplotlib_options),
+    "matplotlib_inline": _Known("matplotlib_inline.config", options.inline_options, options.set_inline_options),
+    "torch": _Known("torch", options.torch_options, options.set_torch_options),
+}
+KNOWN_STATES = frozenset(_KNOWN)
+_CANNOT = (AttributeError, ImportError, KeyError, TypeError, ValueError, RuntimeError, OSError)
+
+
+def library_state() -> dict[str, str]:
+    """Library → digest of what differs from the defaults; "unknown: why" where that cannot be told."""
+    state = {}
+    for name, known in _KNOWN.items():
+        if not known.loaded:
+            continue
+        try:
+            changed = known.changed()
+            if changed:
+                state[name] = digest(sorted(changed.items()))
+        except Unreadable as error:
+            state[name] = f"unknown: {error}"
+        except _CANNOT as error:
+            state[name] = f"unknown: {type(error).__name__}: {error}"
+    return state
+
+
+def library_values(names: Iterable[str]) -> dict[str, Any]:
+    """What `restore_libraries` needs to give these libraries the state they have now: picklable if the options are."""
+    found = {name: _KNOWN[name].changed() if _KNOWN[name].loaded else {} for name in names if name in _KNOWN}
+    return {
+        name: {key: value.copy() if isinstance(value, (list, dict, set)) else value for key, value in changed.items()}
+        for name, changed in found.items()
+    }
+
+
+def restore_libraries(values: Mapping[str, Any]) -> None:
+    """Give libraries the state that `library_values` told; what it does not name goes back to the default.
+
+    Raises `ValueError` where a library, the machine or a missing folder does not allow it.
+    """
+    for name, known in _KNOWN.items():
+        if name not in values:
+            continue
+        try:
+            if known.module and values[name]:
+                importlib.import_module(known.module)
+            if known.loaded:
+                known.restore(dict(values[name]))
+        except (*_CANNOT, locale.Error, decimal.DecimalException) as error:
+            raise ValueError(f"the state of {name} cannot be restored: {error}") from error

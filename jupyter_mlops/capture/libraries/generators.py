@@ -1,0 +1,70 @@
+"""The global random generators: digests of their states, the states themselves, and setting them."""
+
+from __future__ import annotations
+
+import random
+import sys
+from array import array
+from typing import Any
+
+import xxhash
+
+
+def _numpy_generator() -> Any:
+    random_module = sys.modules.get("numpy.random")
+    return None if random_module is None else getattr(random_module, "mtrand", None)
+
+
+def _torch_generator() -> Any:
+    """The CPU generator of torch; None where torch is not loaded, or still loading."""
+    torch = sys.modules.get("torch")
+    return None if torch is None else getattr(torch, "default_generator", None)
+
+
+def random_digests() -> dict[str, str]:
+    """Global generator → digest of its state; numpy's and torch's only when they are loaded."""
+    version, numbers, cached = random.getstate()
+    digests = {"random": _digest(array("Q", numbers).tobytes() + repr((version, cached)).encode())}
+    mtrand = _numpy_generator()
+    if mtrand is not None:
+        algorithm, keys, position, has_gauss, gauss = mtrand.get_state()
+        digests["numpy"] = _digest(keys.tobytes() + repr((algorithm, position, has_gauss, gauss)).encode())
+    generator = _torch_generator()
+    if generator is not None:
+        digests["torch"] = _digest(generator.get_state().numpy().tobytes())
+    return digests
+
+
+def _digest(data: bytes) -> str:
+    return xxhash.xxh3_128_hexdigest(data)
+
+
+def numpy_drawn_since_import() -> bool:
+    """Whether numpy's global generator, just imported, was drawn from or seeded: a fresh one stands at its end."""
+    mtrand = _numpy_generator()
+    return mtrand is not None and (mtrand.get_state()[2] != 623 or mtrand.get_state()[3] != 0)
+
+
+def random_states(names: list[str]) -> dict[str, Any]:
+    """The states themselves, as plain values, to be restored with a result."""
+    states: dict[str, Any] = {}
+    if "random" in names:
+        states["random"] = random.getstate()
+    if "numpy" in names:
+        states["numpy"] = _numpy_generator().get_state()
+    if "torch" in names:
+        states["torch"] = _torch_generator().get_state().numpy().tobytes()
+    return states
+
+
+def restore_random(states: dict[str, Any]) -> None:
+    """Set the global generators as they stood after the step."""
+    if "random" in states:
+        random.setstate(states["random"])
+    if "numpy" in states:
+        import numpy
+
+        numpy.random.set_state(states["numpy"])
+    if "torch" in states:
+        torch: Any = __import__("torch")
+        torch.default_generator.set_state(torch.frombuffer(bytearray(states["torch"]), dtype=torch.uint8))

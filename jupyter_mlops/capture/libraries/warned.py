@@ -1,0 +1,85 @@
+"""The filters of warnings, but for those that libraries add while they are imported."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from functools import wraps
+from typing import Any
+
+from jupyter_mlops.capture.libraries.origin import by_library_import
+
+Options = dict[str, Any]
+Entry = tuple[Any, ...]
+
+_KNOWN_PATTERNS = (
+    "numpy.ndarray size changed",
+    "numpy.ufunc size changed",
+    "numpy.dtype size changed",
+    "the matrix subclass is not",
+)
+_PYTHONS = {
+    ("default", None, DeprecationWarning, "__main__", 0),
+    ("ignore", None, DeprecationWarning, None, 0),
+    ("ignore", None, PendingDeprecationWarning, None, 0),
+    ("ignore", None, ImportWarning, None, 0),
+    ("ignore", None, ResourceWarning, None, 0),
+}
+_SHELLS = ("IPython", "ipykernel", "traitlets", "jupyter_client")
+_by_libraries: set[Entry] = set()
+_first: list[Entry] = []
+
+
+def begin() -> None:
+    """Note what is there before any cell runs, and from now on which filters come from imports."""
+    _first[:] = [item for item in _all() if item in _PYTHONS or _is_shells(item)]
+    _by_libraries.update(item for item in _all() if _looks_like_a_librarys(item))
+    add: Any = vars(warnings)["_add_filter"]
+
+    @wraps(add)
+    def noting(*item: Any, append: bool) -> None:
+        add(*item, append=append)
+        if by_library_import():
+            _by_libraries.add(_plain(item))
+        else:
+            _by_libraries.discard(_plain(item))
+
+    warnings._add_filter = noting  # type: ignore[attr-defined]
+
+
+def _plain(item: Any) -> Entry:
+    action, message, category, module, line = item
+    return (action, message, category, module, line)
+
+
+def _all() -> list[Entry]:
+    return [_plain(item) for item in warnings.filters]
+
+
+def _is_shells(item: Entry) -> bool:
+    return str(getattr(item[2], "__module__", "")).partition(".")[0] in _SHELLS
+
+
+def _looks_like_a_librarys(item: Entry) -> bool:
+    """Of filters added before `begin`: libraries let their own categories always show."""
+    action, message, category, _, _ = item
+    if isinstance(message, re.Pattern) and message.pattern.startswith(_KNOWN_PATTERNS):
+        return True
+    root = str(getattr(category, "__module__", "")).partition(".")[0]
+    return root not in ("builtins", "__main__") and action in ("always", "default", "once")
+
+
+def warning_options() -> Options:
+    """All filters in order, where they are others than in the beginning."""
+    entries = [item for item in _all() if item not in _by_libraries]
+    return {} if entries == _first else {"filters": entries}
+
+
+def set_warning_options(options: Options) -> None:
+    """Libraries' own filters stay, behind those that cells put in front."""
+    wanted = [_plain(item) for item in options.get("filters", _first)]
+    behind = next((place for place, item in enumerate(wanted) if item in _first), len(wanted))
+    wanted[behind:behind] = [item for item in _all() if item in _by_libraries and item not in wanted]
+    filters: Any = warnings.filters
+    filters[:] = wanted
+    vars(warnings)["_filters_mutated"]()
