@@ -9,6 +9,8 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 
+from jupyter_mlops.analysis.magics import code_of, magic_call
+
 SHELL_NAMES = frozenset({"_", "__", "___", "Out", "In", "_oh", "_ih", "_dh", "_i", "_ii", "_iii"})
 
 _BARE = {
@@ -288,6 +290,11 @@ class _Finder(ast.NodeVisitor):
         return False
 
     def _is_magic(self, node: ast.Call) -> bool:
+        magic = magic_call(node)
+        inner = code_of(magic) if magic is not None else None
+        if inner is not None:
+            self.visit(inner[0])
+            return True
         match node.func:
             case ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=attribute):
                 if attribute in ("run_line_magic", "run_cell_magic"):
