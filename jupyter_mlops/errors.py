@@ -7,7 +7,8 @@ MLOpsError                     1  500   something of ours failed
 ├── StoreError                 1  500   the project's store cannot be read or written
 │   ├── NotWritableError       1  403   a folder or file we need to write is not writable
 │   ├── IndexVersionError      1  409   the index was made by a newer version
-│   └── DamagedObjectError     1  500   stored bytes do not match their name or signature; never used
+│   ├── DamagedObjectError     1  500   stored bytes do not match their name or signature; never used
+│   └── NotStoredError         1  409   a value was not stored, and cannot be made again as it was
 └── RunError                   1  500   a run ended other than completed
     ├── CellFailedError        1  500   a cell raised
     ├── KernelDiedError        1  500   the kernel's process went away
@@ -90,6 +91,11 @@ class IndexVersionError(StoreError):
 
 class DamagedObjectError(StoreError):
     code = "damaged_object"
+
+
+class NotStoredError(StoreError):
+    code = "not_stored"
+    http_status = 409
 
 
 class RunError(MLOpsError):

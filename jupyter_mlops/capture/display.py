@@ -10,6 +10,8 @@ import sys
 from typing import Any
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
+NOTE = "application/vnd.jupyter-mlops.note+json"
+"""Marks our own line among a cell's outputs, so that tools can tell it from the cell's."""
 Event = dict[str, Any]
 
 

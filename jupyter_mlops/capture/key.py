@@ -1,34 +1,47 @@
 """A step's key: a hash over everything its result can depend on, each part kept by name so that `why` can tell.
 
+It is made of what is known of the names the step may read, so that values of reused steps need not be loaded for it.
 What cannot be told is a reason not to reuse. Nothing here runs user code but the reductions of values.
 """
 
 from __future__ import annotations
 
 import builtins
-import inspect
 import os
 import re
-import textwrap
-import types
+import sys
 from dataclasses import dataclass, field
-from pathlib import PurePath
-from typing import Any
+from pathlib import Path
 
 import xxhash
 
 from jupyter_mlops.analysis.code import CodeFacts, source_facts
 from jupyter_mlops.analysis.doubts import SHELL_NAMES, Doubts, configures, reason_for
-from jupyter_mlops.capture import environment, libraries
-from jupyter_mlops.capture.digest import ALGORITHM, Fingerprint, Undigestible, Walker
+from jupyter_mlops.capture import environment
+from jupyter_mlops.capture.digest import ALGORITHM, Walker
+from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.modules import LocalModules, module_doubts
-from jupyter_mlops.capture.watch import is_library_file
+from jupyter_mlops.capture.world import World
 from jupyter_mlops.store.digests import named_files
 
 ABSENT = "absent"
-_TRANSPARENT_MAGICS = {"matplotlib", "load_ext", "mlops", "time", "timeit", "capture", "pinfo", "pinfo2", "who", "whos"}
+ANY_LIBRARY = "*"
+"""Stands for effects that may concern any library."""
+TRANSPARENT_MAGICS = {"matplotlib", "load_ext", "mlops", "time", "timeit", "capture", "pinfo", "pinfo2", "who", "whos"}
 """Magics that change nothing a later step could depend on, but what the fingerprints show."""
 _NUMBERED = re.compile(r"_i?\d+\Z")
+_PROCESS_STATES = ("warnings", "decimal", "locale", "environ", "timezone", "cwd", "sys.path", "logging")
+_PLOTTING = {"matplotlib", "matplotlib_inline", "numpy"}
+_OPTIONS = {
+    "numpy": {"numpy"},
+    "scipy": {"numpy", "scipy"},
+    "pandas": {"pandas", *_PLOTTING},
+    "matplotlib": _PLOTTING,
+    "sklearn": {"sklearn", "numpy", "pandas", "scipy"},
+    "mlflow": set(),
+    "IPython": set(),
+}
+"""Library → libraries whose options its results may depend on. Any other may depend on all."""
 
 
 @dataclass
@@ -36,15 +49,18 @@ class Examination:
     """All that is known before a step runs.
 
     `ingredients` are the parts of the key; `reasons` why its result could not be reused whatever the key; `effects` are
-    those among them that change state no one can hash, so that later steps depend on this cell having run.
+    those among them that change a library's state in a way no one can hash, by library, so that later steps that use
+    that library depend on this cell having run. `inputs` are the names the step may read, followed through functions.
     """
 
     facts: CodeFacts
-    walker: Walker
     ingredients: dict[str, str] = field(default_factory=dict)
-    inputs: dict[str, Fingerprint] = field(default_factory=dict)
+    inputs: dict[str, Known] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
-    effects: list[str] = field(default_factory=list)
+    effects: dict[str, list[str]] = field(default_factory=dict)
+    packages: set[str] = field(default_factory=set)
+    everything: bool = False
+    """Whether the step may read or change any name at all."""
 
     @property
     def key(self) -> str:
@@ -52,177 +68,237 @@ class Examination:
         text = "\n".join(f"{name}\0{value}" for name, value in sorted(self.ingredients.items()))
         return f"{ALGORITHM}:{xxhash.xxh3_128_hexdigest(text.encode('utf-8', 'surrogatepass'))}"
 
-
-def effects_of(facts: CodeFacts, namespace: dict[str, Any]) -> list[str]:
-    """Why running this code may change library state that no fingerprint shows."""
-    found = []
-    resolve = _Resolver(facts.doubts, namespace)
-    for chain in sorted(facts.doubts.stores):
-        if resolve.owner_is_shared(chain):
-            found.append(f"sets an attribute of {resolve(chain)}")
-    for chain in sorted(facts.doubts.chains | facts.doubts.calls):
-        real = resolve(chain)
-        if real is not None and configures(real, bare=chain in facts.doubts.calls):
-            found.append(f"may configure a library ({real})")
-    for text in facts.doubts.certain:
-        if text.startswith(("sets attributes", "runs code made")):
-            found.append(text)
-    return found + [f"runs the magic %{name}" for name in sorted(facts.doubts.magics - _TRANSPARENT_MAGICS)]
+    @property
+    def touches(self) -> set[str] | None:
+        """The names whose values running the step may change in place; None for all."""
+        return None if self.everything else set(self.inputs)
 
 
-def examine(
-    facts: CodeFacts, namespace: dict[str, Any], modules: LocalModules, *, path: str, display_mode: str
-) -> Examination:
-    """Examine a step about to run. `path` digests the effects of cells before it; `display_mode` is the shell's."""
-    found = Examination(facts, Walker(namespace))
+def examine(facts: CodeFacts, world: World, modules: LocalModules, *, display_mode: str) -> Examination:
+    """Examine a step that would begin in `world`; `display_mode` is how the shell shows results."""
+    found = Examination(facts)
     found.ingredients.update(
         {
             "code": facts.digest,
             "python": environment.python_minor(),
             "packages": environment.packages_digest(),
-            "effects": path,
             "display": display_mode,
         }
     )
-    _inputs(found, namespace)
-    names = set(facts.names.imports).union(*(item.modules for item in found.inputs.values()))
-    closure = modules.closure(names)
-    digests, doubts = modules.ingredients(closure, found.walker)
-    found.ingredients |= {f"module:{name}": digest for name, digest in digests.items()}
-    found.reasons += doubts
-    for file in closure.values():
-        _weigh(found, module_doubts(file), {}, f" in {os.path.basename(file)}")
-    _weigh(found, facts.doubts, namespace, "")
-    _native_readers(found, namespace)
-    _followed(found)
-    found.effects += effects_of(facts, namespace)
-    found.reasons += found.effects
-    _libraries(found)
-    texts = set(facts.names.strings) | {
-        str(namespace[name]) for name in found.inputs if isinstance(namespace[name], (str, PurePath))
-    }
-    found.ingredients |= {f"file:{name}": digest for name, digest in named_files(texts).items()}
+    _Examiner(found, world, modules).examine()
     return found
 
 
-def _inputs(found: Examination, namespace: dict[str, Any]) -> None:
-    for name in sorted(found.facts.names.reads):
-        if name in SHELL_NAMES or _NUMBERED.match(name):
-            found.reasons.append(f"reads the shell's history ({name})")
-        elif name not in namespace:
-            if name not in vars(builtins):
-                found.ingredients[f"input:{name}"] = ABSENT
-        elif not _is_shell_function(namespace[name]):
-            try:
-                found.inputs[name] = found.walker.fingerprint(name, namespace[name])
-                found.ingredients[f"input:{name}"] = found.inputs[name].digest
-            except Undigestible as error:
-                found.reasons.append(f"reads '{error.path}', whose content cannot be told ({error.what})")
+class _Examiner:
+    def __init__(self, found: Examination, world: World, modules: LocalModules) -> None:
+        self.found = found
+        self.world = world
+        self.modules = modules
+
+    def examine(self) -> None:
+        found = self.found
+        found.everything = reads_everything(found.facts)
+        self._inputs()
+        names = set(found.facts.names.imports).union(*(item.modules for item in found.inputs.values()))
+        names |= {item.dotted for item in found.inputs.values() if item.kind == "module"}
+        found.packages = {name.lstrip(".").partition(".")[0] for name in names if name.lstrip(".")}
+        closure = self.modules.closure(names)
+        digests, doubts = self.modules.ingredients(closure, Walker({}))
+        found.ingredients |= {f"module:{name}": digest for name, digest in digests.items()}
+        found.reasons += doubts
+        for file in closure.values():
+            self._weigh(module_doubts(file), f" in {os.path.basename(file)}", own=True)
+            found.packages |= {name.lstrip(".").partition(".")[0] for name in _imports_of(file)}
+        self._weigh(found.facts.doubts, "")
+        self._native_files()
+        self._functions()
+        for texts in found.effects.values():
+            found.reasons += [text for text in texts if text not in found.reasons]
+        self._libraries()
+        texts = set(found.facts.names.strings) | {item.text for item in found.inputs.values() if item.text}
+        for path in named_files(texts):
+            found.ingredients[f"file:{path}"] = self.world.file(path)
+
+    def _inputs(self) -> None:
+        """What the step reads, followed through what the notebook's functions look up when called."""
+        found = self.found
+        waiting = sorted(found.facts.names.reads)
+        seen: set[str] = set()
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            if name in SHELL_NAMES or _NUMBERED.match(name):
+                found.reasons.append(f"reads the shell's history ({name})")
+                continue
+            known = self.world.know(name)
+            if known is None:
+                if name not in vars(builtins):
+                    found.ingredients[f"input:{name}"] = ABSENT
+                continue
+            if known.dotted.startswith("IPython.core") and known.kind != "module":
+                continue  # one of the names that IPython itself puts into the namespace
+            found.inputs[name] = known
+            found.reasons += known.doubts
+            if known.digest:
+                found.ingredients[f"input:{name}"] = known.digest
+            else:
+                found.reasons.append(f"reads '{name}', whose content cannot be told ({known.lost})")
+            waiting += known.globals
+
+    def _functions(self) -> None:
+        """Functions of the notebook that the step may call: their doubts are the step's."""
+        for item in list(self.found.inputs.values()):
+            for source in item.sources:
+                try:
+                    facts = source_facts(source)
+                except (SyntaxError, ValueError):
+                    self.found.reasons.append("calls a function whose source cannot be read")
+                    continue
+                self._weigh(facts.doubts, f" in {_name_of(source)}")
+                for path in named_files(set(facts.names.strings)):
+                    self.found.ingredients[f"file:{path}"] = self.world.file(path)
+
+    def _weigh(self, doubts: Doubts | None, where: str, *, own: bool = False) -> None:
+        """Take a piece of code's doubts; `own` for a module, whose names are its own."""
+        found = self.found
+        if doubts is None:
+            found.reasons.append(f"uses source that cannot be read{where}")
+            return
+        found.reasons += [text + where for text in doubts.certain]
+        if where and (doubts.native_names or doubts.native_texts):
+            found.reasons.append(f"may read files natively{where}")
+        resolve = Resolver(doubts, None if own else self.world)
+        for chain in sorted(doubts.chains):
+            real = resolve(chain)
+            reason = reason_for(real) if real is not None else None
+            if reason is not None:
+                found.reasons.append(reason + where)
+        for name in sorted(doubts.environment):
+            value = os.environ.get(name)
+            digest = ABSENT if value is None else xxhash.xxh3_128_hexdigest(value.encode("utf-8", "surrogateescape"))
+            found.ingredients[f"environment:{name}"] = digest
+        if own:
+            return
+        for library, texts in effects_of(doubts, self.world).items():
+            found.effects.setdefault(library, []).extend(text + where for text in texts)
+
+    def _native_files(self) -> None:
+        """Files that native code opens must be plain to see: named by a text in the cell or by a variable read."""
+        doubts = self.found.facts.doubts
+        texts = set(doubts.native_texts)
+        for name in sorted(doubts.native_names):
+            known = self.found.inputs.get(name)
+            if known is not None and known.text:
+                texts.add(known.text)
+            else:
+                self.found.reasons.append(f"reads a file whose name is computed ({name})")
+        for text in sorted(texts):
+            if not os.path.isfile(os.path.expanduser(text)):
+                self.found.reasons.append(f"reads what is no plain file ({text})")
+
+    def _libraries(self) -> None:
+        """The state of libraries that the step's result may depend on: by content where known, else by path."""
+        found = self.found
+        packages = found.packages | {
+            item.dotted.partition(".")[0] for item in found.inputs.values() if item.kind != "value" and item.dotted
+        }
+        found.packages = packages - {"", "__main__", "builtins"}
+        for library, digest in sorted(self.world.effects.items()):
+            if library == ANY_LIBRARY or library in found.packages:
+                found.ingredients[f"effects:{library}"] = digest
+        relevant = relevant_libraries(found.packages)
+        for library, state in self.world.libraries().items():
+            if relevant is not None and library not in relevant:
+                continue
+            if state.startswith("unknown"):
+                found.reasons.append(f"cannot tell the options of {library}")
+            found.ingredients[f"library:{library}"] = state
 
 
-def _is_shell_function(value: Any) -> bool:
-    """Whether this is one of the names IPython itself puts into the namespace, such as `display` or `exit`."""
-    module = getattr(value, "__module__", None) or type(value).__module__
-    return module.startswith("IPython.core") and not isinstance(value, types.ModuleType)
-
-
-def _native_readers(found: Examination, namespace: dict[str, Any]) -> None:
-    """Files that native code opens must be plain to see: named by a text in the cell or by a variable read."""
-    doubts = found.facts.doubts
-    texts = set(doubts.native_texts)
-    for name in sorted(doubts.native_names):
-        value = namespace.get(name) if name in found.inputs else None
-        if isinstance(value, (str, PurePath)):
-            texts.add(str(value))
-        else:
-            found.reasons.append(f"reads a file whose name is computed ({name})")
-    for text in sorted(texts):
-        if not os.path.isfile(os.path.expanduser(text)):
-            found.reasons.append(f"reads what is no plain file ({text})")
-
-
-def _libraries(found: Examination) -> None:
-    for name, state in libraries.library_state().items():
-        if state.startswith("unknown"):
-            found.reasons.append(f"cannot tell the options of {name}")
-        found.ingredients[f"library:{name}"] = state
-    if libraries.open_figures():
-        found.reasons.append("starts with an open figure")
-
-
-def _followed(found: Examination) -> None:
-    """Functions of the notebook that the step may call: their doubts are the step's."""
-    seen = set()
-    for function in [item for value in found.inputs.values() for item in value.functions]:
-        if function.__code__ in seen:
+def relevant_libraries(packages: set[str]) -> set[str] | None:
+    """Libraries whose options matter to code that uses `packages`; None for all."""
+    if not packages:
+        return {"decimal"}
+    relevant = set(_PROCESS_STATES)
+    for package in packages:
+        if package in sys.stdlib_module_names:
             continue
-        seen.add(function.__code__)
-        if is_library_file(function.__code__.co_filename):
-            continue
-        try:
-            facts = source_facts(textwrap.dedent(inspect.getsource(function)))
-        except (OSError, TypeError, SyntaxError, ValueError):
-            found.reasons.append(f"calls '{function.__name__}', whose source is not known")
-            continue
-        _weigh(found, facts.doubts, function.__globals__, f" in {function.__name__}")
-        found.effects += effects_of(facts, function.__globals__)
-        for text in facts.names.strings:
-            found.ingredients |= {f"file:{name}": digest for name, digest in named_files({text}).items()}
+        if package not in _OPTIONS:
+            return None
+        relevant |= _OPTIONS[package]
+    return relevant
 
 
-def _weigh(found: Examination, doubts: Doubts | None, namespace: dict[str, Any], where: str) -> None:
-    if doubts is None:
-        found.reasons.append(f"uses source that cannot be read{where}")
-        return
-    found.reasons += [text + where for text in doubts.certain]
-    if where and (doubts.native_names or doubts.native_texts):
-        found.reasons.append(f"may read files natively{where}")
-    resolve = _Resolver(doubts, namespace)
-    for chain in sorted(doubts.chains):
+def reads_everything(facts: CodeFacts) -> bool:
+    """Whether code may reach any name of the namespace in ways its text does not show."""
+    return bool(getattr(facts.names, "everything", False)) or any(
+        text.startswith(("looks into the namespace", "runs code made", "talks to the shell", "runs the magic %run"))
+        for text in facts.doubts.certain
+    )
+
+
+def effects_of(doubts: Doubts, world: World) -> dict[str, list[str]]:
+    """Library → why running this code may change state of it that no fingerprint shows."""
+    found: dict[str, list[str]] = {}
+    resolve = Resolver(doubts, world)
+
+    def add(real: str | None, text: str) -> None:
+        library = (real or "").partition(".")[0] or ANY_LIBRARY
+        found.setdefault(library, []).append(text)
+
+    for chain in sorted(doubts.stores):
+        if resolve.owner_is_shared(chain):
+            add(resolve(chain), f"sets an attribute of {resolve(chain)}")
+    for chain in sorted(doubts.chains | doubts.calls):
         real = resolve(chain)
-        reason = reason_for(real) if real is not None else None
-        if reason is not None:
-            found.reasons.append(reason + where)
-    for name in sorted(doubts.environment):
-        value = os.environ.get(name)
-        digest = ABSENT if value is None else xxhash.xxh3_128_hexdigest(value.encode("utf-8", "surrogateescape"))
-        found.ingredients[f"environment:{name}"] = digest
+        if real is not None and configures(real, bare=False):
+            add(real, f"may configure a library ({real})")
+    for text in doubts.certain:
+        if text.startswith(("sets attributes", "runs code made")):
+            add(None, text)
+    for name in sorted(doubts.magics - TRANSPARENT_MAGICS):
+        add(None, f"runs the magic %{name}")
+    return found
 
 
-class _Resolver:
+class Resolver:
     """Chains as written (`np.random.rand`) to what they are (`numpy.random.rand`); None where the root is a value."""
 
-    def __init__(self, doubts: Doubts, namespace: dict[str, Any]) -> None:
+    def __init__(self, doubts: Doubts, world: World | None) -> None:
         self._aliases = dict(doubts.aliases)
-        self._namespace = namespace
+        self._world = world
 
     def __call__(self, chain: str) -> str | None:
         root, _, rest = chain.partition(".")
         real = self._aliases.get(root)
-        if real is None and root in self._namespace:
-            real = _dotted(self._namespace[root])
+        if real is None:
+            known = self._know(root)
+            real = known.dotted if known is not None and known.dotted else None
         if real is None:
             return None
         return f"{real}.{rest}" if rest else real
 
+    def _know(self, root: str) -> Known | None:
+        return None if self._world is None else self._world.know(root)
+
     def owner_is_shared(self, chain: str) -> bool:
-        """Whether what `chain` assigns into is a module, class or function: state that is no name's value."""
+        """Whether what `chain` assigns into is state of a library: no name's value holds it."""
         root = chain.partition(".")[0]
         if root in self._aliases:
             return True
-        value = self._namespace.get(root)
-        return isinstance(value, (types.ModuleType, type, types.FunctionType, types.BuiltinFunctionType))
+        known = self._know(root)
+        return known is not None and (known.kind == "module" or (known.kind in ("class", "function") and bool(known.dotted)))
 
 
-def _dotted(value: Any) -> str | None:
-    if isinstance(value, types.ModuleType):
-        return value.__name__
-    if isinstance(value, types.MethodType):
-        value = value.__func__
-    owner = getattr(value, "__self__", None)
-    if isinstance(value, types.BuiltinFunctionType) and isinstance(owner, type):
-        return f"{owner.__module__}.{value.__qualname__}"
-    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
-        module = getattr(value, "__module__", None)
-        return None if module in (None, "__main__") else f"{module}.{value.__qualname__}"
-    return None
+def _name_of(source: str) -> str:
+    found = re.search(r"\b(?:def|class)\s+(\w+)", source)
+    return found[1] if found else "a lambda"
+
+
+def _imports_of(file: str) -> frozenset[str]:
+    try:
+        return source_facts(Path(file).read_text(encoding="utf-8")).names.imports
+    except (OSError, SyntaxError, ValueError):
+        return frozenset()

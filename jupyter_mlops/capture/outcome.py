@@ -1,71 +1,99 @@
-"""What a step did to the namespace: names bound or deleted, and values changed in place, which makes it unrepeatable."""
+"""What a step did to the namespace: names bound, changed in place or deleted, and which of them hang together."""
 
 from __future__ import annotations
 
 import math
-import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from jupyter_mlops.analysis.doubts import SHELL_NAMES
-from jupyter_mlops.capture.digest import Fingerprint, Undigestible, Walker
-from jupyter_mlops.capture.key import Examination
+from jupyter_mlops.capture.known import Known
+from jupyter_mlops.capture.world import LiveWorld
 from jupyter_mlops.domain.step import StepSpec
-
-_SHELLS_OWN = re.compile(r"_(i{0,3}|ii?|_{1,2}|i?\d+|oh|ih|dh|exit_code)\Z")
 
 
 @dataclass
 class Outcome:
-    """`digests` of the names bound to storable values, `deleted` names, `bound` all names whose object is another."""
+    """`bound` are names whose object is another, `changed` names whose value changed in place, `deleted` names gone.
 
-    digests: dict[str, str] = field(default_factory=dict)
-    deleted: set[str] = field(default_factory=set)
+    `kept` are names that were there before and are part of the result, because what the step made or changed is
+    reached from them too; `groups` are the sets of names that must be stored together, `known` what is known of them all.
+    `companions` gives the digests that kept names which are no inputs had before.
+    """
+
     bound: set[str] = field(default_factory=set)
+    changed: set[str] = field(default_factory=set)
+    deleted: set[str] = field(default_factory=set)
+    kept: set[str] = field(default_factory=set)
+    groups: list[set[str]] = field(default_factory=list)
+    known: dict[str, Known] = field(default_factory=dict)
+    companions: dict[str, str] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Name → digest of what the step bound or changed."""
+        return {name: self.known[name].digest for name in sorted(self.bound | self.changed) if name in self.known}
+
+
+def names_bound(world: LiveWorld, before: Mapping[str, Any]) -> tuple[set[str], set[str]]:
+    """The notebook's names that are bound to another object than `before`, and those that are gone."""
+    missing = object()
+    now = world.namespace
+    bound = {name for name, value in now.items() if before.get(name, missing) is not value and not world.is_shells(name)}
+    gone = {name for name in before if name not in now and not world.is_shells(name) and name not in world.pending}
+    return bound, gone
 
 
 def judge(
-    found: Examination, before: dict[str, Any], now: dict[str, Any], watched: list[str], *, failed: bool
+    world: LiveWorld,
+    inputs: Mapping[str, Known],
+    touches: set[str] | None,
+    before: Mapping[str, Any],
+    known_before: Mapping[str, Known],
 ) -> Outcome:
-    """Compare the namespace with what it was. Where the step failed only the bound names are looked for."""
-    outcome = Outcome(reasons=[*found.reasons, *watched])
-    missing = object()
-    outcome.bound = {
-        name for name, value in now.items() if before.get(name, missing) is not value and not _is_shells(name)
-    }
-    outcome.deleted = {name for name in before if name not in now and not _is_shells(name)}
-    if failed:
-        return outcome
-    _changed_in_place(found, before, outcome)
-    walker = Walker(now)
-    outputs: dict[str, Fingerprint] = {}
-    for name in sorted(outcome.bound):
-        try:
-            outputs[name] = walker.fingerprint(name, now[name])
-        except Undigestible as error:
-            outcome.reasons.append(f"makes '{error.path}', whose content cannot be told ({error.what})")
-    outcome.digests = {name: item.digest for name, item in outputs.items()}
-    for name, item in outputs.items():
-        for other, input_ in found.inputs.items():
-            if item.shares_with(input_):
-                outcome.reasons.append(f"makes '{name}', which shares memory with its input '{other}'")
+    """Compare the namespace with what it was. `touches` are the names the step may have changed, None for all."""
+    outcome = Outcome()
+    outcome.bound, outcome.deleted = names_bound(world, before)
+    suspects = world.touch(None if touches is None else touches | outcome.bound)
+    for name in suspects - outcome.bound:
+        old = known_before.get(name) or inputs.get(name)
+        new = world.know(name)
+        if new is None or world.is_shells(name) or old is None:
+            continue
+        if not old.digest or not new.digest:
+            if name in inputs or old.digest:
+                outcome.changed.add(name)
+        elif old.digest != new.digest:
+            outcome.changed.add(name)
+    _group(world, inputs, known_before, outcome)
     return outcome
 
 
-def _changed_in_place(found: Examination, before: dict[str, Any], outcome: Outcome) -> None:
-    walker = Walker(found.walker.namespace)
-    for name, item in found.inputs.items():
-        try:
-            changed = walker.fingerprint(name, before[name]).digest != item.digest
-        except Undigestible:
-            changed = True
-        if changed:
-            outcome.reasons.append(f"changes '{name}' in place")
-
-
-def _is_shells(name: str) -> bool:
-    return name in SHELL_NAMES or _SHELLS_OWN.match(name) is not None
+def _group(
+    world: LiveWorld, inputs: Mapping[str, Known], known_before: Mapping[str, Known], outcome: Outcome
+) -> None:
+    made = outcome.bound | outcome.changed
+    alone = {name for name in made if not world.has_parts(name)}
+    together = world.component(made - alone) if made - alone else set()
+    outcome.kept = together - outcome.bound
+    left = set(together)
+    while left:
+        group = world.component({left.pop()})
+        outcome.groups.append(group)
+        left -= group
+    outcome.groups += [{name} for name in sorted(alone)]
+    for group in outcome.groups:
+        for name in group:
+            known = world.know(name)
+            if known is not None:
+                outcome.known[name] = replace(known, shares=tuple(sorted(group - {name})))
+    for name in sorted(outcome.kept - set(inputs)):
+        old = known_before.get(name)
+        if old is None or not old.digest:
+            outcome.reasons.append(f"changes or shares what '{name}' holds, whose content before is not known")
+        else:
+            outcome.companions[name] = old.digest
 
 
 def named_metrics(spec: StepSpec, namespace: dict[str, Any]) -> tuple[dict[str, float], list[str]]:

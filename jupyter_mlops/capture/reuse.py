@@ -1,71 +1,124 @@
-"""Finds the result that equals what running the step would give, and loads it; in doubt there is none."""
+"""Finds the result that equals what running the step would give; in doubt there is none. Values are not loaded here."""
 
 from __future__ import annotations
 
-import os
 import pickle
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from jupyter_mlops.capture import codec, display, libraries
-from jupyter_mlops.capture.digest import Undigestible, Walker
+from jupyter_mlops.capture import display, values
 from jupyter_mlops.capture.key import Examination
-from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.capture.known import Known
+from jupyter_mlops.capture.world import World
+from jupyter_mlops.domain.step import StepRun, StepSpec
 from jupyter_mlops.errors import DamagedObjectError
-from jupyter_mlops.store.digests import file_digest
 from jupyter_mlops.store.store import Store
+
+STATE = "mlops:state"
+"""The name, which no variable can have, of what is stored besides the names: options of libraries, random generators."""
 
 
 @dataclass(frozen=True)
 class Reuse:
-    """A result loaded and proven, ready to be put in place."""
+    """A result found, ready to be put in place."""
 
     source: StepRun
-    names: dict[str, Any]
-    deleted: list[str]
-    random: dict[str, Any]
     events: list[display.Event]
+    libraries: dict[str, Any] = field(default_factory=dict)
+    random: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def known(self) -> dict[str, Known]:
+        """What is known of the names of the result."""
+        return known_in(self.source)
+
+    @property
+    def lost(self) -> set[str]:
+        """Names of the result whose values were not stored."""
+        return {name for name, known in self.known.items() if known.lost}
 
 
-def find_reusable(store: Store, found: Examination, warn: Callable[[str, str], None]) -> Reuse | None:
-    """The newest result of the same key whose conditions hold now. A damaged one is told through `warn` and dropped."""
-    digests: dict[str, str] = {}
+def known_in(run: StepRun) -> dict[str, Known]:
+    """What a step run's record knows of the names of its result."""
+    return {name: Known.from_json(data) for name, data in run.known.items()}
+
+
+def find_reusable(
+    store: Store,
+    world: World,
+    found: Examination,
+    spec: StepSpec,
+    accept: Callable[[StepRun], bool],
+    warn: Callable[[str, str], None],
+) -> Reuse | None:
+    """The newest result of the same key whose conditions hold now, and which `accept` takes.
+
+    A damaged one is told through `warn` and dropped.
+    """
     for candidate in store.steps.candidates(found.key):
-        if not _conditions_hold(candidate, digests):
+        if not conditions_hold(candidate, world) or not in_time(candidate, spec, store.now()) or not accept(candidate):
             continue
         try:
-            return _load(store, candidate)
+            return _open(store, candidate)
         except DamagedObjectError as error:
             message, hint = error.message, error.hint
-        except (ValueError, KeyError, AttributeError, ImportError, pickle.UnpicklingError, Undigestible) as error:
+        except (ValueError, KeyError, AttributeError, ImportError, pickle.UnpicklingError) as error:
             message, hint = f"it cannot be read back: {error}", "The step runs again."
         store.steps.update_run(candidate.id, unrepeatable="has a stored result that is damaged")
         warn(f"The stored result of step '{candidate.step}' is not used: {message}", hint)
     return None
 
 
-def _conditions_hold(candidate: StepRun, digests: dict[str, str]) -> bool:
-    if candidate.conditions.folder not in ("", os.getcwd()):
+def in_time(candidate: StepRun, spec: StepSpec, now: datetime) -> bool:
+    """Whether a result is young enough for a step with `--ttl`; a clock that was set back makes it too old."""
+    if spec.ttl is None:
+        return True
+    return candidate.ended_at is not None and 0 <= (now - candidate.ended_at).total_seconds() <= spec.ttl
+
+
+def conditions_hold(candidate: StepRun, world: World) -> bool:
+    """Whether what a result depends on besides its key is as it was."""
+    conditions = candidate.conditions
+    if conditions.folder not in ("", world.folder()):
         return False
-    for path, digest in candidate.conditions.files.items():
-        if path not in digests:
-            digests[path] = file_digest(path)
-        if digests[path] != digest:
-            return False
-    needed = candidate.conditions.random_before
+    if any(world.file(path) != digest for path, digest in conditions.files.items()):
+        return False
+    needed = conditions.random_before
     if needed:
-        now = libraries.random_digests()
-        return all(now.get(name) == digest for name, digest in needed.items())
-    return True
+        now = world.randoms()
+        if any(now.get(name) != digest for name, digest in needed.items()):
+            return False
+    return _companions_hold(candidate, world)
 
 
-def _load(store: Store, candidate: StepRun) -> Reuse:
+def _companions_hold(candidate: StepRun, world: World) -> bool:
+    """Whether nothing else reaches what would be replaced, and what reaches it is as it was."""
+    conditions = candidate.conditions
+    if not conditions.kept:
+        return True
+    for name, digest in conditions.companions.items():
+        known = world.know(name)
+        if known is None or known.digest != digest:
+            return False
+    if world.untold():
+        return False
+    present = {name for name in conditions.kept if world.know(name) is not None}
+    return world.component(present) <= set(conditions.group)
+
+
+def _open(store: Store, candidate: StepRun) -> Reuse:
+    """Read what a reuse needs at once. Raises `DamagedObjectError` where any part of the result is not there."""
     assert candidate.result is not None
-    content = codec.load(store.objects.get_signed(candidate.result))
-    walker = Walker({})
-    for name, digest in candidate.outputs.items():
-        if walker.fingerprint(name, content["names"][name]).digest != digest:
-            raise ValueError(f"'{name}' differs from what was stored")
     events = display.decode(store.objects.get_signed(candidate.display)) if candidate.display else []
-    return Reuse(candidate, content["names"], content["deleted"], content["random"], events)
+    stored = values.Values.open(store.objects, candidate.result, {})
+    state: dict[str, Any] = {}
+    if STATE in stored.names:
+        state = stored.load([STATE])[STATE]
+    for name in (*values.references(store.objects, candidate.result), *candidate.files.values()):
+        if name not in store.objects:
+            raise DamagedObjectError(f"Object {name[:12]} is missing from the store.", "The step runs again.")
+    return Reuse(candidate, events, state.get("libraries", {}), state.get("random", {}))
+
+

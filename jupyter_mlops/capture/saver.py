@@ -1,4 +1,4 @@
-"""Writes results behind the cell's back: one thread per kernel, which proves each result by a round trip before it counts.
+"""Writes results and records behind the cell's back: one thread per kernel, which proves each result by a round trip.
 
 A kernel killed in between loses only the reuse of that result.
 """
@@ -9,41 +9,49 @@ import atexit
 import logging
 import queue
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-from jupyter_mlops.capture import codec
+from jupyter_mlops.capture import files, values
 from jupyter_mlops.capture.digest import Undigestible, Walker
+from jupyter_mlops.capture.known import Known
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.store.store import Store
 
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Saving:
-    """A result to be kept: `chunks` as `codec.dump` made them (copied), `digests` of the named values in it."""
+    """A result to be kept: the packed values, the displays, what is known of each name, and the files written
+    (path → digest at the step's end)."""
 
     step_run_id: str
-    chunks: list[bytes]
+    key: str
+    packed: Any
     display: bytes
-    digests: dict[str, str]
+    known: dict[str, Known]
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 class Saver:
     """Takes savings and other small work, in order."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, namespace: dict[str, Any]) -> None:
         self._store = store
+        self._namespace = namespace
         self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._idle = threading.Condition()
         self._waiting = 0
+        self._unsaved: list[Saving] = []
         self._thread = threading.Thread(target=self._work, name="jupyter-mlops-saver", daemon=True)
         self._thread.start()
         atexit.register(self.drain, 600.0)
 
     def save(self, saving: Saving) -> None:
         """Keep a result, later."""
+        self._unsaved.append(saving)
         self.do(lambda: self._save(saving))
 
     def do(self, work: Callable[[], None]) -> None:
@@ -51,6 +59,15 @@ class Saver:
         with self._idle:
             self._waiting += 1
         self._queue.put(work)
+
+    def secure(self) -> None:
+        """Copy what is not written yet and still lies in the notebook's own values: they may change now."""
+        for saving in list(self._unsaved):
+            saving.packed.secure()
+
+    def is_saving(self, key: str) -> bool:
+        """Whether a result of this key is on its way."""
+        return any(saving.key == key for saving in list(self._unsaved))
 
     def drain(self, timeout: float) -> bool:
         """Wait until all is done; False where `timeout` seconds did not suffice."""
@@ -71,31 +88,59 @@ class Saver:
 
     def _save(self, saving: Saving) -> None:
         try:
-            name = self._store.objects.put(*saving.chunks, signed=True)
+            name = values.write(self._store.objects, saving.packed)
             display = self._store.objects.put(saving.display, signed=True)
+            written = files.keep_files(self._store.objects, list(saving.files))
         except MLOpsError as error:
             self._give_up(saving, f"could not be stored: {error.message}")
             return
-        broken = self._broken(name, saving.digests)
-        if broken is not None:
-            self._give_up(saving, broken)
+        finally:
+            self._unsaved.remove(saving)
+        changed = [path for path, digest in saving.files.items() if files.file_digest(path) != digest]
+        if changed:
+            self._give_up(saving, f"writes a file that was changed before it was stored ({changed[0]})")
             return
-        self._store.steps.update_run(saving.step_run_id, result=name, display=display)
+        known = self._proven(name, saving)
+        self._store.steps.update_run(
+            saving.step_run_id,
+            result=name,
+            display=display,
+            files=written,
+            known={item: it.to_json() for item, it in known.items()},
+        )
 
-    def _broken(self, name: str, digests: dict[str, str]) -> str | None:
-        """Why the stored values do not equal those that were there; None where they do."""
+    def _proven(self, name: str, saving: Saving) -> dict[str, Known]:
+        """What is known of the names, where those that do not come back as they were are lost."""
+        known = dict(saving.known)
         try:
-            values = codec.load(self._store.objects.get_signed(name))["names"]
-            walker = Walker({})
-            for key, digest in digests.items():
-                if walker.fingerprint(key, values[key]).digest != digest:
-                    return f"makes '{key}', which does not survive storing unchanged"
+            stored = values.Values.open(self._store.objects, name, self._namespace)
+        except MLOpsError as error:
+            return {item: replace(it, lost=f"{item}: {error.message}") for item, it in known.items()}
+        left = {item for item, it in known.items() if not it.lost} & stored.names
+        while left:
+            item = left.pop()
+            group = {item, *known[item].shares}
+            left -= group
+            broken = self._broken(stored, group & stored.names, known)
+            if broken is not None:
+                known.update({other: replace(known[other], lost=broken) for other in group if other in known})
+        return known
+
+    def _broken(self, stored: Any, group: set[str], known: Mapping[str, Known]) -> str | None:
+        """Why the stored values of a group do not equal those that were there; None where they do."""
+        try:
+            loaded = stored.load(sorted(group))
+            for item in sorted(group):
+                if Walker(self._namespace).fingerprint(item, loaded[item]).digest != known[item].digest:
+                    return f"{item}: it does not survive storing unchanged"
         except (MLOpsError, Undigestible) as error:
-            return f"makes a value that cannot be read back ({error})"
+            return f"{min(group)}: it cannot be read back ({error})"
         except Exception as error:  # noqa: BLE001 - unpickling runs the code of foreign types, which may raise anything
-            return f"makes a value that cannot be read back ({type(error).__name__}: {error})"
+            return f"{min(group)}: it cannot be read back ({type(error).__name__}: {error})"
         return None
 
     def _give_up(self, saving: Saving, reason: str) -> None:
         log.info("Step run %s is not reusable: it %s", saving.step_run_id, reason)
         self._store.steps.update_run(saving.step_run_id, unrepeatable=reason)
+
+

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import importlib
-import json
 import logging
 import os
+import re
 import threading
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import xxhash
 
 from jupyter_mlops.analysis.code import CodeFacts
-from jupyter_mlops.analysis.notebook import cells_of, steps_of
+from jupyter_mlops.analysis.notebook import StepCell, cells_of
 from jupyter_mlops.analysis.parameters import parameters_of
-from jupyter_mlops.capture.digest import Undigestible, Walker
-from jupyter_mlops.capture.key import effects_of
+from jupyter_mlops.capture import libraries
+from jupyter_mlops.capture.hydrate import Hydrator, reached
+from jupyter_mlops.capture.key import effects_of, reads_everything
 from jupyter_mlops.capture.modules import LocalModules
+from jupyter_mlops.capture.notebook import NotebookView, facts_of
+from jupyter_mlops.capture.world import LiveWorld
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.step import StepRun, StepVersion
+from jupyter_mlops.errors import NotStoredError
 from jupyter_mlops.store.notebooks import parse_notebook, read_bytes
 
 if TYPE_CHECKING:
@@ -28,10 +34,14 @@ if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
 
 log = logging.getLogger(__name__)
+FORCE_VARIABLE = "MLOPS_FORCE"
 RUN_VARIABLE = "MLOPS_RUN_ID"
 PROJECT_VARIABLE = "MLOPS_PROJECT"
 NOTEBOOK_VARIABLE = "MLOPS_NOTEBOOK"
+CAPTURE_VARIABLE = "MLOPS_CAPTURE"
+"""Set to "all" where every code cell is to be a step; jobs set it."""
 LIVE = "(no notebook)"
+_NUMBERED = re.compile(r"_\d+\Z")
 
 
 class Listener(Protocol):
@@ -57,18 +67,27 @@ class Session:
     """Made when the extension is loaded; costs nothing until the first step."""
 
     def __init__(self, shell: Any, listener: Listener) -> None:
+        libraries.begin()
         self.shell = shell
         self.listener = listener
         self.modules = LocalModules()
+        self.world = LiveWorld(shell.user_ns, shell.user_ns_hidden)
+        self.hydrator = Hydrator(self)
+        self.view = NotebookView(self)
         self.producers: dict[str, str] = {}
         self.cells_of_steps: dict[str, str] = {}
-        self.path = ""
+        self.capture_all = os.environ.get(CAPTURE_VARIABLE) == "all"
+        """Whether cells that no one named are steps too."""
+        self.forced = frozenset(filter(None, os.environ.get(FORCE_VARIABLE, "").split(",")))
+        """Names of steps that run whatever could be reused; "*" stands for all."""
         self._positions = 0
         self._opening = threading.Lock()
         self._store: Store | None = None
         self._saver: Saver | None = None
         self._run_id: str | None = None
         self._undescribed: str | None = None
+        self._versions: dict[tuple[str, str, str], StepVersion] = {}
+        self._last: dict[tuple[str, str], StepRun | None] = {}
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -94,6 +113,10 @@ class Session:
         path = self.notebook_path
         return Path(project) if project else path.parent if path is not None else Path.cwd()
 
+    def forces(self, step: str) -> bool:
+        """Whether a step is to run whatever could be reused."""
+        return not self.forced.isdisjoint((step, "*"))
+
     @property
     def store(self) -> Store:
         """The project's store; opened, and made where it is missing, on first use."""
@@ -110,7 +133,7 @@ class Session:
         if self._saver is None:
             from jupyter_mlops.capture.saver import Saver
 
-            self._saver = Saver(self.store)
+            self._saver = Saver(self.store, self.namespace)
         return self._saver
 
     @property
@@ -181,8 +204,79 @@ class Session:
         self._positions += 1
         return self._positions
 
-    def cell_ended(self, facts: CodeFacts, name: str, bound: set[str]) -> None:
-        """Note what a cell (a step called `name`, or "") left behind: who bound which name, and effects on libraries."""
+    @property
+    def display_mode(self) -> str:
+        """How the shell shows results: part of every key."""
+        return f"{self.shell.ast_node_interactivity} {type(self.shell).__name__}"
+
+    def version(self, notebook: str, step: str, digest: str, code: str, now: datetime) -> StepVersion:
+        """The version of a step with this content."""
+        wanted = (notebook, step, digest)
+        if wanted not in self._versions:
+            self._versions[wanted] = self.store.steps.version(notebook, step, digest, code, now=now)
+        return self._versions[wanted]
+
+    def last_of(self, notebook: str, step: str) -> StepRun | None:
+        """The newest run of a step."""
+        if (notebook, step) not in self._last:
+            found = self.store.steps.runs(step=step, notebook=notebook, limit=1)
+            self._last[notebook, step] = found[0] if found else None
+        return self._last[notebook, step]
+
+    def remember_last(self, step_run: StepRun) -> None:
+        """Note the newest run of a step."""
+        self._last[step_run.notebook, step_run.step] = step_run
+
+    def before_plain(self, facts: CodeFacts) -> None:
+        """Make ready what a cell that is no step may read."""
+        if not self.world.pending and not self.world.states and not self.hydrator.imports:
+            return
+        if self._saver is not None:
+            self._saver.secure()
+        everything = reads_everything(facts)
+        names = None if everything else facts.names.reads
+        self.hydrator.ready(names, libraries_used=everything or self._uses_libraries(facts))
+
+    def _uses_libraries(self, facts: CodeFacts) -> bool:
+        known = [self.world.know(name) for name in reached(self.world.know, facts.names.reads)]
+        return bool(facts.names.imports) or any(item is not None and (item.modules or item.dotted) for item in known)
+
+    def later_reads(self, step: StepCell, names: set[str]) -> bool:
+        """Whether a cell below `step` may read one of `names`."""
+        for other in self.view.after(step):
+            facts = facts_of(other)
+            if facts is None:
+                continue
+            if reads_everything(facts) or reached(self.world.know, facts.names.reads) & names:
+                return True
+            if "_" in names and any(_NUMBERED.match(name) for name in facts.names.reads):
+                return True
+        return False
+
+    def run_unseen(self, code: str) -> None:
+        """Run code as a cell of which nothing shows. Raises `NotStoredError` where it raises."""
+        from IPython.utils.capture import capture_output
+
+        with capture_output():
+            result = self.shell.run_cell(code, store_history=False, silent=True)
+        error = result.error_before_exec or result.error_in_exec
+        if error is not None:
+            raise NotStoredError(
+                f"A value that was not stored cannot be made again: {type(error).__name__}: {error}",
+                "Run the notebook from the top.",
+            )
+
+    def settle(self, names: Iterable[str]) -> None:
+        """In a notebook that someone works in, load small values at once, so that they are there to look at."""
+        if self.is_job:
+            return
+        small = self.hydrator.small(names)
+        if small:
+            self.hydrator.ready(small, libraries_used=True)
+
+    def cell_ended(self, facts: CodeFacts, name: str, bound: set[str], effects: Mapping[str, list[str]] | None) -> None:
+        """Note what a cell (a step called `name`, or "") left behind: who bound which name, and effects on libraries
+        (None where the cell was no step)."""
         undescribed, self._undescribed = self._undescribed, None
         if undescribed is not None:
             self.saver.do(lambda: self._describe(undescribed))
@@ -190,79 +284,26 @@ class Session:
         for item in bound:
             self.producers[item] = label
         self.modules.look()
-        if effects_of(facts, self.namespace):
-            self.path = xxhash.xxh3_128_hexdigest(f"{self.path}\0{self._effect(facts)}".encode())
+        if effects is None:
+            effects = effects_of(facts.doubts, self.world)
+            names = None if reads_everything(facts) else reached(self.world.know, facts.names.reads) | bound
+            self.world.touch(names)
+        if effects:
+            told = self._effect(facts)
+            for library in effects:
+                before = self.world.effects.get(library, "")
+                self.world.effects[library] = xxhash.xxh3_128_hexdigest(f"{before}\0{told}".encode())
 
     def _effect(self, facts: CodeFacts) -> str:
         """What decides an effect: the code and what it read; where that cannot be told, something never seen before."""
         parts = [facts.digest]
-        walker = Walker(self.namespace)
         for name in sorted(facts.names.reads):
-            if name in self.namespace:
-                try:
-                    parts.append(walker.fingerprint(name, self.namespace[name]).digest)
-                except Undigestible:
-                    parts.append(os.urandom(16).hex())
+            known = self.world.know(name)
+            if known is not None:
+                parts.append(known.digest or os.urandom(16).hex())
         return "\0".join(parts)
-
-    def tags_of(self, info: Any) -> tuple[str, ...]:
-        """The tags of the cell about to run: as the engine sent them, else as the notebook's file has them."""
-        sent = getattr(info, "cell_meta", None) or self._request_metadata()
-        mlops = sent.get("mlops") if isinstance(sent, dict) else None
-        if isinstance(mlops, dict):
-            return tuple(str(tag) for tag in mlops.get("tags", ()))
-        path = self.notebook_path
-        cell_id = getattr(info, "cell_id", None)
-        if path is None or cell_id is None or self.is_job:
-            return ()
-        return _tags_in_file(str(path), _modified(path)).get(cell_id, ())
-
-    def has_step_cell(self, cell_id: str, name: str) -> bool:
-        """Whether the notebook's file still has this cell as a step of this name."""
-        path = self.notebook_path
-        if path is None:
-            return False
-        try:
-            cells = json.loads(path.read_bytes())["cells"]
-        except (OSError, ValueError, KeyError, TypeError):
-            return False
-        steps, _ = steps_of(cells_of({"cells": [cell for cell in cells if cell.get("id") == cell_id]}))
-        return any(step.spec.name == name for step in steps)
-
-    def _request_metadata(self) -> Any:
-        kernel = getattr(self.shell, "kernel", None)
-        if kernel is None or not hasattr(kernel, "get_parent"):
-            return {}
-        return (kernel.get_parent() or {}).get("metadata", {})
 
 
 def _import_needed() -> None:
     for name in ("jupyter_mlops.capture.saver", "jupyter_mlops.capture.step", "jupyter_mlops.store.store"):
         importlib.import_module(name)
-
-
-def _modified(path: Path) -> tuple[int, int]:
-    try:
-        status = path.stat()
-    except OSError:
-        return (0, 0)
-    return status.st_mtime_ns, status.st_size
-
-
-_tags_cache: dict[str, tuple[tuple[int, int], dict[str, tuple[str, ...]]]] = {}
-
-
-def _tags_in_file(path: str, modified: tuple[int, int]) -> dict[str, tuple[str, ...]]:
-    """Cell id → tags, of a notebook file as last saved."""
-    cached = _tags_cache.get(path)
-    if cached is not None and cached[0] == modified:
-        return cached[1]
-    tags: dict[str, tuple[str, ...]] = {}
-    try:
-        cells = json.loads(Path(path).read_bytes())["cells"]
-        tags = {cell.get("id", ""): tuple(cell.get("metadata", {}).get("tags", ())) for cell in cells}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        log.debug("the tags of %s cannot be read: %s", path, error)
-        return {}  # it may be half written: not remembered, so that the next cell looks again
-    _tags_cache[path] = (modified, tags)
-    return tags

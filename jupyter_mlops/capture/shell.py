@@ -5,11 +5,17 @@ from __future__ import annotations
 
 import ast
 import logging
+import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from jupyter_mlops.analysis.code import CodeFacts, cell_facts
 from jupyter_mlops.analysis.notebook import MAGIC, StepCell, spec_from_tags, split_magic
+from jupyter_mlops.analysis.options import spec_named
+from jupyter_mlops.capture.notebook import sent_tags
+from jupyter_mlops.capture.outcome import names_bound
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.step import StepSpec
@@ -17,6 +23,8 @@ from jupyter_mlops.errors import InputError, MLOpsError
 
 log = logging.getLogger(__name__)
 _RESTORE = f"__import__({__name__!r}, fromlist=['_']).restore()"
+_OURS = re.compile(r"(\s*(%mlops\b.*|%(re|un)?load_ext\s+jupyter_mlops|#.*)?\n?)*")
+"""Cells that only steer this extension."""
 _sessions: list[ShellHooks] = []
 
 
@@ -56,17 +64,23 @@ class ShellHooks:
         if self._depth > 1:
             return
         self._execution, self._facts = None, None
+        # In the trap `get_ipython` is a builtin, as in a cell: a library that is imported here must find itself in a notebook.
+        with self.shell.builtin_trap:
+            self._before(info)
+
+    def _before(self, info: Any) -> None:
         try:
             try:
                 spec, code = split_magic(info.raw_cell)
             except InputError:
                 return  # the input transformer has told, and IPython will not run the cell
-            if spec is None:
-                spec = spec_from_tags(self.session.tags_of(info))
             self._facts = cell_facts(code)
-            self._names_before = dict(self.session.namespace)
+            spec = spec or self._spec(info, code)
             if spec is not None:
                 self._begin_step(spec, code, info)
+            else:
+                self.session.before_plain(self._facts)
+            self._names_before = dict(self.session.namespace)
         except SyntaxError:
             pass  # IPython is about to say so
         except MLOpsError as error:
@@ -75,10 +89,22 @@ class ShellHooks:
             log.debug("A step could not be recorded", exc_info=True)
             self._give_up(f"This step is not recorded: {type(error).__name__}: {error}", "The cell runs as ever.")
 
+    def _spec(self, info: Any, code: str) -> StepSpec | None:
+        """What the cell's tags ask for; where all cells are captured, any cell but one that only steers us."""
+        tags, name = sent_tags(info, self.shell)
+        if tags is None:
+            tags = () if self.session.is_job else self.session.view.tags(info.cell_id)
+        spec = spec_from_tags(tags)
+        if spec is not None or not self.session.capture_all or _OURS.fullmatch(code) or _is_empty(self._facts):
+            return spec
+        assert self._facts is not None
+        return spec_named(name or self.session.view.step_name(info.cell_id, self._facts), tags, named=False)
+
     def _begin_step(self, spec: StepSpec, code: str, info: Any) -> None:
         from jupyter_mlops.capture.step import Execution
 
-        self._check_name(spec.name, info.cell_id)
+        if spec.named:
+            self._check_name(spec.name, info.cell_id)
         cell = Cell(-1, info.cell_id or "", "code", info.raw_cell)
         execution = Execution(self.session, StepCell(cell, spec, code), self._facts)
         self._execution = execution
@@ -87,7 +113,7 @@ class ShellHooks:
     def _check_name(self, name: str, cell_id: str | None) -> None:
         """A name stands once in a notebook: two cells of one name that both still exist are told."""
         known = self.session.cells_of_steps.get(name)
-        if known is not None and cell_id is not None and known != cell_id and self.session.has_step_cell(known, name):
+        if known is not None and cell_id is not None and known != cell_id and self.session.view.has_step_cell(known, name):
             self.session.listener.warn(
                 f"Two steps are named '{name}'.", "A name stands once in a notebook: rename one of them."
             )
@@ -103,13 +129,17 @@ class ShellHooks:
     def visit(self, node: ast.AST) -> ast.AST:
         """As an AST transformer: put the restoration in place of a cell whose result is reused."""
         execution = self._execution
-        if self._depth != 1 or execution is None or execution.reuse is None or execution.reuse_placed:
+        if self._depth != 1 or execution is None or execution.placed:
             return node
-        execution.reuse_placed = True
+        if execution.reuse is None and execution.refused is None:
+            return node
+        execution.placed = True
         return ast.parse(_RESTORE)
 
     def restore(self) -> None:
-        """What the replaced cell calls."""
+        """What the replaced cell calls. Raises `BadStepLine` where the step's claims are contradicted."""
+        if self._execution.refused is not None:
+            raise BadStepLine(self._execution.refused)
         self._execution.restore()
 
     def after_cell(self, result: Any) -> None:
@@ -119,16 +149,22 @@ class ShellHooks:
         self._depth -= 1
         if self._depth:
             return
+        with self.shell.builtin_trap:
+            self._after(result)
+
+    def _after(self, result: Any) -> None:
         execution, facts = self._execution, self._facts
         self._execution = None
         try:
+            effects: dict[str, list[str]] | None = None
             if execution is not None:
                 bound = execution.after(result)
+                effects = {} if execution.reuse is not None else execution.examination.effects
+                self._refuse(execution, result)
             else:
-                now, before = self.session.namespace, self._names_before
-                bound = {name for name in now if name not in before or before[name] is not now[name]}
+                bound, _ = names_bound(self.session.world, self._names_before)
             if facts is not None:
-                self.session.cell_ended(facts, execution.step.spec.name if execution else "", bound)
+                self.session.cell_ended(facts, execution.step.spec.name if execution else "", bound, effects)
         except Exception as error:
             log.debug("A step could not be recorded", exc_info=True)
             self.session.listener.warn(
@@ -137,6 +173,15 @@ class ShellHooks:
             )
         finally:
             self._names_before = {}
+
+
+    def _refuse(self, execution: Any, result: Any) -> None:
+        """Let a cell fail whose claims about its outputs turned out wrong when it had run."""
+        if execution.refused is None or result.error_in_exec is not None or result.error_before_exec is not None:
+            return
+        error = BadStepLine(execution.refused)
+        result.error_in_exec = error
+        self.shell.showtraceback((BadStepLine, error, None))
 
 
 class BadStepLine(Exception):
@@ -161,6 +206,23 @@ def strip_magic(lines: list[str]) -> list[str]:
     return lines if spec is None else code.splitlines(keepends=True)
 
 
+def _is_empty(facts: CodeFacts | None) -> bool:
+    return facts is None or facts.digest == cell_facts("").digest
+
+
 def restore() -> None:
     """Called in place of a reused cell's code."""
     _sessions[-1].restore()
+
+
+@contextmanager
+def cells_within(session: Session) -> Iterator[None]:
+    """While a cell of ours runs other cells (`%mlops run`): each of them counts as if it were run by hand."""
+    hooks = next(item for item in _sessions if item.session is session)
+    kept = hooks._depth, hooks._execution, hooks._facts
+    hooks._depth, hooks._execution, hooks._facts = 0, None, None
+    try:
+        yield
+    finally:
+        hooks._depth, hooks._execution, hooks._facts = kept
+        hooks._names_before = dict(session.namespace)

@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import time
 from dataclasses import replace
 from typing import Any
 
 from jupyter_mlops.analysis.notebook import StepCell
-from jupyter_mlops.analysis.reasons import differences, reason
-from jupyter_mlops.capture import codec, display, libraries
+from jupyter_mlops.capture import display, libraries, watch
+from jupyter_mlops.capture.claims import contradicted_inputs, contradicted_outputs
 from jupyter_mlops.capture.key import Examination, examine
-from jupyter_mlops.capture.outcome import Outcome, judge, named_metrics
+from jupyter_mlops.capture.known import Known
+from jupyter_mlops.capture.outcome import Outcome, judge, named_metrics, names_bound
+from jupyter_mlops.capture.record import Recorded
+from jupyter_mlops.capture.result import keep
 from jupyter_mlops.capture.reuse import Reuse, find_reusable
-from jupyter_mlops.capture.saver import Saving
 from jupyter_mlops.capture.session import Session
-from jupyter_mlops.capture.watch import Watch
+from jupyter_mlops.capture.world import Pending
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
-from jupyter_mlops.store.digests import file_digest
-from jupyter_mlops.store.processes import this_process
+from jupyter_mlops.domain.step import Conditions, StepRun
+from jupyter_mlops.errors import InputError
+from jupyter_mlops.store.digests import ABSENT, file_digest
+
+_MATPLOTLIB = re.compile(r"^\s*%matplotlib\s+(?!inline\b)(\S+)", re.MULTILINE)
+_AT_ONCE = {"environ", "timezone", "cwd", "sys.path", "locale", "decimal", "logging"}
+"""State of the process itself, set as soon as a step is reused; the options of libraries wait until one is needed."""
+_AUTHORS_WORD = ("reads the clock", "draws fresh entropy", "talks to the network", "starts a process", "looks for files")
+"""Reasons that `--repeatable` and `--ttl` take back: the author answers for the result."""
 
 
 class Execution:
@@ -30,131 +40,121 @@ class Execution:
         self.step = step
         self.facts = facts
         self.reuse: Reuse | None = None
-        self.reuse_placed = False
+        self.placed = False
+        """Whether the cell's code was replaced."""
+        self.refused: InputError | None = None
+        """Set where a claim of the step (`--inputs`) is contradicted: it then does not run."""
         self._recorder: display.DisplayRecorder | None = None
-        self._watch: Watch | None = None
+        self._watch: watch.Watch | None = None
 
     def before(self) -> None:
         """Examine the step, and either find what to reuse or begin to record."""
         session = self.session
         self._began = time.perf_counter()
-        self._started_at = session.store.now()
+        started_at = session.store.now()
         self.examination = self._examine()
-        self.step_run = self._begin()
-        candidate = None
-        if not self.step.spec.no_cache and not self.examination.reasons and display.can_record(session.shell):
-            session.drain(30.0)
-            candidate = find_reusable(session.store, self.examination, session.listener.warn)
-        if candidate is not None:
-            self.reuse = candidate
+        self.refused = contradicted_inputs(self.step.spec, self.examination)
+        self.record = Recorded(session, self.step, self.examination, started_at)
+        forced = self.step.spec.no_cache or session.forces(self.step.spec.name)
+        if self.refused is None and not forced and not self.examination.reasons:
+            self.reuse = self._find()
+        if self.reuse is not None or self.refused is not None:
             return
-        session.store.steps.start_run(self.step_run)
-        session.listener.before(self.step_run)
-        self._names_before = dict(session.namespace)
-        self._random_before = libraries.random_digests()
+        session.saver.secure()
+        session.hydrator.ready(self.examination.touches, libraries_used=self._uses_libraries())
+        self.record.start()
+        session.listener.before(self.record.step_run)
+        self._look_before()
         if display.can_record(session.shell):
             self._recorder = display.DisplayRecorder(session.shell)
             self._recorder.start()
-        self._watch = Watch((session.store.folder,))
+        self._watch = watch.Watch((session.store.folder,))
         self._watch.__enter__()
         self._wall_before = time.time_ns()
         self._cell_began = time.perf_counter()
 
     def _examine(self) -> Examination:
-        shell = self.session.shell
-        found = examine(
-            self.facts,
-            self.session.namespace,
-            self.session.modules,
-            path=self.session.path,
-            display_mode=f"{shell.ast_node_interactivity} {type(shell).__name__}",
-        )
-        if self.step.spec.model:
-            found.ingredients["model"] = self.step.spec.model  # to be logged, it must have been kept
+        session, spec = self.session, self.step.spec
+        found = examine(self.facts, session.world, session.modules, display_mode=session.display_mode)
+        if spec.model:
+            found.ingredients["model"] = spec.model  # to be logged, it must have been kept
+        for path in spec.reads:
+            found.ingredients[f"file:{os.path.abspath(path)}"] = file_digest(os.path.abspath(path))
+        magic = _MATPLOTLIB.search(self.step.code)
+        if magic is not None:
+            found.reasons.append(f"runs %matplotlib {magic[1]}")
+        if spec.repeatable or spec.ttl is not None:
+            found.reasons = [reason for reason in found.reasons if not reason.startswith(_AUTHORS_WORD)]
         return found
 
-    def _begin(self) -> StepRun:
-        """The record of this step run as it begins."""
-        session, found = self.session, self.examination
-        store = session.store
-        notebook = session.notebook
-        run_id = session.run_id
-        name = self.step.spec.name
-        version = store.steps.version(
-            notebook, name, found.facts.digest, _without_magic(self.step.code), now=self._started_at
-        )
-        producers = session.producers
-        inputs = {item: StepInput(print_.digest, producers.get(item, "")) for item, print_ in found.inputs.items()}
-        pid, pid_started = this_process()
-        return StepRun(
-            id=store.new_id(),
-            run_id=run_id,
-            notebook=notebook,
-            step=name,
-            version=version.number,
-            version_digest=version.digest,
-            position=session.next_position(),
-            status=Status.RUNNING,
-            key=found.key,
-            inputs=inputs,
-            ingredients=found.ingredients,
-            unrepeatable="; ".join(dict.fromkeys(found.reasons)),
-            why=self._why(found, producers),
-            started_at=self._started_at,
-            cell_id=self.step.cell.id or None,
-            pid=pid,
-            pid_started=pid_started,
+    def _uses_libraries(self) -> bool:
+        return bool(self.examination.packages) or self.examination.everything
+
+    def _find(self) -> Reuse | None:
+        session = self.session
+        if not display.can_record(session.shell):
+            return None
+        if session.saver.is_saving(self.examination.key):
+            session.drain(30.0)
+        return find_reusable(
+            session.store, session.world, self.examination, self.step.spec, self._serves, session.listener.warn
         )
 
-    def _why(self, found: Examination, producers: dict[str, str]) -> str:
-        if self.step.spec.no_cache:
-            return "it is marked --no-cache"
-        if found.reasons:
-            return f"it {found.reasons[0]}"
-        last = self.session.store.steps.runs(step=self.step.spec.name, notebook=self.session.notebook, limit=1)
-        if not last:
-            return "it had not run before"
-        changed = differences(last[0].ingredients, found.ingredients)
-        if changed:
-            return reason(changed[0], producers)
-        if not last[0].status.succeeded:
-            return f"its last run {last[0].status.value}"
-        return f"it {last[0].unrepeatable}" if last[0].unrepeatable else "a file or random state it read changed"
+    def _serves(self, candidate: StepRun) -> bool:
+        """Whether no later cell needs what a reuse of this result would not give: lost values, the shell's `_`."""
+        lost = {name for name, known in candidate.known.items() if known.get("lost")}
+        if candidate.effects.get("result"):
+            lost |= {"_", "__", "___", "Out"}
+        return not lost or not self.session.later_reads(self.step, lost)
+
+    def _look_before(self) -> None:
+        world = self.session.world
+        self._names_before = dict(world.namespace)
+        self._known_before = world.known_now()
+        self._random_before = libraries.random_digests()
+        self._libraries_before = dict(world.libraries())
+        self._unknown = {
+            name.partition(".")[0]
+            for name in self.examination.packages
+            if name not in sys.stdlib_module_names and name not in libraries.KNOWN_STATES
+        }
+        self._snapshot = _tmp_snapshot(self._unknown)
 
     def after(self, result: Any) -> set[str]:
         """Record how the cell ended; gives the names it bound."""
         if self.reuse is not None:
-            return set(self.reuse.names)
+            return set(self.reuse.known)
+        if self._watch is None:
+            return set()
         duration = time.perf_counter() - self._cell_began
         self._stop()
-        session = self.session
+        session, found = self.session, self.examination
         error = result.error_before_exec or result.error_in_exec
-        outcome = judge(
-            self.examination, self._names_before, session.namespace, self._watched(), failed=error is not None
-        )
-        status = Status.COMPLETED if error is None else _failed_status(error)
-        now = session.store.now()
-        metrics = {} if error is not None else self._metrics()
-        told: dict[str, Any] = {
-            "status": status,
-            "outputs": outcome.digests,
-            "unrepeatable": "; ".join(dict.fromkeys(outcome.reasons)),
-            "conditions": self._conditions(outcome),
-            "metrics": metrics,
-            "error": "" if error is None else f"{type(error).__name__}: {error}"[:2000],
-            "duration": duration,
-            "ended_at": now,
-        }
-        self.step_run = replace(self.step_run, **told)
-        if error is None and not outcome.reasons:
-            self._keep(outcome)
-        told["unrepeatable"] = self.step_run.unrepeatable
-        session.store.steps.update_run(self.step_run.id, told_at=now, **told)
-        if metrics:
-            session.store.runs.add_metrics(self.step_run.run_id, metrics, now=now)
-        if error is None and self.step.spec.model:
-            self._model()
-        session.listener.after(self.step_run)
+        if error is not None:
+            bound, _ = names_bound(session.world, self._names_before)
+            session.world.touch(None if found.touches is None else found.touches | bound)
+            self.record.failed(error, duration)
+            session.listener.after(self.record.step_run)
+            return bound
+        outcome = judge(session.world, found.inputs, found.touches, self._names_before, self._known_before)
+        refused = contradicted_outputs(self.step.spec, outcome)
+        if refused is not None:
+            self.refused = refused
+            self.record.failed(refused, duration)
+            session.listener.after(self.record.step_run)
+            return outcome.bound
+        outcome.reasons = [*found.reasons, *outcome.reasons, *self._watched()]
+        conditions = self._conditions(outcome)
+        effects = self._effects(outcome)
+        metrics = self._metrics()
+        self.record.completed(outcome, conditions, effects, metrics, duration)
+        if not outcome.reasons:
+            keep(session, self.record, outcome, self._recorder, self._random_before, self._written())
+        if self.step.spec.model:
+            from jupyter_mlops.capture.models import keep_model
+
+            keep_model(session, self.step, self.record.step_run, found)
+        session.listener.after(self.record.step_run)
         return outcome.bound
 
     def _stop(self) -> None:
@@ -167,14 +167,19 @@ class Execution:
         """Let go of the shell where recording itself failed."""
         self._stop()
 
+    def _written(self) -> dict[str, str]:
+        """Path → digest of the files the step wrote and left."""
+        assert self._watch is not None
+        written = {path: file_digest(path) for path in sorted(self._watch.seen.writes)}
+        written |= {os.path.abspath(path): file_digest(os.path.abspath(path)) for path in self.step.spec.writes}
+        return {path: digest for path, digest in written.items() if digest != ABSENT and not os.path.isdir(path)}
+
     def _watched(self) -> list[str]:
         """Reasons why the result is not repeatable, seen while it ran."""
         assert self._watch is not None
-        seen = self._watch.seen
-        reasons = list(dict.fromkeys(seen.reasons))
-        written = [path for path in sorted(seen.writes) if file_digest(path) != "absent"]
-        if written:
-            reasons.append(f"writes files ({written[0]})")
+        reasons = list(dict.fromkeys(self._watch.seen.reasons))
+        if self.step.spec.repeatable or self.step.spec.ttl is not None:
+            reasons = [reason for reason in reasons if not reason.startswith(_AUTHORS_WORD)]
         if libraries.open_figures():
             reasons.append("leaves a figure open")
         if self._recorder is None:
@@ -188,33 +193,50 @@ class Execution:
     def _conditions(self, outcome: Outcome) -> Conditions:
         """What the step read and drew on, as it must be again."""
         assert self._watch is not None
+        seen = self._watch.seen
         files = {}
-        for path in sorted(self._watch.seen.reads - self._watch.seen.writes):
+        for path in sorted(seen.reads - seen.writes):
             files[path] = file_digest(path)
             if os.path.exists(path) and os.stat(path).st_mtime_ns >= self._wall_before:
                 outcome.reasons.append(f"reads a file that changed while it ran ({path})")
+        for path in sorted(seen.writes & (seen.reads | set(getattr(seen, "appends", ())))):
+            outcome.reasons.append(f"changes a file it reads ({path})")
+        files.update(getattr(seen, "looked", {}))
         now = libraries.random_digests()
         drawn = {name: digest for name, digest in self._random_before.items() if now.get(name) != digest}
-        return Conditions(files, os.getcwd() if files else "", drawn)
+        kept = sorted(outcome.kept)
+        group = sorted({*outcome.known}) if kept else []
+        folder = os.getcwd() if files or self._written() else ""
+        return Conditions(files, folder, drawn, outcome.companions, kept, group)
 
-    def _keep(self, outcome: Outcome) -> None:
-        """Snapshot the result and the displays; they are written behind the cell's back."""
-        assert self._recorder is not None
-        names = self.session.namespace
-        values = {name: names[name] for name in outcome.digests}
-        states = libraries.random_states(list(self.step_run.conditions.random_before))
-        events = self._recorder.events
-        try:
-            content = {"names": values, "deleted": sorted(outcome.deleted), "random": states}
-            chunks = [bytes(chunk) for chunk in codec.dump(content)]
-            shown = display.encode(events)
-        except codec.Unstorable as error:
-            self.step_run = replace(self.step_run, unrepeatable=f"makes a value that {error}")
-            return
-        except (TypeError, ValueError) as error:
-            self.step_run = replace(self.step_run, unrepeatable=f"shows what cannot be kept ({error})")
-            return
-        self.session.saver.save(Saving(self.step_run.id, chunks, shown, outcome.digests))
+    def _effects(self, outcome: Outcome) -> dict[str, Any]:
+        """What the step changed besides names, as `restore` needs it."""
+        world = self.session.world
+        after = world.libraries()
+        before = self._libraries_before
+        changed = {name: after.get(name, "") for name in {*before, *after} if before.get(name) != after.get(name)}
+        effects: dict[str, Any] = {}
+        imports = [name for name in sorted(self.facts.names.imports) if name in sys.modules]
+        if imports:
+            effects["imports"] = imports
+        now = libraries.random_digests()
+        drawn = {name: digest for name, digest in now.items() if self._random_before.get(name) not in (None, digest)}
+        if drawn:
+            effects["random"] = drawn
+        written = self._written()
+        if written:
+            effects["written"] = written
+        if changed:
+            effects["libraries"] = changed
+        if outcome.deleted:
+            effects["deleted"] = sorted(outcome.deleted)
+        if self._recorder is not None and any(event["type"] == "execute_result" for event in self._recorder.events):
+            effects["result"] = True
+        moved = _tmp_changes(self._snapshot, _tmp_snapshot(self._unknown))
+        for text in moved:
+            self.examination.effects.setdefault(text.partition(".")[0], []).append(text)
+            outcome.reasons.append(f"changes the state of a library ({text})")
+        return effects
 
     def _metrics(self) -> dict[str, float]:
         metrics, problems = named_metrics(self.step.spec, self.session.namespace)
@@ -222,49 +244,55 @@ class Execution:
             self.session.listener.warn(problem, "Bind a number to that name in the step, or change --metrics.")
         return metrics
 
-    def _model(self) -> None:
-        from jupyter_mlops.capture.models import keep_model
-
-        keep_model(self.session, self.step, self.step_run, self.examination)
-
     def restore(self) -> None:
-        """Do what the cell would have done: bind and delete its names, set the generators, show its displays."""
+        """Do what the cell would have done: bind and delete its names, set the generators, write its files, show its
+        displays."""
         assert self.reuse is not None
         session, reuse = self.session, self.reuse
-        session.namespace.update(reuse.names)
-        for name in reuse.deleted:
-            session.namespace.pop(name, None)
-        libraries.restore_random(reuse.random)
+        source = reuse.source
+        _put_in_place(session, reuse)
         display.replay(session.shell, reuse.events)
         if any(event["type"] == "execute_result" for event in reuse.events):
             session.shell.displayhook.update_user_ns(display.NotRestored(self.step.spec.name))
-        now = session.store.now()
-        source = reuse.source
-        metrics = self._metrics()
-        self.step_run = replace(
-            self.step_run,
-            status=Status.REUSED,
-            outputs=source.outputs,
-            conditions=source.conditions,
-            reused_from=source.reused_from or source.id,
-            metrics=metrics,
-            why="nothing it depends on changed",
-            duration=time.perf_counter() - self._began,
-            ended_at=now,
-        )
-        session.store.steps.start_run(self.step_run)
-        if metrics:
-            session.store.runs.add_metrics(self.step_run.run_id, metrics, now=now)
-        session.listener.reused(self.step_run, source.duration or 0.0, source)
-        session.listener.after(self.step_run)
+        metrics = dict(source.metrics)
+        if set(metrics) != set(self.step.spec.metrics):
+            session.hydrator.ready(self.step.spec.metrics, libraries_used=True)
+            metrics = self._metrics()
+        self.record.reused(reuse, metrics, time.perf_counter() - self._began)
+        session.listener.reused(self.record.step_run, source.duration or 0.0, source)
+        session.listener.after(self.record.step_run)
+        session.settle(reuse.known)
 
 
-def _without_magic(code: str) -> str:
-    first, _, rest = code.partition("\n")
-    return rest if first.startswith("# %%step") else code
+def _tmp_snapshot(packages: Any) -> Any:
+    return getattr(libraries, "package_snapshot", lambda _: {})(packages)
 
 
-def _failed_status(error: BaseException) -> Status:
-    if isinstance(error, KeyboardInterrupt):
-        return Status.CANCELED
-    return Status.FAILED
+def _tmp_changes(before: Any, after: Any) -> Any:
+    return getattr(libraries, "package_changes", lambda *_: [])(before, after)
+
+
+def _put_in_place(session: Session, reuse: Reuse) -> None:
+    world, source = session.world, reuse.source
+    known: dict[str, Known] = reuse.known
+    if source.files:
+        from jupyter_mlops.capture.files import restore_files
+
+        restore_files(session.store.objects, source.files)
+    for name, item in known.items():
+        group = frozenset({name, *item.shares})
+        world.pend(name, Pending(item, source.id, None if item.lost else source.result, group))
+    for name in source.effects.get("deleted", ()):
+        world.forget(name)
+    for name in source.effects.get("imports", ()):
+        session.hydrator.imports[name] = None
+    changed = source.effects.get("libraries", {})
+    libraries.restore_libraries({name: reuse.libraries[name] for name in changed if name in _AT_ONCE})
+    for library in changed.keys() - _AT_ONCE:
+        world.states[library] = (changed[library], reuse.libraries.get(library, {}))
+    libraries.restore_random(reuse.random)
+
+
+def failed_status(error: BaseException) -> Status:
+    """How a step that raised ended."""
+    return Status.CANCELED if isinstance(error, KeyboardInterrupt) else Status.FAILED

@@ -16,7 +16,8 @@ class Forecast:
     `decision` is "reuse", "run", or "unknown" where it depends on what an earlier step that runs will give.
     `seconds` is what it is expected to take: its last computing duration for "run" and "unknown", 0 for "reuse", None
     where it never ran. `inputs` maps each name it reads to the step that makes it ("" where that is not known).
-    `source` is the id of the StepRun that would be reused.
+    `source` is the id of the StepRun that would be reused, `repeats` of one that did, on the same, what the step will
+    do again.
     """
 
     name: str
@@ -29,3 +30,4 @@ class Forecast:
     inputs: dict[str, str] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
     source: str | None = None
+    repeats: str | None = None

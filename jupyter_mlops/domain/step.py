@@ -121,3 +121,8 @@ class StepRun:
     known: dict[str, Any] = field(default_factory=dict)
     effects: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether the author named the step: the made name of any other cell has an "@"."""
+        return "@" not in self.step

@@ -10,6 +10,11 @@ from typing import Any
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from nbclient.client import NotebookClient
 
+from jupyter_mlops.analysis.notebook import all_steps_of, cells_of, tags_of
+from jupyter_mlops.capture.display import NOTE
+
+METADATA = "jupyter_mlops"
+"""Where an executed notebook's cells say that they were reused."""
 IOPUB_SECONDS = 60
 """How long outputs may lag behind a cell's reply (nbclient's 4 s fail on megabytes of output)."""
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")
@@ -54,19 +59,27 @@ class CellClient(NotebookClient):
         manager.client_factory = TaggedKernelClient
         super().__init__(notebook, km=manager, iopub_timeout=IOPUB_SECONDS, raise_on_iopub_timeout=True, **options)
         self.on_output = on_output
+        self._names: dict[int, str] | None = None
 
     async def run_cell(self, index: int) -> None:
         """Execute a cell; raises nbclient's errors."""
         cell = self.nb.cells[index]
         self.kc.request_metadata = {
             "cellId": cell.get("id", f"cell-{index}"),
-            "mlops": {"tags": list(cell.metadata.get("tags", []))},
+            "mlops": {"tags": list(tags_of(cell.metadata)), "name": self._name(index)},
         }
         try:
             await self.async_execute_cell(cell, index)
         finally:
             if self.kc is not None:
                 self.kc.request_metadata = None
+
+    def _name(self, index: int) -> str:
+        """The name of the cell as a step that no one named; "" for any other."""
+        if self._names is None:
+            steps, _ = all_steps_of(cells_of(self.nb))
+            self._names = {step.cell.index: step.spec.name for step in steps if not step.spec.named}
+        return self._names.get(index, "")
 
     async def run_silently(self, code: str, expressions: dict[str, Any] | None = None) -> dict[str, Any]:
         """Execute code that leaves no trace in notebook, history or count; returns the reply's content."""
@@ -90,7 +103,12 @@ class CellClient(NotebookClient):
                 return content
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
-        """Tell of each output as it arrives."""
+        """Tell of each output as it arrives. A note of ours is none: what it says goes into the cell's metadata."""
+        note = msg["content"].get("data", {}).get(NOTE) if msg["msg_type"] == "display_data" else None
+        if note is not None:
+            cell.metadata[METADATA] = {"step": note["step"], "status": note["note"], "source": note["source"]}
+            self.on_output(None)
+            return None
         output = super().process_message(msg, cell, cell_index)
         self.on_output(output)
         return output

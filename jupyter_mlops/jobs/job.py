@@ -65,7 +65,12 @@ def execute(store: Store, run: Run, request: Request, output: Path | None, on_ev
 
 def kernel_environment(store: Store, run: Run) -> dict[str, str]:
     """What a job's kernel is told by environment variables."""
-    return {"MLOPS_RUN_ID": run.id, "MLOPS_PROJECT": str(store.root), "MLOPS_NOTEBOOK": run.notebook}
+    return {
+        "MLOPS_RUN_ID": run.id,
+        "MLOPS_PROJECT": str(store.root),
+        "MLOPS_NOTEBOOK": run.notebook,
+        "MLOPS_CAPTURE": "all",
+    }
 
 
 def error_of(run: Run, outcome: Outcome, count: int | None = None, **details: Any) -> RunError:

@@ -44,6 +44,7 @@ class Ledger:
             if cell.cell_type == "code":
                 cell.execution_count = None
                 cell.outputs = []
+                cell.metadata.pop("jupyter_mlops", None)
             cell.metadata["papermill"] = {
                 "exception": None,
                 "start_time": None,

@@ -17,6 +17,7 @@ from jupyter_mlops.domain.run import Progress, Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError
 from jupyter_mlops.jobs import events
+from jupyter_mlops.jobs.client import METADATA
 from jupyter_mlops.jobs.events import RunEvent
 from jupyter_mlops.jobs.execution import Outcome, in_event_loop
 from jupyter_mlops.jobs.ledger import is_executed
@@ -45,6 +46,7 @@ class Recorder:
         self._total = 0
         self._told = 0.0
         self._describing: threading.Thread | None = None
+        self._notebook: Any = None
 
     def begin(self) -> bool:
         """Take the run for this process. False where another has it, or it has ended."""
@@ -111,6 +113,7 @@ class Recorder:
         steps, _ = steps_of(cells)
         self._steps = {step.cell.index: step.spec.name for step in steps}
         self._labels = {cell.index: first_line(cell.source) for cell in cells}
+        self._notebook = notebook
         self._total = sum(is_executed(cell) for cell in notebook.cells)
         self._progress(None, always=True)
         tracking.wake(self.store.root)
@@ -125,7 +128,7 @@ class Recorder:
         """See `Listener`."""
         self._done += not failed
         step = self._steps.get(index)
-        state = "failed" if failed else self._state_of(step)
+        state = "failed" if failed else self._state_of(index)
         self._tell(
             events.CELL_ENDED, cell_index=index, step=step, label=self._label(index), state=state, duration=duration
         )
@@ -144,12 +147,9 @@ class Recorder:
     def _label(self, index: int) -> str:
         return self._steps.get(index) or self._labels.get(index, "")
 
-    def _state_of(self, step: str | None) -> str:
-        if step is not None:
-            found = self.store.steps.runs(run_id=self.run.id, step=step, limit=1)
-            if found and found[0].status is Status.REUSED:
-                return "reused"
-        return "executed"
+    def _state_of(self, index: int) -> str:
+        """What the kernel noted of the cell: "reused", else "executed"."""
+        return str(self._notebook.cells[index].metadata.get(METADATA, {}).get("status", "executed"))
 
     def _progress(self, step: str | None, *, always: bool) -> None:
         if always or time.monotonic() - self._told >= PROGRESS_SECONDS:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.capture.display import NOTE
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from jupyter_mlops.capture.session import Session
 
 log = logging.getLogger(__name__)
-NOTE = "application/vnd.jupyter-mlops.note+json"
-"""Marks our own line among a cell's outputs, so that tools can tell it from the cell's."""
 
 
 class KernelListener:
@@ -33,14 +32,17 @@ class KernelListener:
         return place_tags(root)
 
     def before(self, step_run: StepRun) -> None:
-        """Let what the step logs with mlflow land in its own run."""
-        self._tracked().before(step_run)
+        """Let what the step logs with mlflow land in its own run. A cell that no one named has none."""
+        if step_run.is_named:
+            self._tracked().before(step_run)
 
     def after(self, step_run: StepRun) -> None:
         """End what the step began in mlflow, and see that the writer is awake."""
         from jupyter_mlops.tracking import wake
 
         assert self.session is not None
+        if not step_run.is_named:
+            return
         if step_run.status is not Status.REUSED:
             self._tracked().after(step_run)
         session = self.session

@@ -80,6 +80,8 @@ class Mirror:
     def step(self, step_run_id: str) -> None:
         """Mirror a StepRun: a nested run where it was executed, a link on the pipeline's run where it was reused."""
         step_run = self.store.steps.run(step_run_id)
+        if not step_run.is_named:
+            return
         run = self.store.runs.get(step_run.run_id)
         if step_run.status is Status.REUSED:
             self._reused(step_run, run)

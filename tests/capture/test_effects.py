@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_mlops.analysis.code import source_facts
-from jupyter_mlops.capture.key import effects_of
+from jupyter_mlops.analysis.code import CodeFacts, source_facts
+from jupyter_mlops.capture.key import ANY_LIBRARY, effects_of
+from jupyter_mlops.capture.world import LiveWorld
 
 
 @pytest.mark.parametrize("line", ["mlops status", "mlops drain", "load_ext jupyter_mlops", "matplotlib inline", "who"])
 def test_a_magic_that_only_shows_is_no_effect(line: str) -> None:
-    assert effects_of(magic(line), {}) == []
+    assert effects_of(magic(line).doubts, LiveWorld({}, {})) == {}
 
 
 @pytest.mark.parametrize("line", ["autoreload 2", "config InlineBackend.figure_format = 'svg'", "cd .."])
 def test_any_other_magic_is_one(line: str) -> None:
-    assert effects_of(magic(line), {}) == [f"runs the magic %{line.split()[0]}"]
+    assert effects_of(magic(line).doubts, LiveWorld({}, {})) == {ANY_LIBRARY: [f"runs the magic %{line.split()[0]}"]}
 
 
-def magic(line: str) -> object:
+def magic(line: str) -> CodeFacts:
     name, _, rest = line.partition(" ")
     return source_facts(f"get_ipython().run_line_magic({name!r}, {rest!r})")

@@ -15,22 +15,26 @@ from jupyter_mlops.analysis.code import cell_facts
 from jupyter_mlops.capture.key import examine
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.outcome import Outcome, judge, named_metrics
+from jupyter_mlops.capture.world import LiveWorld
 from jupyter_mlops.domain.step import StepSpec
 
 
-def judged(code: str, *, failed: bool = False, **namespace: Any) -> Outcome:
-    """Run `code` in the namespace and judge what it did."""
+def judged(code: str, **namespace: Any) -> Outcome:
+    """Run `code` in the namespace, of which all is known, and judge what it did."""
     namespace["__name__"] = "__main__"
-    found = examine(cell_facts(code), namespace, LocalModules(), path="", display_mode="")
-    before = dict(namespace)
+    world = LiveWorld(namespace, {})
+    for name in world.user_names():
+        world.know(name)
+    found = examine(cell_facts(code), world, LocalModules(), display_mode="")
+    before, known = dict(namespace), world.known_now()
     exec(code, namespace)
     namespace.pop("__builtins__", None)
-    return judge(found, before, namespace, [], failed=failed)
+    return judge(world, found.inputs, found.touches, before, known)
 
 
 def test_names_bound_are_results_and_names_deleted_are_told() -> None:
     outcome = judged("y = x + 1\nz = [y]\ndel gone", x=1, gone=2)
-    assert set(outcome.digests) == {"y", "z"}
+    assert set(outcome.outputs) == {"y", "z"}
     assert outcome.bound == {"y", "z"}
     assert outcome.deleted == {"gone"}
     assert outcome.reasons == []
@@ -54,12 +58,22 @@ def test_a_name_bound_to_the_same_object_is_not() -> None:
         ("x.loc[0, 'a'] = 2", lambda: pd.DataFrame({"a": [1]})),
         ("x.attr = 1", lambda: pd.Series([1])),
         ("x += [1]", list),
-        ("y = x[1:]\ny[0] = 9", lambda: np.zeros(3)),
+        ("w = x[1:]\nw[0] = 9\ndel w", lambda: np.zeros(3)),
         ("x.random()", lambda: np.random.default_rng(1)),
     ],
 )
-def test_a_value_changed_in_place_makes_the_step_unrepeatable(code: str, make: Callable[[], Any]) -> None:
-    assert "changes 'x' in place" in judged(code, x=make()).reasons
+def test_a_value_changed_in_place_is_a_result(code: str, make: Callable[[], Any]) -> None:
+    outcome = judged(code, x=make())
+    assert outcome.changed == {"x"}
+    assert outcome.known["x"].digest
+
+
+def test_what_reaches_a_changed_value_is_part_of_the_result() -> None:
+    inner: list[int] = []
+    outcome = judged("x.append(1)", x=inner, y={"in": inner}, z=[])
+    assert outcome.changed == {"x", "y"}, "another name for the same list changed too"
+    assert outcome.groups == [{"x", "y"}]
+    assert set(outcome.companions) == {"y"}, "and what it was before is a condition of the reuse"
 
 
 @pytest.mark.parametrize(
@@ -69,44 +83,35 @@ def test_a_value_changed_in_place_makes_the_step_unrepeatable(code: str, make: C
         ("y = [x]", dict),
         ("y = x[1:]", lambda: np.zeros(3)),
         ("y = x['a']", lambda: {"a": []}),
-        ("y = x.values", lambda: pd.Series([1.0, 2.0])),
     ],
 )
-def test_a_result_that_shares_memory_with_an_input_is_unrepeatable(code: str, make: Callable[[], Any]) -> None:
-    reasons = judged(code, x=make()).reasons
-    assert any("shares memory with its input 'x'" in reason for reason in reasons) or not shares_for_real(code, make)
-
-
-def shares_for_real(code: str, make: Callable[[], Any]) -> bool:
-    """Whether a change through the result can reach the input: not where pandas gives read-only views."""
-    namespace: dict[str, Any] = {"x": make()}
-    exec(code, namespace)
-    result = namespace["y"]
-    return not isinstance(result, np.ndarray) or bool(result.flags.writeable)
+def test_a_result_that_shares_with_an_input_keeps_it_with_it(code: str, make: Callable[[], Any]) -> None:
+    outcome = judged(code, x=make())
+    assert outcome.groups == [{"x", "y"}]
+    assert outcome.kept == {"x"}
+    assert outcome.changed == set()
 
 
 @pytest.mark.parametrize("code", ["y = x", "y = (x, x)", "y = x + 1"])
 def test_sharing_an_immutable_value_is_none(code: str) -> None:
-    assert judged(code, x=7).reasons == []
+    outcome = judged(code, x=7)
+    assert (outcome.groups, outcome.kept) == ([{"y"}], set())
 
 
 def test_frames_do_not_share_where_pandas_copies_on_write() -> None:
-    assert judged("y = x[x.a > 0]\nz = x.assign(b=1)", x=pd.DataFrame({"a": [1, 2]})).reasons == []
+    outcome = judged("y = x[x.a > 0]\nz = x.assign(b=1)", x=pd.DataFrame({"a": [1, 2]}))
+    assert outcome.kept == set()
 
 
-def test_a_result_without_content_to_tell_is_unrepeatable() -> None:
-    (reason,) = judged("y = make()", make=threading.Lock).reasons
-    assert reason.startswith("makes 'y', whose content cannot be told")
-
-
-def test_of_a_failed_step_only_the_bound_names_are_looked_for() -> None:
-    outcome = judged("y = make()", failed=True, make=threading.Lock)
-    assert (outcome.bound, outcome.digests, outcome.reasons) == ({"y"}, {}, [])
+def test_a_result_without_content_to_tell_is_lost() -> None:
+    outcome = judged("y = make()", make=threading.Lock)
+    assert outcome.known["y"].lost
+    assert outcome.reasons == []
 
 
 def test_the_shells_own_names_are_not_the_steps() -> None:
-    outcome = judged("_ = 1; __ = 2; _5 = 3; _i5 = 4; _ih = 5; Out = 6; mine = 7; _mine = 8; __mine = 9")
-    assert outcome.bound == {"mine", "_mine", "__mine"}
+    outcome = judged("_ = 1; __ = 2; _5 = 3; _i5 = 4; _ih = 5; Out = 6; mine = 7; _mine = 8")
+    assert outcome.bound == {"mine", "_mine"}
 
 
 def test_metrics_are_numbers_and_the_rest_is_told() -> None:

@@ -1,0 +1,240 @@
+"""What running a notebook from the top in a fresh kernel would do, told from the record alone: no kernel, no values.
+
+The same examination as in the kernel, in a world made of what the record knows of each step's result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from jupyter_mlops.analysis.code import CodeFacts
+from jupyter_mlops.analysis.notebook import StepCell, all_steps_of
+from jupyter_mlops.analysis.reasons import differences, reason
+from jupyter_mlops.capture.key import Examination, effects_of, examine, reads_everything
+from jupyter_mlops.capture.known import Known
+from jupyter_mlops.capture.modules import LocalModules
+from jupyter_mlops.capture.notebook import facts_of
+from jupyter_mlops.capture.reuse import conditions_hold, in_time, known_in
+from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.plan import REUSE, RUN, UNKNOWN, Forecast
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.store.digests import file_digest
+from jupyter_mlops.store.store import Store
+
+DISPLAY_MODE = "last_expr ZMQInteractiveShell"
+"""How ipykernel's shell shows results, unless it is told otherwise."""
+_NOT_YET = "not yet known"
+
+
+@dataclass
+class RecordedWorld:
+    """A `World` in which nothing is loaded: it is moved from step to step by what the record says of them."""
+
+    names: dict[str, Known] = field(default_factory=dict)
+    groups: dict[str, frozenset[str]] = field(default_factory=dict)
+    makers: dict[str, str] = field(default_factory=dict)
+    effects: dict[str, str] = field(default_factory=dict)
+    options: dict[str, str] = field(default_factory=dict)
+    drawn: dict[str, str] = field(default_factory=dict)
+    written: dict[str, str] = field(default_factory=dict)
+    imported: set[str] = field(default_factory=set)
+    where: str = ""
+
+    def know(self, name: str) -> Known | None:
+        """See `World`."""
+        return self.names.get(name)
+
+    def component(self, names: Iterable[str]) -> set[str]:
+        """See `World`."""
+        found = set(names)
+        for name in list(found):
+            found |= {other for other in self.groups.get(name, ()) if self.groups.get(other) == self.groups.get(name)}
+        return found
+
+    def libraries(self) -> Mapping[str, str]:
+        """See `World`."""
+        return self.options
+
+    def randoms(self) -> Mapping[str, str]:
+        """See `World`."""
+        return self.drawn
+
+    def folder(self) -> str:
+        """See `World`."""
+        return self.where
+
+    def file(self, path: str) -> str:
+        """See `World`."""
+        return self.written.get(path) or file_digest(path)
+
+    def is_loaded(self, module: str) -> bool:
+        """See `World`."""
+        return module in self.imported
+
+    def untold(self) -> list[str]:
+        """See `World`."""
+        return []
+
+    def take(self, step: str, run: StepRun) -> None:
+        """The step gave what `run` gave."""
+        for name, known in known_in(run).items():
+            self.names[name] = known
+            self.groups[name] = frozenset({name, *known.shares})
+            self.makers[name] = step
+        for name in run.effects.get("deleted", ()):
+            self.names.pop(name, None)
+        for library, digest in run.effects.get("libraries", {}).items():
+            if digest:
+                self.options[library] = digest
+            else:
+                self.options.pop(library, None)
+        self.drawn.update(run.effects.get("random", {}))
+        self.written.update(run.effects.get("written", {}))
+
+    def doubt(self, step: str, facts: CodeFacts) -> None:
+        """The step will run, and what it gives is not known yet."""
+        for name in facts.names.writes:
+            self.names[name] = Known(digest=f"{_NOT_YET}:{step}:{name}")
+            self.groups[name] = frozenset({name})
+            self.makers[name] = step
+
+
+def forecast(store: Store | None, notebook: str, cells: Sequence[Cell]) -> tuple[Forecast, ...]:
+    """What each step of `cells` would do, in order; `notebook` is its path as the index names it."""
+    steps, _ = all_steps_of(cells)
+    runs = _newest(store, notebook, steps)
+    folder = str((store.root / notebook).parent) if store is not None else ""
+    return tuple(_Forecaster(store, RecordedWorld(where=folder), runs, folder).steps(steps))
+
+
+def _newest(store: Store | None, notebook: str, steps: Sequence[StepCell]) -> dict[str, list[StepRun]]:
+    if store is None:
+        return {}
+    digests = {facts.digest for step in steps if (facts := facts_of(step)) is not None}
+    return store.steps.newest(notebook, digests)
+
+
+class _Forecaster:
+    def __init__(
+        self, store: Store | None, world: RecordedWorld, runs: dict[str, list[StepRun]], folder: str
+    ) -> None:
+        self._store = store
+        self._world = world
+        self._runs = runs
+        self._by_key: dict[str, list[StepRun]] = {}
+        for run in (run for found in runs.values() for run in found):
+            if run.status is Status.COMPLETED and not run.unrepeatable and run.result is not None:
+                self._by_key.setdefault(run.key, []).append(run)
+        self._modules = LocalModules()
+        self._done: list[Forecast] = []
+
+    def steps(self, steps: Sequence[StepCell]) -> list[Forecast]:
+        for place, step in enumerate(steps):
+            self._done.append(self._step(step, steps[place + 1 :]))
+        return self._done
+
+    def _step(self, step: StepCell, later: Sequence[StepCell]) -> Forecast:
+        facts = facts_of(step)
+        if facts is None:
+            return self._forecast(step, RUN, "its code is not valid Python", None, None)
+        found = examine(facts, self._world, self._modules, display_mode=DISPLAY_MODE)
+        if step.spec.model:
+            found.ingredients["model"] = step.spec.model
+        history = [run for run in self._runs.get(step.spec.name, ()) if run.status.succeeded]
+        waiting = [name for name, known in found.inputs.items() if known.digest.startswith(_NOT_YET)]
+        if waiting:
+            maker = self._world.makers.get(waiting[0], "")
+            self._world.doubt(step.spec.name, facts)
+            return self._forecast(step, UNKNOWN, f"depends on what '{maker}' gives", found, history)
+        return self._decide(step, facts, found, history, later)
+
+    def _decide(
+        self, step: StepCell, facts: CodeFacts, found: Examination, history: list[StepRun], later: Sequence[StepCell]
+    ) -> Forecast:
+        spec, world = step.spec, self._world
+        if spec.no_cache:
+            why = "it is marked --no-cache"
+        elif found.reasons:
+            why = f"it {found.reasons[0]}"
+        else:
+            candidate = self._candidate(found, step, later)
+            if candidate is not None:
+                world.take(spec.name, candidate)
+                return self._forecast(step, REUSE, "nothing it depends on changed", found, [candidate])
+            why = self._why(found, history)
+        same = next((run for run in history if run.key == found.key), None)
+        for library in effects_of(facts.doubts, world):
+            told = "\0".join([facts.digest, *(found.inputs[name].digest for name in sorted(facts.names.reads) if name in found.inputs)])
+            world.effects[library] = _chained(world.effects.get(library, ""), told)
+        if same is not None:
+            world.take(spec.name, same)  # it ran on the same before, and will most likely give the same
+        else:
+            world.doubt(spec.name, facts)
+        told = self._forecast(step, RUN, why, found, [same] if same else history)
+        return replace(told, repeats=same.id) if same is not None else told
+
+    def _candidate(self, found: Examination, step: StepCell, later: Sequence[StepCell]) -> StepRun | None:
+        for candidate in self._candidates(found.key):
+            if not conditions_hold(candidate, self._world) or not in_time(candidate, step.spec, self._store.now()):
+                continue
+            lost = {name for name, known in candidate.known.items() if known.get("lost")}
+            lost |= {"_", "__", "___", "Out"} if candidate.effects.get("result") else set()
+            if not lost or not any(_reads(other, lost) for other in later):
+                return candidate
+        return None
+
+    def _candidates(self, key: str) -> list[StepRun]:
+        """Results of this key: those of the notebook's own history are at hand, others (of a copy) are asked for."""
+        if self._store is None:
+            return []
+        own = self._by_key.get(key)
+        return own if own is not None else self._store.steps.candidates(key)
+
+    def _why(self, found: Examination, history: list[StepRun]) -> str:
+        if not history:
+            return "it has not run yet"
+        changed = differences(history[0].ingredients, found.ingredients)
+        if changed:
+            return reason(changed[0], self._world.makers)
+        if history[0].unrepeatable:
+            return f"it {history[0].unrepeatable}"
+        for path, digest in history[0].conditions.files.items():
+            if self._world.file(path) != digest:
+                return f"the file {path} changed"
+        return "what it drew from a random generator, or what shares its values, changed"
+
+    def _forecast(
+        self, step: StepCell, decision: str, why: str, found: Examination | None, history: Sequence[StepRun] | None
+    ) -> Forecast:
+        last = history[0] if history else None
+        seconds = 0.0 if decision == REUSE else (last.duration if last is not None else None)
+        facts = found.facts if found is not None else None
+        return Forecast(
+            name=step.spec.name,
+            cell_id=step.cell.id,
+            cell_index=step.cell.index,
+            named=step.spec.named,
+            decision=decision,
+            reason=why,
+            seconds=seconds,
+            inputs={name: self._maker(name, step) for name in (found.inputs if found is not None else ())},
+            outputs=tuple(sorted(facts.names.writes)) if facts is not None else (),
+            source=last.id if decision == REUSE and last is not None else None,
+        )
+
+    def _maker(self, name: str, step: StepCell) -> str:
+        maker = self._world.makers.get(name, "")
+        return "" if maker == step.spec.name else maker
+
+
+def _chained(before: str, told: str) -> str:
+    import xxhash
+
+    return xxhash.xxh3_128_hexdigest(f"{before}\0{told}".encode())
+
+
+def _reads(step: StepCell, names: set[str]) -> bool:
+    facts = facts_of(step)
+    return facts is not None and (reads_everything(facts) or bool(facts.names.reads & names))

@@ -1,0 +1,155 @@
+"""Loads the values of reused steps just before code runs that may need them; where a value was not stored, its step runs.
+
+What is made ready: the modules that reused steps had imported, the values, and the options of libraries they had set.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.capture import libraries
+from jupyter_mlops.capture.known import Known
+from jupyter_mlops.capture.world import Pending
+from jupyter_mlops.errors import DamagedObjectError, NotStoredError
+
+if TYPE_CHECKING:
+    from jupyter_mlops.capture.session import Session
+
+log = logging.getLogger(__name__)
+SMALL_BYTES = 1 << 20
+"""Results up to this size are loaded at once in a notebook that someone works in."""
+
+
+def reached(know: Any, names: Iterable[str]) -> set[str]:
+    """The names, and those that notebook functions among their values look up when called."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        known: Known | None = know(name)
+        if known is not None:
+            waiting += known.globals
+    return found
+
+
+class Hydrator:
+    """Works on the session's world."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.imports: dict[str, None] = {}
+        """Modules that reused steps imported, and which may not be loaded yet."""
+        self._producing: set[str] = set()
+
+    @property
+    def _world(self) -> Any:
+        return self._session.world
+
+    def ready(self, names: Iterable[str] | None, *, libraries_used: bool) -> None:
+        """Make ready what code needs that may read `names` (None: any) and, if so, uses libraries."""
+        world = self._world
+        if libraries_used:
+            self._import()
+        if world.pending:
+            needed = set(world.pending) if names is None else reached(world.know, names) & set(world.pending)
+            self._load(needed)
+        if libraries_used and world.states:
+            states = {name: value for name, (_, value) in world.states.items()}
+            world.states.clear()
+            libraries.restore_libraries(states)
+
+    def small(self, names: Iterable[str]) -> set[str]:
+        """Those of `names` that are pending and take little to load."""
+        found: set[str] = set()
+        for name in names:
+            pending = self._world.pending.get(name)
+            if pending is not None and pending.result is not None:
+                if self._stored(pending).nbytes <= SMALL_BYTES:
+                    found.add(name)
+        return found
+
+    def _import(self) -> None:
+        for name in list(self.imports):
+            del self.imports[name]
+            try:
+                importlib.import_module(name)
+            except ImportError as error:
+                log.info("%s, imported by a reused step, cannot be imported now: %s", name, error)
+
+    def _load(self, needed: set[str]) -> None:
+        """Load the groups of these names, lost ones by running the step that made them."""
+        world = self._world
+        for name in sorted(needed):
+            pending = world.pending.get(name)
+            if pending is None:
+                continue
+            if pending.result is None:
+                self._produce(name, pending)
+                continue
+            try:
+                self._bind(pending)
+            except DamagedObjectError as error:
+                self._session.listener.warn(
+                    f"The stored value of '{name}' is not used: {error.message}", "The step that made it runs again."
+                )
+                self._session.store.steps.update_run(pending.source, unrepeatable="has a stored result that is damaged")
+                self._produce(name, pending)
+
+    def _bind(self, pending: Pending) -> None:
+        world = self._world
+        wanted = [name for name in pending.group if _is(world.pending.get(name), pending)]
+        for module in sorted({module for name in wanted for module in world.pending[name].known.modules}):
+            if module not in ("__main__", "builtins"):
+                self._try_import(module)
+        loaded = self._stored(pending).load(wanted)
+        for name in wanted:
+            world.loaded(name, loaded[name], world.pending[name].known)
+
+    def _stored(self, pending: Pending) -> Any:
+        from jupyter_mlops.capture.values import Values
+
+        return Values.open(self._session.store.objects, str(pending.result), self._world.namespace)
+
+    @staticmethod
+    def _try_import(module: str) -> None:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            log.debug("%s cannot be imported: %s", module, error)
+
+    def _produce(self, name: str, pending: Pending) -> None:
+        """Run the step that made a lost value again, unseen; what it reads must be as it was then."""
+        session, world = self._session, self._world
+        run = session.store.steps.run(pending.source)
+        if run.id in self._producing:
+            raise NotStoredError(f"'{name}' cannot be made again: its step needs it itself.", "Run the notebook from the top.")
+        self._producing.add(run.id)
+        try:
+            for item, made in run.inputs.items():
+                known = world.know(item)
+                if known is None or known.digest != made.digest:
+                    raise NotStoredError(
+                        f"'{name}' of step '{run.step}' was not stored, and what that step reads has changed since "
+                        f"('{item}').",
+                        f"Run step '{run.step}' again first.",
+                    )
+            for other in [item for item, held in world.pending.items() if held.source == pending.source]:
+                del world.pending[other]
+            self.ready([*run.inputs], libraries_used=True)
+            code = session.store.steps.source(run)
+            session.run_unseen(code)
+            world.touch({*run.inputs, *run.known})
+        finally:
+            self._producing.discard(run.id)
+        if name not in world.namespace:
+            raise NotStoredError(f"Step '{run.step}' was run again and did not make '{name}'.", "Run the notebook from the top.")
+
+
+def _is(held: Pending | None, pending: Pending) -> bool:
+    return held is not None and held.source == pending.source and held.group == pending.group

@@ -1,0 +1,127 @@
+"""What is known of a name's value without having it: enough to key the steps that read it, and plain JSON."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+import types
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from jupyter_mlops.capture.digest import Fingerprint
+from jupyter_mlops.capture.watch import is_library_file
+
+
+@dataclass(frozen=True)
+class Known:
+    """A value seen from outside.
+
+    `digest` is "" where its content cannot be told, and `lost` then says why; a value whose content can be told but
+    which cannot be stored has both. `globals` are the names its notebook functions look up when called, `sources` the
+    code of these functions. `modules` are those its functions, classes and instances come from; `dotted` is the real
+    name of a module, or of a function or class of one. `text` is the value where it may name a file. `shares` are the
+    other names that the same mutable objects are reached from.
+    """
+
+    digest: str = ""
+    lost: str = ""
+    kind: str = "value"
+    dotted: str = ""
+    text: str = ""
+    globals: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
+    shares: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields that say something."""
+        return {name: value for name, value in asdict(self).items() if value}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Known:
+        """The same again; fields of a later version are left out."""
+        names = {item.name for item in fields(cls)}
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items() if key in names})
+
+
+def known_of(value: Any, found: Fingerprint) -> Known:
+    """What a fingerprint tells of a value."""
+    sources, doubts = _sources(found.functions)
+    return Known(
+        digest=found.digest,
+        kind=_kind(value),
+        dotted=dotted(value) or "",
+        text=str(value) if isinstance(value, str) and len(value) < 1000 else _path(value),
+        globals=tuple(sorted(_tmp_globals(found))),
+        modules=tuple(sorted(found.modules)),
+        sources=sources,
+        doubts=doubts,
+    )
+
+
+def _tmp_globals(found: Any) -> Any:
+    from jupyter_mlops.capture import digest
+
+    if hasattr(found, "globals"):
+        return found.globals
+    return {name for function in found.functions for name in digest._global_names(function.__code__)}
+
+
+def lost(value: Any, path: str, why: str) -> Known:
+    """A value whose content cannot be told."""
+    return Known(lost=f"{path}: {why}"[:300], kind=_kind(value), dotted=dotted(value) or "", modules=_home(value))
+
+
+def _home(value: Any) -> tuple[str, ...]:
+    module = type(value).__module__
+    return () if module in ("builtins", "__main__") else (module,)
+
+
+def _path(value: Any) -> str:
+    import pathlib
+
+    return str(value) if isinstance(value, pathlib.PurePath) else ""
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, types.ModuleType):
+        return "module"
+    if isinstance(value, type):
+        return "class"
+    if isinstance(value, (types.FunctionType, types.BuiltinFunctionType, types.MethodType)):
+        return "function"
+    return "value"
+
+
+def _sources(functions: list[types.FunctionType]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The source of each notebook function, and a doubt for each that has none."""
+    sources: dict[str, None] = {}
+    doubts: list[str] = []
+    seen = set()
+    for function in functions:
+        code = function.__code__
+        if code in seen or is_library_file(code.co_filename):
+            continue
+        seen.add(code)
+        try:
+            sources[textwrap.dedent(inspect.getsource(function))] = None
+        except (OSError, TypeError, SyntaxError, ValueError):
+            doubts.append(f"calls '{function.__name__}', whose source is not known")
+    return tuple(sources), tuple(dict.fromkeys(doubts))
+
+
+def dotted(value: Any) -> str | None:
+    """The real name of a module, or of a function or class of one; None for any other value."""
+    if isinstance(value, types.ModuleType):
+        return value.__name__
+    if isinstance(value, types.MethodType):
+        value = value.__func__
+    owner = getattr(value, "__self__", None)
+    if isinstance(value, types.BuiltinFunctionType) and isinstance(owner, type):
+        return f"{owner.__module__}.{value.__qualname__}"
+    if isinstance(value, (type, types.FunctionType, types.BuiltinFunctionType)):
+        module = getattr(value, "__module__", None)
+        return None if module in (None, "__main__") else f"{module}.{value.__qualname__}"
+    return None

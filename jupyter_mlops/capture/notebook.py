@@ -1,0 +1,116 @@
+"""The notebook that a kernel works for, as its file (or the job's copy of it) shows it: cells, their tags and names."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.analysis.code import CodeFacts, cell_facts
+from jupyter_mlops.analysis.notebook import StepCell, all_steps_of, cells_of, tags_of
+from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.errors import MLOpsError
+
+if TYPE_CHECKING:
+    from jupyter_mlops.capture.session import Session
+
+log = logging.getLogger(__name__)
+
+
+class NotebookView:
+    """Reads the notebook when it is asked for, and again when the file has changed."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._read: tuple[Any, tuple[Cell, ...]] = (None, ())
+        self._named: tuple[Any, tuple[StepCell, ...]] = (None, ())
+
+    def cells(self) -> tuple[Cell, ...]:
+        """The cells as last saved; none where there is no notebook, or it cannot be read now."""
+        if self._session.is_job:
+            if self._read[0] is None:
+                self._read = ("job", self._job_cells())
+            return self._read[1]
+        path = self._session.notebook_path
+        if path is None:
+            return ()
+        state = _modified(path)
+        if state != self._read[0]:
+            try:
+                self._read = (state, cells_of(json.loads(path.read_bytes())))
+            except (OSError, ValueError, MLOpsError) as error:
+                log.debug("the cells of %s cannot be read: %s", path, error)
+                return ()  # it may be half written: not remembered, so that the next cell looks again
+        return self._read[1]
+
+    def _job_cells(self) -> tuple[Cell, ...]:
+        store = self._session.store
+        name = store.runs.get(self._session.run_id).notebook_object
+        if name is None:
+            return ()
+        try:
+            return cells_of(json.loads(store.objects.get(name)))
+        except (ValueError, MLOpsError) as error:
+            log.debug("the cells of this run cannot be read: %s", error)
+            return ()
+
+    def steps(self) -> tuple[StepCell, ...]:
+        """All its code cells as steps, named or not."""
+        cells = self.cells()
+        if self._named[0] is not cells:
+            self._named = (cells, all_steps_of(cells)[0])
+        return self._named[1]
+
+    def tags(self, cell_id: str | None) -> tuple[str, ...]:
+        """The tags of a cell."""
+        return next((cell.tags for cell in self.cells() if cell.id == cell_id), ())
+
+    def step_name(self, cell_id: str | None, facts: CodeFacts) -> str:
+        """The name of a cell that no one named."""
+        for step in self.steps():
+            if step.cell.id == cell_id and not step.spec.named:
+                return step.spec.name
+        return f"cell@{(cell_id or facts.digest)[:8]}"
+
+    def after(self, step: StepCell) -> list[StepCell]:
+        """The steps below `step`; all where it is not found."""
+        steps = self.steps()
+        for place, other in enumerate(steps):
+            if (step.cell.id and other.cell.id == step.cell.id) or other.spec.name == step.spec.name:
+                return list(steps[place + 1 :])
+        same = [place for place, other in enumerate(steps) if other.code.strip() == step.code.strip()]
+        return list(steps[same[0] + 1 :]) if same else list(steps)
+
+    def has_step_cell(self, cell_id: str, name: str) -> bool:
+        """Whether the notebook still has this cell as a step of this name."""
+        return any(step.cell.id == cell_id and step.spec.name == name for step in self.steps())
+
+
+def sent_tags(info: Any, shell: Any) -> tuple[tuple[str, ...] | None, str]:
+    """What the front end or the engine sent with a cell: its tags (None where nothing was sent) and its name."""
+    sent = getattr(info, "cell_meta", None)
+    if not sent:
+        kernel = getattr(shell, "kernel", None)
+        parent = (kernel.get_parent() or {}) if hasattr(kernel, "get_parent") else {}
+        sent = parent.get("metadata", {})
+    mlops = sent.get("mlops") if isinstance(sent, dict) else None
+    if not isinstance(mlops, dict):
+        return None, ""
+    return tags_of({"tags": list(mlops.get("tags", ()))}), str(mlops.get("name", ""))
+
+
+def facts_of(step: StepCell) -> CodeFacts | None:
+    """The facts of a step's code; None where it is not Python."""
+    try:
+        return cell_facts(step.code)
+    except SyntaxError:
+        return None
+
+
+def _modified(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return status.st_mtime_ns, status.st_size

@@ -1,0 +1,171 @@
+"""The record of one step run, written behind the cell's back in the order of what happened."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.analysis.notebook import StepCell
+from jupyter_mlops.analysis.reasons import differences, reason
+from jupyter_mlops.capture.key import Examination
+from jupyter_mlops.capture.outcome import Outcome
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
+from jupyter_mlops.store.processes import this_process
+
+if TYPE_CHECKING:
+    from jupyter_mlops.capture.reuse import Reuse
+    from jupyter_mlops.capture.session import Session
+
+
+class Recorded:
+    """One step run as it goes on; `step_run` is what is recorded of it so far."""
+
+    def __init__(self, session: Session, step: StepCell, found: Examination, started_at: datetime) -> None:
+        self._session = session
+        self._step = step
+        self._found = found
+        pid, pid_started = this_process()
+        producers = session.producers
+        notebook, run_id, position = session.notebook, session.run_id, session.next_position()
+        code = without_magic(step.code)
+        version = session.version(notebook, step.spec.name, found.facts.digest, code, started_at)
+        self.step_run = StepRun(
+            id=session.store.new_id(),
+            run_id=run_id,
+            notebook=notebook,
+            step=step.spec.name,
+            version=version.number,
+            version_digest=version.digest,
+            position=position,
+            status=Status.RUNNING,
+            key=found.key,
+            inputs={name: StepInput(known.digest, producers.get(name, "")) for name, known in found.inputs.items()},
+            ingredients=found.ingredients,
+            unrepeatable="; ".join(dict.fromkeys(found.reasons)),
+            started_at=started_at,
+            cell_id=step.cell.id or None,
+            pid=pid,
+            pid_started=pid_started,
+            extra=_extra(step),
+        )
+
+    def start(self) -> None:
+        """The step is about to run."""
+        self._why(self._producers())
+        step_run = self.step_run
+        self._session.saver.do(lambda: self._session.store.steps.start_run(step_run))
+
+    def _producers(self) -> dict[str, str]:
+        return dict(self._session.producers)
+
+    def _why(self, producers: dict[str, str]) -> None:
+        session, found, step_run = self._session, self._found, self.step_run
+        last = session.last_of(step_run.notebook, step_run.step)
+        forced = self._session.forces(self._step.spec.name)
+        why = "it is forced" if forced else _why(self._step, found, last, producers)
+        self.step_run = replace(step_run, why=why)
+        session.remember_last(self.step_run)
+
+    def failed(self, error: BaseException, duration: float) -> None:
+        """The step raised."""
+        from jupyter_mlops.capture.step import failed_status
+
+        told = f"{type(error).__name__}: {error}"[:2000]
+        self._end(status=failed_status(error), error=told, duration=duration, unrepeatable="; ".join(self._found.reasons))
+
+    def completed(
+        self,
+        outcome: Outcome,
+        conditions: Conditions,
+        effects: dict[str, Any],
+        metrics: dict[str, float],
+        duration: float,
+    ) -> None:
+        """The step ended well."""
+        self._end(
+            status=Status.COMPLETED,
+            outputs=outcome.outputs,
+            known={name: known.to_json() for name, known in outcome.known.items()},
+            unrepeatable="; ".join(dict.fromkeys(outcome.reasons)),
+            conditions=conditions,
+            effects=effects,
+            metrics=metrics,
+            duration=duration,
+        )
+        self._add_metrics(metrics)
+
+    def reused(self, reuse: Reuse, metrics: dict[str, float], duration: float) -> None:
+        """The step's result was put in place."""
+        source = reuse.source
+        session = self._session
+        self.step_run = replace(
+            self.step_run,
+            status=Status.REUSED,
+            outputs=source.outputs,
+            known=source.known,
+            effects=source.effects,
+            files=source.files,
+            conditions=source.conditions,
+            reused_from=source.reused_from or source.id,
+            metrics=metrics,
+            why="nothing it depends on changed",
+            duration=duration,
+            ended_at=session.store.now(),
+        )
+        session.remember_last(self.step_run)
+        step_run = self.step_run
+        session.saver.do(lambda: session.store.steps.start_run(step_run))
+        self._add_metrics(metrics)
+
+    def cannot_be_kept(self, why: str) -> None:
+        """The result will not be reused."""
+        self.step_run = replace(self.step_run, unrepeatable=why)
+        step_run_id = self.step_run.id
+        self._session.saver.do(lambda: self._session.store.steps.update_run(step_run_id, unrepeatable=why))
+
+    def _end(self, **told: Any) -> None:
+        session = self._session
+        told["ended_at"] = session.store.now()
+        self.step_run = replace(self.step_run, **told)
+        session.remember_last(self.step_run)
+        step_run_id = self.step_run.id
+        session.saver.do(lambda: session.store.steps.update_run(step_run_id, told_at=told["ended_at"], **told))
+
+    def _add_metrics(self, metrics: dict[str, float]) -> None:
+        if metrics:
+            session, run_id, now = self._session, self.step_run.run_id, self._session.store.now()
+            session.saver.do(lambda: session.store.runs.add_metrics(run_id, metrics, now=now))
+
+
+def _why(step: StepCell, found: Examination, last: StepRun | None, producers: dict[str, str]) -> str:
+    if step.spec.no_cache:
+        return "it is marked --no-cache"
+    if found.reasons:
+        return f"it {found.reasons[0]}"
+    if last is None:
+        return "it had not run before"
+    changed = differences(last.ingredients, found.ingredients)
+    if changed:
+        return reason(changed[0], producers)
+    if not last.status.succeeded:
+        return f"its last run {last.status.value}"
+    if last.unrepeatable:
+        return f"it {last.unrepeatable}"
+    lost = [name for name, known in last.known.items() if known.get("lost")]
+    if lost:
+        return f"a later cell needs '{lost[0]}', which cannot be stored"
+    return "a file or random state it read changed"
+
+
+def _extra(step: StepCell) -> dict[str, Any]:
+    spec = step.spec
+    told = {"kind": spec.kind, "repeatable": spec.repeatable, "ttl": spec.ttl}
+    return {name: value for name, value in told.items() if value}
+
+
+def without_magic(code: str) -> str:
+    """A step's code without what stands for its `%%step` line."""
+    first, _, rest = code.partition("\n")
+    return rest if first.startswith("# %%step") else code

@@ -1,0 +1,57 @@
+"""Takes a step's result as it stands when the cell ends: what is stored behind the cell's back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.capture import display, libraries, values
+from jupyter_mlops.capture.reuse import STATE
+from jupyter_mlops.capture.saver import Saving
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jupyter_mlops.capture.outcome import Outcome
+    from jupyter_mlops.capture.record import Recorded
+    from jupyter_mlops.capture.session import Session
+
+
+def keep(
+    session: Session,
+    record: Recorded,
+    outcome: Outcome,
+    recorder: display.DisplayRecorder | None,
+    random_before: Mapping[str, str],
+    written: Mapping[str, str],
+) -> None:
+    """Pack the result and give it to the saver."""
+    assert recorder is not None
+    try:
+        shown = display.encode(recorder.events)
+    except (TypeError, ValueError) as error:
+        record.cannot_be_kept(f"shows what cannot be kept ({error})")
+        return
+    namespace = session.namespace
+    known = dict(outcome.known)
+    components: list[dict[str, Any]] = []
+    for group in outcome.groups:
+        names = sorted(group & set(namespace))
+        gone = [name for name in names if known[name].lost]
+        if gone:
+            why = known[gone[0]].lost
+            known.update({name: replace(known[name], lost=why) for name in names})
+        else:
+            components.append({name: namespace[name] for name in names})
+    changed = record.step_run.effects.get("libraries", {})
+    drawn = list(record.step_run.conditions.random_before)
+    if changed or drawn:
+        state = {"libraries": libraries.library_values(changed), "random": libraries.random_states(drawn)}
+        components.append({STATE: state})
+    packed = values.pack(components, namespace)
+    if STATE in packed.failed:
+        record.cannot_be_kept(f"leaves options of libraries that cannot be stored ({packed.failed[STATE]})")
+        return
+    for name, why in packed.failed.items():
+        known[name] = replace(known[name], lost=why)
+    session.saver.save(Saving(record.step_run.id, record.step_run.key, packed, shown, known, written))

@@ -1,0 +1,250 @@
+"""What the names of a kernel stand for, as far as keys need it: values that are there, and values not loaded yet.
+
+`examine` asks a `World`; the live one looks at the namespace, and looks again only at what a cell may have touched.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from jupyter_mlops.analysis.doubts import SHELL_NAMES
+from jupyter_mlops.capture import libraries
+from jupyter_mlops.capture.digest import Fingerprint, Undigestible, Walker
+from jupyter_mlops.capture.known import Known, known_of, lost
+from jupyter_mlops.store.digests import file_digest
+
+
+class World(Protocol):
+    """What a step finds when it begins."""
+
+    effects: dict[str, str]
+    """Library (or "*") → digest of the cells that configured it in ways no fingerprint shows."""
+
+    def know(self, name: str) -> Known | None:
+        """What is known of a name; None where nothing is bound to it."""
+
+    def component(self, names: Iterable[str]) -> set[str]:
+        """The names, and all others that share mutable state with them."""
+
+    def libraries(self) -> Mapping[str, str]:
+        """Library → digest of its options."""
+
+    def randoms(self) -> Mapping[str, str]:
+        """Global random generator → digest of its state."""
+
+    def folder(self) -> str:
+        """The working folder."""
+
+    def file(self, path: str) -> str:
+        """The digest of a file's content as the step would find it."""
+
+    def is_loaded(self, module: str) -> bool:
+        """Whether a module was imported in this kernel."""
+
+    def untold(self) -> list[str]:
+        """Names of values that are there, and whose sharing with others cannot be told."""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A name of a reused step whose value is not loaded: `result` names the stored values, None where it is lost.
+
+    `group` are the names that must be loaded together, this one among them; `source` is the id of the step run that
+    computed them.
+    """
+
+    known: Known
+    source: str
+    result: str | None
+    group: frozenset[str]
+
+
+@dataclass
+class _Mark:
+    """What was seen of a value; `fresh` until a cell may have touched it. The walker keeps the ids in `found` true."""
+
+    value: Any
+    known: Known
+    found: Fingerprint | None
+    walker: Walker | None
+    fresh: bool = True
+
+
+class LiveWorld:
+    """The namespace of this kernel."""
+
+    def __init__(self, namespace: dict[str, Any], hidden: Mapping[str, Any]) -> None:
+        self.namespace = namespace
+        self.pending: dict[str, Pending] = {}
+        self.effects: dict[str, str] = {}
+        self.states: dict[str, tuple[str, Any]] = {}
+        """Library → digest and value of the options that a reused step left, not set yet."""
+        self._hidden = hidden
+        self._marks: dict[str, _Mark] = {}
+
+    def is_shells(self, name: str) -> bool:
+        """Whether a name is the shell's own, not the notebook's."""
+        if name in SHELL_NAMES or name.startswith("__"):
+            return True
+        if name[:1] == "_" and name.lstrip("_").lstrip("i").isdigit():
+            return True
+        return name in self._hidden and self._hidden[name] is self.namespace.get(name)
+
+    def user_names(self) -> list[str]:
+        """The notebook's names that are bound to values."""
+        return [name for name in self.namespace if not self.is_shells(name)]
+
+    def know(self, name: str) -> Known | None:
+        """See `World`."""
+        if name not in self.namespace:
+            pending = self.pending.get(name)
+            return pending.known if pending is not None else None
+        return self._look(name).known
+
+    def mark(self, name: str) -> Fingerprint | None:
+        """The fingerprint of a value that is there; None where its content cannot be told."""
+        mark = self._look(name)
+        if mark.found is None and not mark.known.lost:
+            mark = self._see(name)
+        return mark.found
+
+    def _look(self, name: str) -> _Mark:
+        mark = self._marks.get(name)
+        if mark is not None and mark.fresh and mark.value is self.namespace[name]:
+            return mark
+        return self._see(name)
+
+    def _see(self, name: str) -> _Mark:
+        value = self.namespace[name]
+        walker = Walker(self.namespace)
+        try:
+            found = walker.fingerprint(name, value)
+            mark = _Mark(value, known_of(value, found), found, walker)
+        except Undigestible as error:
+            mark = _Mark(value, lost(value, error.path, error.what), None, None)
+        self._marks[name] = mark
+        return mark
+
+    def loaded(self, name: str, value: Any, known: Known) -> None:
+        """Bind a name to its restored value, of which all is known but where its parts lie."""
+        self.namespace[name] = value
+        self.pending.pop(name, None)
+        self._marks[name] = _Mark(value, known, None, None)
+
+    def pend(self, name: str, pending: Pending) -> None:
+        """A name of a reused step: its value is to be loaded when it is needed."""
+        self.forget(name)
+        self.pending[name] = pending
+
+    def forget(self, name: str) -> None:
+        """Nothing is bound to a name any more."""
+        self.namespace.pop(name, None)
+        self.pending.pop(name, None)
+        self._marks.pop(name, None)
+
+    def has_parts(self, name: str) -> bool:
+        """Whether a value has mutable parts that another name could share; True where that cannot be told."""
+        found = self.mark(name)
+        return found is not None and _has_parts(found)
+
+    def known_now(self) -> dict[str, Known]:
+        """What is known already, and still true, of the values that are there."""
+        return {
+            name: mark.known
+            for name, mark in self._marks.items()
+            if mark.fresh and name in self.namespace and mark.value is self.namespace[name]
+        }
+
+    def touch(self, names: Iterable[str] | None) -> set[str]:
+        """Some code may have changed the values of these names, or of all: they, and what shares with them, are looked at
+        again. Gives those of them that are there."""
+        touched = set(self._marks) if names is None else set(names)
+        seen_now = set()
+        for name in touched & set(self._marks) & set(self.namespace):
+            if self._marks[name].found is None and not self._marks[name].known.lost:
+                self._see(name)  # a value that was loaded: only now its parts are looked at
+                seen_now.add(name)
+        if names is not None:
+            touched |= set(self._sharing([name for name in touched if name in self._marks]))
+        for name in (touched - seen_now) & set(self._marks):
+            self._marks[name].fresh = False
+        for name in [name for name in self._marks if name not in self.namespace]:
+            del self._marks[name]
+        for name in [name for name in self.pending if name in self.namespace]:
+            del self.pending[name]
+        return {name for name in touched if name in self.namespace}
+
+    def _sharing(self, names: Iterable[str]) -> list[str]:
+        """Names marked already that share with `names`."""
+        found: dict[str, Fingerprint] = {
+            name: mark.found for name, mark in self._marks.items() if mark.found is not None and _has_parts(mark.found)
+        }
+        waiting = [name for name in names if name in found]
+        reached = set(waiting)
+        while waiting:
+            this = found[waiting.pop()]
+            for name, other in found.items():
+                if name not in reached and this.shares_with(other):
+                    reached.add(name)
+                    waiting.append(name)
+        return sorted(reached)
+
+    def component(self, names: Iterable[str]) -> set[str]:
+        """See `World`."""
+        found = set(names)
+        for name in list(found):
+            pending = self.pending.get(name)
+            if pending is not None and name not in self.namespace:
+                found |= {
+                    other
+                    for other in pending.group
+                    if other not in self.namespace and self._same_group(pending, self.pending.get(other))
+                }
+        live = [name for name in found if name in self.namespace and self.has_parts(name)]
+        if live:
+            for name in self.user_names():
+                self.mark(name)
+            found |= set(self._sharing(live))
+        return found
+
+    @staticmethod
+    def _same_group(one: Pending, other: Pending | None) -> bool:
+        return other is not None and other.source == one.source and other.group == one.group
+
+    def libraries(self) -> Mapping[str, str]:
+        """See `World`."""
+        state = libraries.library_state()
+        for name, (digest, _) in self.states.items():
+            if digest:
+                state[name] = digest
+            else:
+                state.pop(name, None)
+        return state
+
+    def randoms(self) -> Mapping[str, str]:
+        """See `World`."""
+        return libraries.random_digests()
+
+    def folder(self) -> str:
+        """See `World`."""
+        return os.getcwd()
+
+    def file(self, path: str) -> str:
+        """See `World`."""
+        return file_digest(path)
+
+    def is_loaded(self, module: str) -> bool:
+        """See `World`."""
+        return module in sys.modules
+
+    def untold(self) -> list[str]:
+        """See `World`."""
+        return [name for name in self.user_names() if self._look(name).found is None and self._look(name).known.lost]
+
+
+def _has_parts(found: Fingerprint) -> bool:
+    return bool(found.ids or found.extents or getattr(found, "frame_extents", None))
