@@ -22,6 +22,7 @@ from jupyter_mlops.capture.libraries.generators import (
     random_states,
     restore_random,
 )
+from jupyter_mlops.capture.libraries.snapshots import package_changes, package_snapshot
 from jupyter_mlops.capture.libraries.surroundings import begin
 
 __all__ = [
@@ -31,6 +32,8 @@ __all__ = [
     "library_values",
     "numpy_drawn_since_import",
     "open_figures",
+    "package_changes",
+    "package_snapshot",
     "random_digests",
     "random_states",
     "restore_libraries",
