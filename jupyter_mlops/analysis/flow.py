@@ -10,6 +10,7 @@ from typing import Any
 from jupyter_mlops.analysis import scopes
 from jupyter_mlops.analysis.changes import root_of
 from jupyter_mlops.analysis.scopes import Called
+from jupyter_mlops.analysis.tree import children, walk
 from jupyter_mlops.analysis.walk import NO_ARGUMENTS, Found, Walk
 
 _TRANSPARENT = frozenset({"property", "staticmethod", "classmethod", "abstractmethod", "cached_property", "overload"})
@@ -51,7 +52,7 @@ class Flow(Walk):
             if visit is not None:
                 visit(self, statement)
             else:
-                self.each(ast.iter_child_nodes(statement))
+                self.each(children(statement))
 
     def state(self) -> set[str] | None:
         """What is settled here; None where the code cannot be reached."""
@@ -217,7 +218,7 @@ def _leave(flow: Flow, node: ast.Break | ast.Continue) -> None:
 
 
 def _raise(flow: Flow, node: ast.stmt) -> None:
-    flow.each(ast.iter_child_nodes(node))
+    flow.each(children(node))
     flow.live = False
 
 
@@ -275,12 +276,12 @@ def _match(flow: Flow, node: ast.Match) -> None:
 
 def _pattern(flow: Flow, pattern: ast.pattern) -> None:
     """Read what a pattern compares with, then bind its captures; those of an alternative are bound by each of them."""
-    for node in ast.walk(pattern):
+    for node in walk(pattern):
         if isinstance(node, (ast.MatchValue, ast.MatchClass)):
             flow.expression(node.value if isinstance(node, ast.MatchValue) else node.cls)
         elif isinstance(node, ast.MatchMapping):
             flow.each(node.keys)
-    for node in ast.walk(pattern):
+    for node in walk(pattern):
         name = getattr(node, "rest", None) if isinstance(node, ast.MatchMapping) else getattr(node, "name", None)
         if isinstance(name, str):
             flow.bind(name)

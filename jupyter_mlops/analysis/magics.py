@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from jupyter_mlops.analysis.tree import walk
+
 EVERYTHING = "*"
 """Stands among names for "any name": no variable is called so."""
 CODE_MAGICS = {"time": "", "timeit": "nrpv", "prun": "Dlrs" + "T", "capture": "", "memit": "rti", "lprun": "fmsTDzu"}
@@ -169,16 +171,16 @@ def _loaded(expression: str) -> Iterator[str]:
         tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, ValueError):
         return
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Name):
             yield EVERYTHING if node.id in ("eval", "exec", "globals", "locals", "vars", "dir") else node.id
 
 
 def nodes_of(tree: ast.AST) -> Iterator[ast.AST]:
     """All nodes of a tree, and those of the code inside its code magics."""
-    for node in ast.walk(tree):
+    for node in walk(tree):
         yield node
-        call = magic_call(node)
+        call = magic_call(node) if node.__class__ is ast.Call else None
         inner = code_of(call) if call is not None else None
         if inner is not None:
             yield from nodes_of(inner[0])

@@ -46,6 +46,8 @@ class Names:
     """Names bound by import statements."""
     functions: Mapping[str, Reach] = field(default_factory=dict)
     """Functions and classes the code defines → what calling them takes, over functions of the code to the end."""
+    carries: frozenset[str] = frozenset()
+    """Names that functions and generators the code makes may look up later."""
     idle: frozenset[str] = frozenset()
     """Those among them that the code itself cannot call."""
 
@@ -67,6 +69,7 @@ def find_names(tree: ast.Module) -> Names:
         changes=frozenset(found.changes),
         modules=frozenset(found.modules - {EVERYTHING}),
         functions={name: _reach(name, found.functions) for name in found.functions},
+        carries=frozenset(found.escaped.union(*(function.reads for function in found.functions.values()))),
         idle=frozenset(found.functions.keys() - found.released - found.escaped),
     )
 

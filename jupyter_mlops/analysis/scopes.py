@@ -10,6 +10,7 @@ from typing import Any, TypeAlias
 from jupyter_mlops.analysis.changes import changed_by_call, root_of
 from jupyter_mlops.analysis.magics import EVERYTHING, code_of, magic_call, names_of
 from jupyter_mlops.analysis.texts import text_reads
+from jupyter_mlops.analysis.tree import children, walk
 
 Function: TypeAlias = "ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda"
 Comprehension: TypeAlias = "ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp"
@@ -147,14 +148,11 @@ def _comprehension(node: Comprehension, outer: _Scope) -> None:
     inner = _Scope(private=outer.private)
     _walk([node.generators[0].iter], outer)
     for place, generator in enumerate(node.generators):
-        inner.stores |= {name.id for name in ast.walk(generator.target) if isinstance(name, ast.Name)}
+        inner.stores |= {name.id for name in walk(generator.target) if isinstance(name, ast.Name)}
         _walk([generator.target, *([generator.iter] if place else []), *generator.ifs], inner)
     _walk([node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt], inner)
     outer.stores |= {
-        item.target.id
-        for part in ast.iter_child_nodes(node)
-        for item in ast.walk(part)
-        if isinstance(item, ast.NamedExpr)
+        item.target.id for part in children(node) for item in walk(part) if isinstance(item, ast.NamedExpr)
     }
     outer.take(inner.closed())
 
@@ -164,7 +162,7 @@ def _walk(nodes: Iterable[ast.AST], scope: _Scope) -> None:
         visit = _VISITS.get(type(node))
         if visit is None:
             _bind_fields(node, scope)
-            _walk(ast.iter_child_nodes(node), scope)
+            _walk(children(node), scope)
         else:
             visit(node, scope)
 
@@ -219,7 +217,7 @@ def _call(node: ast.Call, scope: _Scope) -> None:
         return
     scope.free.reads |= text_reads(node)
     scope.free.changes |= changed_by_call(node)
-    _walk(ast.iter_child_nodes(node), scope)
+    _walk(children(node), scope)
 
 
 def _magic(node: ast.Call, scope: _Scope) -> None:

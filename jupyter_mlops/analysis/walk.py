@@ -15,6 +15,7 @@ from jupyter_mlops.analysis.changes import changed_by_call, root_of
 from jupyter_mlops.analysis.magics import EVERYTHING, code_of, magic_call, names_of
 from jupyter_mlops.analysis.scopes import Called, mangled
 from jupyter_mlops.analysis.texts import text_reads
+from jupyter_mlops.analysis.tree import children, walk
 
 
 @dataclass
@@ -150,7 +151,7 @@ class Walk:
         if visit is not None:
             visit(self, node)
         else:
-            self.each(ast.iter_child_nodes(node))
+            self.each(children(node))
 
     def perhaps(self, nodes: Iterable[ast.AST]) -> None:
         """Walk expressions that may not be evaluated."""
@@ -214,11 +215,15 @@ class Walk:
         for place, generator in enumerate(node.generators):
             if place:
                 inside.perhaps([generator.iter])
-            names = tuple(item.id for item in ast.walk(generator.target) if isinstance(item, ast.Name))
+            names = tuple(item.id for item in walk(generator.target) if isinstance(item, ast.Name))
             inside.hidden = (*inside.hidden, *names)
             inside.expression(generator.target)
             inside.perhaps(generator.ifs)
         inside.perhaps([node.key, node.value] if isinstance(node, ast.DictComp) else [node.elt])
+        if isinstance(node, ast.GeneratorExp):
+            inner = [item for item in walk(node) if isinstance(item, ast.Name)]
+            own = {item.id for item in inner if isinstance(item.ctx, ast.Store)}
+            self.found.escaped |= {item.id for item in inner} - own
         self.hidden, self.settled = hidden, before
 
     def _call(self, node: ast.Call) -> None:
@@ -226,7 +231,7 @@ class Walk:
         if magic is None:
             if isinstance(node.func, ast.Name) and node.func.id in ("locals", "vars", "dir") and not node.args:
                 self.reach_everything()
-            self.each(ast.iter_child_nodes(node))
+            self.each(children(node))
             for name in text_reads(node):
                 self.read(name)
             self.change(changed_by_call(node))
