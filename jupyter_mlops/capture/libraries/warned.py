@@ -17,6 +17,7 @@ _KNOWN_PATTERNS = (
     "numpy.ufunc size changed",
     "numpy.dtype size changed",
     "the matrix subclass is not",
+    ".*Trio's signal handling",
 )
 _PYTHONS = {
     ("default", None, DeprecationWarning, "__main__", 0),
