@@ -32,8 +32,14 @@ def contradicted_outputs(spec: StepSpec, outcome: Outcome) -> InputError | None:
 def _contradiction(step: str, does: str, option: str, extra: set[str], missing: set[str]) -> InputError | None:
     if extra:
         names = ", ".join(f"'{name}'" for name in sorted(extra))
-        return InputError(f"Step '{step}' {does} {names}, which its {option} does not name.", f"Add it to {option}, or change the code.")
+        return InputError(
+            f"Step '{step}' {does} {names}, which its {option} does not name.",
+            f"Add it to {option}, or change the code.",
+        )
     if missing:
         names = ", ".join(f"'{name}'" for name in sorted(missing))
-        return InputError(f"Step '{step}' names {names} in {option}, and does not make it.", f"Take it out of {option}, or change the code.")
+        return InputError(
+            f"Step '{step}' names {names} in {option}, and does not make it.",
+            f"Take it out of {option}, or change the code.",
+        )
     return None

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 
 from jupyter_mlops.analysis.code import CodeFacts
+from jupyter_mlops.analysis.magics import EVERYTHING
 from jupyter_mlops.analysis.notebook import StepCell, all_steps_of
+from jupyter_mlops.analysis.pipeline import later_reads
 from jupyter_mlops.analysis.reasons import differences, reason
-from jupyter_mlops.capture.key import Examination, effects_of, examine, reads_everything
+from jupyter_mlops.capture.hydrate import reached
+from jupyter_mlops.capture.key import Examination, add_effects, examine
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import facts_of
@@ -93,9 +97,14 @@ class RecordedWorld:
         self.drawn.update(run.effects.get("random", {}))
         self.written.update(run.effects.get("written", {}))
 
-    def doubt(self, step: str, facts: CodeFacts) -> None:
-        """The step will run, and what it gives is not known yet."""
-        for name in facts.names.writes:
+    def doubt(self, step: str, facts: CodeFacts, found: Examination, history: Sequence[StepRun]) -> None:
+        """The step will run, and what it gives is not known yet: what it binds, and what it may change in place."""
+        changed = set(facts.names.writes)
+        if history:
+            changed |= set(history[0].known)
+        else:
+            changed |= {name for name, known in found.inputs.items() if known.kind == "value"}
+        for name in self.component(changed):
             self.names[name] = Known(digest=f"{_NOT_YET}:{step}:{name}")
             self.groups[name] = frozenset({name})
             self.makers[name] = step
@@ -117,9 +126,7 @@ def _newest(store: Store | None, notebook: str, steps: Sequence[StepCell]) -> di
 
 
 class _Forecaster:
-    def __init__(
-        self, store: Store | None, world: RecordedWorld, runs: dict[str, list[StepRun]], folder: str
-    ) -> None:
+    def __init__(self, store: Store | None, world: RecordedWorld, runs: dict[str, list[StepRun]], folder: str) -> None:
         self._store = store
         self._world = world
         self._runs = runs
@@ -128,30 +135,35 @@ class _Forecaster:
             if run.status is Status.COMPLETED and not run.unrepeatable and run.result is not None:
                 self._by_key.setdefault(run.key, []).append(run)
         self._modules = LocalModules()
+        self._steps: Sequence[StepCell] = ()
+        self._inputs: dict[str, str] = {}
+        self._now = store.now() if store is not None else datetime.now(timezone.utc)
         self._done: list[Forecast] = []
 
     def steps(self, steps: Sequence[StepCell]) -> list[Forecast]:
+        self._steps = steps
         for place, step in enumerate(steps):
-            self._done.append(self._step(step, steps[place + 1 :]))
+            self._done.append(self._step(step, place))
         return self._done
 
-    def _step(self, step: StepCell, later: Sequence[StepCell]) -> Forecast:
+    def _step(self, step: StepCell, place: int) -> Forecast:
         facts = facts_of(step)
         if facts is None:
             return self._forecast(step, RUN, "its code is not valid Python", None, None)
         found = examine(facts, self._world, self._modules, display_mode=DISPLAY_MODE)
         if step.spec.model:
             found.ingredients["model"] = step.spec.model
+        self._inputs = {name: self._world.makers.get(name, "") for name in found.inputs}
         history = [run for run in self._runs.get(step.spec.name, ()) if run.status.succeeded]
         waiting = [name for name, known in found.inputs.items() if known.digest.startswith(_NOT_YET)]
         if waiting:
             maker = self._world.makers.get(waiting[0], "")
-            self._world.doubt(step.spec.name, facts)
+            self._world.doubt(step.spec.name, facts, found, history)
             return self._forecast(step, UNKNOWN, f"depends on what '{maker}' gives", found, history)
-        return self._decide(step, facts, found, history, later)
+        return self._decide(step, facts, found, history, place)
 
     def _decide(
-        self, step: StepCell, facts: CodeFacts, found: Examination, history: list[StepRun], later: Sequence[StepCell]
+        self, step: StepCell, facts: CodeFacts, found: Examination, history: list[StepRun], place: int
     ) -> Forecast:
         spec, world = step.spec, self._world
         if spec.no_cache:
@@ -159,31 +171,33 @@ class _Forecaster:
         elif found.reasons:
             why = f"it {found.reasons[0]}"
         else:
-            candidate = self._candidate(found, step, later)
+            candidate = self._candidate(found, step, place)
             if candidate is not None:
                 world.take(spec.name, candidate)
                 return self._forecast(step, REUSE, "nothing it depends on changed", found, [candidate])
             why = self._why(found, history)
         same = next((run for run in history if run.key == found.key), None)
-        for library in effects_of(facts.doubts, world):
-            told = "\0".join([facts.digest, *(found.inputs[name].digest for name in sorted(facts.names.reads) if name in found.inputs)])
-            world.effects[library] = _chained(world.effects.get(library, ""), told)
+        add_effects(world, facts, found.effects)
         if same is not None:
             world.take(spec.name, same)  # it ran on the same before, and will most likely give the same
         else:
-            world.doubt(spec.name, facts)
-        told = self._forecast(step, RUN, why, found, [same] if same else history)
-        return replace(told, repeats=same.id) if same is not None else told
+            world.doubt(spec.name, facts, found, history)
+        shown = self._forecast(step, RUN, why, found, [same] if same else history)
+        return replace(shown, repeats=same.id) if same is not None else shown
 
-    def _candidate(self, found: Examination, step: StepCell, later: Sequence[StepCell]) -> StepRun | None:
+    def _candidate(self, found: Examination, step: StepCell, place: int) -> StepRun | None:
         for candidate in self._candidates(found.key):
-            if not conditions_hold(candidate, self._world) or not in_time(candidate, step.spec, self._store.now()):
+            if not conditions_hold(candidate, self._world) or not in_time(candidate, step.spec, self._now):
                 continue
             lost = {name for name, known in candidate.known.items() if known.get("lost")}
             lost |= {"_", "__", "___", "Out"} if candidate.effects.get("result") else set()
-            if not lost or not any(_reads(other, lost) for other in later):
+            if not lost or not self._later_reads(place, lost):
                 return candidate
         return None
+
+    def _later_reads(self, place: int, names: set[str]) -> bool:
+        found = later_reads(self._steps, place)
+        return EVERYTHING in found or bool(reached(self._world.know, found) & names)
 
     def _candidates(self, key: str) -> list[StepRun]:
         """Results of this key: those of the notebook's own history are at hand, others (of a copy) are asked for."""
@@ -219,22 +233,7 @@ class _Forecaster:
             decision=decision,
             reason=why,
             seconds=seconds,
-            inputs={name: self._maker(name, step) for name in (found.inputs if found is not None else ())},
+            inputs=self._inputs if found is not None else {},
             outputs=tuple(sorted(facts.names.writes)) if facts is not None else (),
             source=last.id if decision == REUSE and last is not None else None,
         )
-
-    def _maker(self, name: str, step: StepCell) -> str:
-        maker = self._world.makers.get(name, "")
-        return "" if maker == step.spec.name else maker
-
-
-def _chained(before: str, told: str) -> str:
-    import xxhash
-
-    return xxhash.xxh3_128_hexdigest(f"{before}\0{told}".encode())
-
-
-def _reads(step: StepCell, names: set[str]) -> bool:
-    facts = facts_of(step)
-    return facts is not None and (reads_everything(facts) or bool(facts.names.reads & names))

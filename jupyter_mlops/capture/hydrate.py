@@ -69,9 +69,8 @@ class Hydrator:
         found: set[str] = set()
         for name in names:
             pending = self._world.pending.get(name)
-            if pending is not None and pending.result is not None:
-                if self._stored(pending).nbytes <= SMALL_BYTES:
-                    found.add(name)
+            if pending is not None and pending.result is not None and self._stored(pending).nbytes <= SMALL_BYTES:
+                found.add(name)
         return found
 
     def _import(self) -> None:
@@ -128,7 +127,7 @@ class Hydrator:
         session, world = self._session, self._world
         run = session.store.steps.run(pending.source)
         if run.id in self._producing:
-            raise NotStoredError(f"'{name}' cannot be made again: its step needs it itself.", "Run the notebook from the top.")
+            raise NotStoredError(f"'{name}' cannot be made again: its step needs it itself.", _FROM_THE_TOP)
         self._producing.add(run.id)
         try:
             for item, made in run.inputs.items():
@@ -148,7 +147,10 @@ class Hydrator:
         finally:
             self._producing.discard(run.id)
         if name not in world.namespace:
-            raise NotStoredError(f"Step '{run.step}' was run again and did not make '{name}'.", "Run the notebook from the top.")
+            raise NotStoredError(f"Step '{run.step}' was run again and did not make '{name}'.", _FROM_THE_TOP)
+
+
+_FROM_THE_TOP = "Run the notebook from the top."
 
 
 def _is(held: Pending | None, pending: Pending) -> bool:

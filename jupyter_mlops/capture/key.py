@@ -7,9 +7,11 @@ What cannot be told is a reason not to reuse. Nothing here runs user code but th
 from __future__ import annotations
 
 import builtins
+import contextlib
 import os
 import re
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,6 +34,9 @@ TRANSPARENT_MAGICS = {"matplotlib", "load_ext", "mlops", "time", "timeit", "capt
 _NUMBERED = re.compile(r"_i?\d+\Z")
 _PROCESS_STATES = ("warnings", "decimal", "locale", "environ", "timezone", "cwd", "sys.path", "logging")
 _PLOTTING = {"matplotlib", "matplotlib_inline", "numpy"}
+OPEN_BY_PYTHON = {"numpy", "pandas", "sklearn", "matplotlib", "mpl_toolkits", "seaborn", "scipy", "statsmodels", "PIL"}
+OPEN_BY_PYTHON |= {"IPython", "ipywidgets", "mlflow", "joblib", "tqdm", "rich", "yaml", "cloudpickle", "jupyter_mlops"}
+"""Packages that open files through Python, where they are seen, but for the readers that `analysis.doubts` names."""
 _OPTIONS = {
     "numpy": {"numpy"},
     "scipy": {"numpy", "scipy"},
@@ -112,10 +117,22 @@ class _Examiner:
         self._weigh(found.facts.doubts, "")
         self._native_files()
         self._functions()
-        for texts in found.effects.values():
-            found.reasons += [text for text in texts if text not in found.reasons]
+        for effects in found.effects.values():
+            found.reasons += [text for text in effects if text not in found.reasons]
         self._libraries()
+        self._named_files()
+
+    def _named_files(self) -> None:
+        """Where native code may open files unseen, any file that a text names may be read."""
+        found, doubts = self.found, self.found.facts.doubts
+        natively = bool(doubts.native_texts or doubts.native_names)
+        if not natively and not found.packages - OPEN_BY_PYTHON - sys.stdlib_module_names:
+            return
         texts = set(found.facts.names.strings) | {item.text for item in found.inputs.values() if item.text}
+        for item in found.inputs.values():
+            for source in item.sources:
+                with contextlib.suppress(SyntaxError, ValueError):
+                    texts |= source_facts(source).names.strings
         for path in named_files(texts):
             found.ingredients[f"file:{path}"] = self.world.file(path)
 
@@ -157,8 +174,6 @@ class _Examiner:
                     self.found.reasons.append("calls a function whose source cannot be read")
                     continue
                 self._weigh(facts.doubts, f" in {_name_of(source)}")
-                for path in named_files(set(facts.names.strings)):
-                    self.found.ingredients[f"file:{path}"] = self.world.file(path)
 
     def _weigh(self, doubts: Doubts | None, where: str, *, own: bool = False) -> None:
         """Take a piece of code's doubts; `own` for a module, whose names are its own."""
@@ -233,10 +248,7 @@ def relevant_libraries(packages: set[str]) -> set[str] | None:
 
 def reads_everything(facts: CodeFacts) -> bool:
     """Whether code may reach any name of the namespace in ways its text does not show."""
-    return bool(getattr(facts.names, "everything", False)) or any(
-        text.startswith(("looks into the namespace", "runs code made", "talks to the shell", "runs the magic %run"))
-        for text in facts.doubts.certain
-    )
+    return facts.names.everything or facts.names.anything
 
 
 def effects_of(doubts: Doubts, world: World) -> dict[str, list[str]]:
@@ -261,6 +273,21 @@ def effects_of(doubts: Doubts, world: World) -> dict[str, list[str]]:
     for name in sorted(doubts.magics - TRANSPARENT_MAGICS):
         add(None, f"runs the magic %{name}")
     return found
+
+
+def add_effects(world: World, facts: CodeFacts, libraries: Iterable[str]) -> None:
+    """Note in `world` that a cell of this code configured these libraries: later steps depend on that by path.
+
+    What decides an effect is the code and what it read; where that cannot be told, it is something never seen before.
+    """
+    told = [facts.digest]
+    for name in sorted(facts.names.reads):
+        known = world.know(name)
+        if known is not None:
+            told.append(known.digest or os.urandom(16).hex())
+    for library in libraries:
+        text = "\0".join([world.effects.get(library, ""), *told])
+        world.effects[library] = xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))
 
 
 class Resolver:
@@ -289,7 +316,9 @@ class Resolver:
         if root in self._aliases:
             return True
         known = self._know(root)
-        return known is not None and (known.kind == "module" or (known.kind in ("class", "function") and bool(known.dotted)))
+        return known is not None and (
+            known.kind == "module" or (known.kind in ("class", "function") and bool(known.dotted))
+        )
 
 
 def _name_of(source: str) -> str:

@@ -42,8 +42,12 @@ class Known:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Known:
         """The same again; fields of a later version are left out."""
-        names = {item.name for item in fields(cls)}
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in data.items() if key in names})
+        known: dict[str, Any] = {
+            item.name: tuple(data[item.name]) if isinstance(data[item.name], list) else data[item.name]
+            for item in fields(cls)
+            if item.name in data
+        }
+        return cls(**known)
 
 
 def known_of(value: Any, found: Fingerprint) -> Known:
@@ -54,19 +58,11 @@ def known_of(value: Any, found: Fingerprint) -> Known:
         kind=_kind(value),
         dotted=dotted(value) or "",
         text=str(value) if isinstance(value, str) and len(value) < 1000 else _path(value),
-        globals=tuple(sorted(_tmp_globals(found))),
+        globals=tuple(sorted(found.globals)),
         modules=tuple(sorted(found.modules)),
         sources=sources,
         doubts=doubts,
     )
-
-
-def _tmp_globals(found: Any) -> Any:
-    from jupyter_mlops.capture import digest
-
-    if hasattr(found, "globals"):
-        return found.globals
-    return {name for function in found.functions for name in digest._global_names(function.__code__)}
 
 
 def lost(value: Any, path: str, why: str) -> Known:

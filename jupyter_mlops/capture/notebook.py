@@ -73,14 +73,13 @@ class NotebookView:
                 return step.spec.name
         return f"cell@{(cell_id or facts.digest)[:8]}"
 
-    def after(self, step: StepCell) -> list[StepCell]:
-        """The steps below `step`; all where it is not found."""
+    def place(self, step: StepCell) -> int:
+        """Which of `steps` it is, from 0; -1 where it is not found, so that all may come after it."""
         steps = self.steps()
         for place, other in enumerate(steps):
             if (step.cell.id and other.cell.id == step.cell.id) or other.spec.name == step.spec.name:
-                return list(steps[place + 1 :])
-        same = [place for place, other in enumerate(steps) if other.code.strip() == step.code.strip()]
-        return list(steps[same[0] + 1 :]) if same else list(steps)
+                return place
+        return next((place for place, other in enumerate(steps) if other.code.strip() == step.code.strip()), -1)
 
     def has_step_cell(self, cell_id: str, name: str) -> bool:
         """Whether the notebook still has this cell as a step of this name."""
@@ -91,8 +90,8 @@ def sent_tags(info: Any, shell: Any) -> tuple[tuple[str, ...] | None, str]:
     """What the front end or the engine sent with a cell: its tags (None where nothing was sent) and its name."""
     sent = getattr(info, "cell_meta", None)
     if not sent:
-        kernel = getattr(shell, "kernel", None)
-        parent = (kernel.get_parent() or {}) if hasattr(kernel, "get_parent") else {}
+        get_parent = getattr(getattr(shell, "kernel", None), "get_parent", dict)
+        parent: dict[str, Any] = get_parent() or {}
         sent = parent.get("metadata", {})
     mlops = sent.get("mlops") if isinstance(sent, dict) else None
     if not isinstance(mlops, dict):

@@ -40,7 +40,9 @@ def names_bound(world: LiveWorld, before: Mapping[str, Any]) -> tuple[set[str], 
     """The notebook's names that are bound to another object than `before`, and those that are gone."""
     missing = object()
     now = world.namespace
-    bound = {name for name, value in now.items() if before.get(name, missing) is not value and not world.is_shells(name)}
+    bound = {
+        name for name, value in now.items() if before.get(name, missing) is not value and not world.is_shells(name)
+    }
     gone = {name for name in before if name not in now and not world.is_shells(name) and name not in world.pending}
     return bound, gone
 
@@ -70,9 +72,7 @@ def judge(
     return outcome
 
 
-def _group(
-    world: LiveWorld, inputs: Mapping[str, Known], known_before: Mapping[str, Known], outcome: Outcome
-) -> None:
+def _group(world: LiveWorld, inputs: Mapping[str, Known], known_before: Mapping[str, Known], outcome: Outcome) -> None:
     made = outcome.bound | outcome.changed
     alone = {name for name in made if not world.has_parts(name)}
     together = world.component(made - alone) if made - alone else set()

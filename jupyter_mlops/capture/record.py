@@ -73,7 +73,9 @@ class Recorded:
         from jupyter_mlops.capture.step import failed_status
 
         told = f"{type(error).__name__}: {error}"[:2000]
-        self._end(status=failed_status(error), error=told, duration=duration, unrepeatable="; ".join(self._found.reasons))
+        self._end(
+            status=failed_status(error), error=told, duration=duration, unrepeatable="; ".join(self._found.reasons)
+        )
 
     def completed(
         self,

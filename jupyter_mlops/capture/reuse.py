@@ -120,5 +120,3 @@ def _open(store: Store, candidate: StepRun) -> Reuse:
         if name not in store.objects:
             raise DamagedObjectError(f"Object {name[:12]} is missing from the store.", "The step runs again.")
     return Reuse(candidate, events, state.get("libraries", {}), state.get("random", {}))
-
-

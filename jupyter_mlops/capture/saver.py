@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jupyter_mlops.capture import files, values
-from jupyter_mlops.capture.digest import Undigestible, Walker
+from jupyter_mlops.capture.digest import Fingerprint, Undigestible, Walker
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.store.digests import file_digest
 from jupyter_mlops.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -96,7 +97,7 @@ class Saver:
             return
         finally:
             self._unsaved.remove(saving)
-        changed = [path for path, digest in saving.files.items() if files.file_digest(path) != digest]
+        changed = [path for path, digest in saving.files.items() if file_digest(path) != digest]
         if changed:
             self._give_up(saving, f"writes a file that was changed before it was stored ({changed[0]})")
             return
@@ -130,9 +131,15 @@ class Saver:
         """Why the stored values of a group do not equal those that were there; None where they do."""
         try:
             loaded = stored.load(sorted(group))
+            walker = Walker(self._namespace)
+            seen = {}
             for item in sorted(group):
-                if Walker(self._namespace).fingerprint(item, loaded[item]).digest != known[item].digest:
+                seen[item] = walker.fingerprint(item, loaded[item])
+                if seen[item].digest != known[item].digest:
                     return f"{item}: it does not survive storing unchanged"
+            apart = _apart(seen)
+            if apart is not None:
+                return f"{apart}: what it shares with {', '.join(sorted(group - {apart}))} does not survive storing"
         except (MLOpsError, Undigestible) as error:
             return f"{min(group)}: it cannot be read back ({error})"
         except Exception as error:  # noqa: BLE001 - unpickling runs the code of foreign types, which may raise anything
@@ -144,3 +151,13 @@ class Saver:
         self._store.steps.update_run(saving.step_run_id, unrepeatable=reason)
 
 
+def _apart(seen: Mapping[str, Fingerprint]) -> str | None:
+    """A name of a group that is not reached from the first by sharing; None where all hang together."""
+    first, *left = seen
+    waiting = [first]
+    while waiting:
+        this = seen[waiting.pop()]
+        reached = [name for name in left if this.shares_with(seen[name])]
+        left = [name for name in left if name not in reached]
+        waiting += reached
+    return left[0] if left else None

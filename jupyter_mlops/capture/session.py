@@ -12,16 +12,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import xxhash
-
 from jupyter_mlops.analysis.code import CodeFacts
+from jupyter_mlops.analysis.magics import EVERYTHING
 from jupyter_mlops.analysis.notebook import StepCell, cells_of
 from jupyter_mlops.analysis.parameters import parameters_of
+from jupyter_mlops.analysis.pipeline import later_reads
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.hydrate import Hydrator, reached
-from jupyter_mlops.capture.key import effects_of, reads_everything
+from jupyter_mlops.capture.key import add_effects, effects_of, reads_everything
 from jupyter_mlops.capture.modules import LocalModules
-from jupyter_mlops.capture.notebook import NotebookView, facts_of
+from jupyter_mlops.capture.notebook import NotebookView
 from jupyter_mlops.capture.world import LiveWorld
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
@@ -243,15 +243,10 @@ class Session:
 
     def later_reads(self, step: StepCell, names: set[str]) -> bool:
         """Whether a cell below `step` may read one of `names`."""
-        for other in self.view.after(step):
-            facts = facts_of(other)
-            if facts is None:
-                continue
-            if reads_everything(facts) or reached(self.world.know, facts.names.reads) & names:
-                return True
-            if "_" in names and any(_NUMBERED.match(name) for name in facts.names.reads):
-                return True
-        return False
+        found = later_reads(self.view.steps(), self.view.place(step))
+        if EVERYTHING in found or reached(self.world.know, found) & names:
+            return True
+        return "_" in names and any(_NUMBERED.match(name) for name in found)
 
     def run_unseen(self, code: str) -> None:
         """Run code as a cell of which nothing shows. Raises `NotStoredError` where it raises."""
@@ -288,20 +283,7 @@ class Session:
             effects = effects_of(facts.doubts, self.world)
             names = None if reads_everything(facts) else reached(self.world.know, facts.names.reads) | bound
             self.world.touch(names)
-        if effects:
-            told = self._effect(facts)
-            for library in effects:
-                before = self.world.effects.get(library, "")
-                self.world.effects[library] = xxhash.xxh3_128_hexdigest(f"{before}\0{told}".encode())
-
-    def _effect(self, facts: CodeFacts) -> str:
-        """What decides an effect: the code and what it read; where that cannot be told, something never seen before."""
-        parts = [facts.digest]
-        for name in sorted(facts.names.reads):
-            known = self.world.know(name)
-            if known is not None:
-                parts.append(known.digest or os.urandom(16).hex())
-        return "\0".join(parts)
+        add_effects(self.world, facts, effects)
 
 
 def _import_needed() -> None:

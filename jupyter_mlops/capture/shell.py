@@ -64,7 +64,7 @@ class ShellHooks:
         if self._depth > 1:
             return
         self._execution, self._facts = None, None
-        # In the trap `get_ipython` is a builtin, as in a cell: a library that is imported here must find itself in a notebook.
+        # In the trap `get_ipython` is a builtin, as in a cell: a library imported here must find itself in a notebook.
         with self.shell.builtin_trap:
             self._before(info)
 
@@ -113,7 +113,12 @@ class ShellHooks:
     def _check_name(self, name: str, cell_id: str | None) -> None:
         """A name stands once in a notebook: two cells of one name that both still exist are told."""
         known = self.session.cells_of_steps.get(name)
-        if known is not None and cell_id is not None and known != cell_id and self.session.view.has_step_cell(known, name):
+        if (
+            known is not None
+            and cell_id is not None
+            and known != cell_id
+            and self.session.view.has_step_cell(known, name)
+        ):
             self.session.listener.warn(
                 f"Two steps are named '{name}'.", "A name stands once in a notebook: rename one of them."
             )
@@ -173,7 +178,6 @@ class ShellHooks:
             )
         finally:
             self._names_before = {}
-
 
     def _refuse(self, execution: Any, result: Any) -> None:
         """Let a cell fail whose claims about its outputs turned out wrong when it had run."""

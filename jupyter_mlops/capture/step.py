@@ -6,7 +6,6 @@ import os
 import re
 import sys
 import time
-from dataclasses import replace
 from typing import Any
 
 from jupyter_mlops.analysis.notebook import StepCell
@@ -28,7 +27,13 @@ from jupyter_mlops.store.digests import ABSENT, file_digest
 _MATPLOTLIB = re.compile(r"^\s*%matplotlib\s+(?!inline\b)(\S+)", re.MULTILINE)
 _AT_ONCE = {"environ", "timezone", "cwd", "sys.path", "locale", "decimal", "logging"}
 """State of the process itself, set as soon as a step is reused; the options of libraries wait until one is needed."""
-_AUTHORS_WORD = ("reads the clock", "draws fresh entropy", "talks to the network", "starts a process", "looks for files")
+_AUTHORS_WORD = (
+    "reads the clock",
+    "draws fresh entropy",
+    "talks to the network",
+    "starts a process",
+    "looks for files",
+)
 """Reasons that `--repeatable` and `--ttl` take back: the author answers for the result."""
 
 
@@ -118,7 +123,7 @@ class Execution:
             for name in self.examination.packages
             if name not in sys.stdlib_module_names and name not in libraries.KNOWN_STATES
         }
-        self._snapshot = _tmp_snapshot(self._unknown)
+        self._snapshot = libraries.package_snapshot(self._unknown)
 
     def after(self, result: Any) -> set[str]:
         """Record how the cell ended; gives the names it bound."""
@@ -232,7 +237,7 @@ class Execution:
             effects["deleted"] = sorted(outcome.deleted)
         if self._recorder is not None and any(event["type"] == "execute_result" for event in self._recorder.events):
             effects["result"] = True
-        moved = _tmp_changes(self._snapshot, _tmp_snapshot(self._unknown))
+        moved = libraries.package_changes(self._snapshot, libraries.package_snapshot(self._unknown))
         for text in moved:
             self.examination.effects.setdefault(text.partition(".")[0], []).append(text)
             outcome.reasons.append(f"changes the state of a library ({text})")
@@ -262,14 +267,6 @@ class Execution:
         session.listener.reused(self.record.step_run, source.duration or 0.0, source)
         session.listener.after(self.record.step_run)
         session.settle(reuse.known)
-
-
-def _tmp_snapshot(packages: Any) -> Any:
-    return getattr(libraries, "package_snapshot", lambda _: {})(packages)
-
-
-def _tmp_changes(before: Any, after: Any) -> Any:
-    return getattr(libraries, "package_changes", lambda *_: [])(before, after)
 
 
 def _put_in_place(session: Session, reuse: Reuse) -> None:

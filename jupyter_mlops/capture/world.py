@@ -163,11 +163,8 @@ class LiveWorld:
         """Some code may have changed the values of these names, or of all: they, and what shares with them, are looked at
         again. Gives those of them that are there."""
         touched = set(self._marks) if names is None else set(names)
-        seen_now = set()
-        for name in touched & set(self._marks) & set(self.namespace):
-            if self._marks[name].found is None and not self._marks[name].known.lost:
-                self._see(name)  # a value that was loaded: only now its parts are looked at
-                seen_now.add(name)
+        seen_now = self._see_loaded(touched)
+        touched |= seen_now
         if names is not None:
             touched |= set(self._sharing([name for name in touched if name in self._marks]))
         for name in (touched - seen_now) & set(self._marks):
@@ -177,6 +174,20 @@ class LiveWorld:
         for name in [name for name in self.pending if name in self.namespace]:
             del self.pending[name]
         return {name for name in touched if name in self.namespace}
+
+    def _see_loaded(self, names: Iterable[str]) -> set[str]:
+        """Look at the values among `names` that were loaded, and of which only now it matters where their parts lie."""
+        seen: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            mark = self._marks.get(name)
+            if name in seen or mark is None or name not in self.namespace or mark.found is not None or mark.known.lost:
+                continue
+            seen.add(name)
+            waiting += mark.known.shares
+            self._see(name)
+        return seen
 
     def _sharing(self, names: Iterable[str]) -> list[str]:
         """Names marked already that share with `names`."""

@@ -54,6 +54,24 @@ class StepStore:
             raise UnknownNameError.among("step", step, self.names())
         return [_version_from(row) for row in rows]
 
+    def alike(self, digests: Iterable[str]) -> list[StepVersion]:
+        """The versions of these contents, of whatever step and notebook of the project."""
+        query = sa.select(step_versions).where(_in_list(step_versions.c.digest, "of_digests"))
+        query = query.order_by(step_versions.c.notebook, step_versions.c.step, step_versions.c.number)
+        with self._index.read() as connection:
+            rows = connection.execute(query, {"of_digests": json.dumps(sorted(digests))}).mappings()
+            return [_version_from(row) for row in rows]
+
+    def source(self, step_run: StepRun) -> str:
+        """The code that a step run ran."""
+        query = sa.select(step_versions.c.source).where(
+            step_versions.c.notebook == step_run.notebook,
+            step_versions.c.step == step_run.step,
+            step_versions.c.number == step_run.version,
+        )
+        with self._index.read() as connection:
+            return str(connection.execute(query).scalar_one())
+
     def names(self, notebook: str | None = None) -> list[str]:
         """Names of all steps ever recorded (in one notebook)."""
         query = sa.select(step_versions.c.step).distinct()

@@ -105,16 +105,21 @@ def test_what_can_be_repeated_is_not(code: str, namespace: dict[str, Any]) -> No
     assert examined(code, **namespace).reasons == []
 
 
-def test_texts_that_name_files_are_parts_of_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_texts_that_name_files_are_parts_of_the_key_where_native_code_may_read_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "a.csv").write_text("one")
-    (tmp_path / "b.csv").write_text("two")
-    found = examined("x = load('a.csv'); y = load(name); z = load(path)", load=len, name="b.csv", path=Path("b.csv"))
+    (tmp_path / "a.parquet").write_text("one")
+    (tmp_path / "b.parquet").write_text("two")
+    found = examined(
+        "x = read_parquet('a.parquet'); y = f(name); z = f(path)", name="b.parquet", path=Path("b.parquet")
+    )
     files = {name for name in found.ingredients if name.startswith("file:")}
-    assert files == {f"file:{tmp_path / 'a.csv'}", f"file:{tmp_path / 'b.csv'}"}
-    before = examined("x = load('a.csv')", load=len).key
-    (tmp_path / "a.csv").write_text("three")
-    assert examined("x = load('a.csv')", load=len).key != before
+    assert files == {f"file:{tmp_path / 'a.parquet'}", f"file:{tmp_path / 'b.parquet'}"}
+    before = examined("x = read_parquet('a.parquet')").key
+    (tmp_path / "a.parquet").write_text("three")
+    assert examined("x = read_parquet('a.parquet')").key != before
+    assert not any(name.startswith("file:") for name in examined("x = open('a.parquet')").ingredients), "that is seen"
 
 
 def test_environment_variables_read_are_parts_of_the_key(monkeypatch: pytest.MonkeyPatch) -> None:
