@@ -28,8 +28,8 @@ MAPPED = 16 << 20
 """From this many bytes on a buffer is mapped instead of read. Each mapping holds a file descriptor, so few are wanted."""
 
 
-def write_atomically(path: Path, chunks: Iterable[Chunk]) -> None:
-    """Write `path` so that a reader, or a power cut, finds the old content or the new, nothing between.
+def write_atomically(path: Path, chunks: Iterable[Chunk], sync: bool = True) -> None:
+    """Write `path` so that a reader, or (with `sync`) a power cut, finds the old content or the new, nothing between.
 
     Raises `NotWritableError` where the folder cannot be written, `StoreError` on a full disk.
     """
@@ -40,7 +40,8 @@ def write_atomically(path: Path, chunks: Iterable[Chunk]) -> None:
                 for piece in _pieces(chunk):
                     file.write(piece)
             file.flush()
-            os.fsync(file.fileno())
+            if sync:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except PermissionError as error:
         raise NotWritableError(
@@ -52,7 +53,8 @@ def write_atomically(path: Path, chunks: Iterable[Chunk]) -> None:
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    if sync:
+        _sync_folder(path.parent)
 
 
 def _pieces(chunk: Chunk) -> Iterator[memoryview]:
@@ -101,13 +103,16 @@ class Objects:
             write_atomically(self._signature_path(name), [signing.sign(name).encode()])
         return name
 
-    def put_buffer(self, buffer: Chunk, name: str | None = None) -> str:
-        """Keep one large buffer; `name` where the caller knows it already from `name_of`."""
+    def put_buffer(self, buffer: Chunk, name: str | None = None, sync: bool = True) -> str:
+        """Keep one large buffer; `name` where the caller knows it already from `name_of`.
+
+        Without `sync` a power cut may lose it or leave zeros: for what is checked against a digest when it is read.
+        """
         name = name or name_of(buffer)
-        self._keep(name, [buffer])
+        self._keep(name, [buffer], sync)
         return name
 
-    def _keep(self, name: str, chunks: Iterable[Chunk]) -> None:
+    def _keep(self, name: str, chunks: Iterable[Chunk], sync: bool = True) -> None:
         chunks = list(chunks)
         path = self.path(name)
         nbytes = sum(memoryview(chunk).nbytes for chunk in chunks)
@@ -122,7 +127,7 @@ class Objects:
                 f"'{path.parent}' cannot be made: {error.strerror}.", "Check permissions and free disk space."
             ) from error
         self.require_room(nbytes)
-        write_atomically(path, chunks)
+        write_atomically(path, chunks, sync)
 
     def require_room(self, nbytes: int) -> None:
         """Raise `StoreError` where so many bytes would fill the disk; nothing is written then."""

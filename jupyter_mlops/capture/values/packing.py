@@ -1,0 +1,154 @@
+"""Values to pieces, while the cell still holds the kernel: big memory is only pointed at, not copied."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_mlops.capture.values.parts import INLINE, Part
+
+SEGMENT = 1 << 20
+"""Bytes of a pickle from which on one `bytes` or `str` in it is an object of its own."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A stretch of a component's pickle. `plain` is the content of one `bytes` or `str`, and so never executed."""
+
+    part: Part
+    plain: bool
+
+
+@dataclass(frozen=True)
+class PackedComponent:
+    """One component in pieces: its pickle, its buffers (each of one or more parts), its small arrays.
+
+    `leads` are the buffers' addresses modulo the alignment; from buffer `foreign` on they are out-of-band ones.
+    """
+
+    names: tuple[str, ...]
+    segments: list[Segment]
+    buffers: list[Sequence[Part]]
+    leads: list[int]
+    foreign: int
+    small: Part
+
+    def parts(self) -> Iterator[Part]:
+        """All pieces there are."""
+        for segment in self.segments:
+            yield segment.part
+        for buffer in self.buffers:
+            yield from buffer
+        yield self.small
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all pieces."""
+        return sum(part.nbytes for part in self.parts())
+
+
+class Packed:
+    """Values ready to be written. `failed` tells of each name that could not be packed which part of it and why."""
+
+    def __init__(self, components: list[PackedComponent], failed: dict[str, str]) -> None:
+        self.components = components
+        self.failed = failed
+        self.nbytes = sum(component.nbytes for component in components)
+        self._lock = threading.Lock()
+
+    def secure(self) -> None:
+        """Copy what still points into live memory. To be called before the next cell runs; writing may go on meanwhile."""
+        for component in self.components:
+            for part in component.parts():
+                with self._lock:
+                    part.secure()
+
+    def own(self, part: Part) -> memoryview | bytes:
+        """The bytes of a part, now its own."""
+        with self._lock:
+            return part.own()
+
+    def release(self, part: Part) -> None:
+        """A part is written: its memory is let go."""
+        with self._lock:
+            part.release()
+
+
+def pack(components: Sequence[Mapping[str, Any]], namespace: dict[str, Any]) -> Packed:
+    """Take values apart, each component (names -> values that share state) by itself.
+
+    What a component holds must not change until it is written or `Packed.secure` was called.
+    """
+    packed: list[PackedComponent] = []
+    failed: dict[str, str] = {}
+    for component in components:
+        try:
+            packed.append(pack_one(component, namespace))
+        except RecursionError:
+            failed.update(_trouble(component, namespace, "it is nested too deeply"))
+        except MemoryError:
+            failed.update(dict.fromkeys(component, "there is not enough memory to store it"))
+        except Exception as error:  # noqa: BLE001 - pickling runs the code of foreign types, which may raise anything
+            failed.update(_trouble(component, namespace, told(error)))
+    return Packed(packed, failed)
+
+
+def pack_one(component: Mapping[str, Any], namespace: dict[str, Any]) -> PackedComponent:
+    """One component in pieces. Raises what pickling raises."""
+    from jupyter_mlops.capture.values import pickling
+
+    try:
+        pickler = pickling.Pickler(namespace)
+        pickler.dump(dict(component))
+    except pickling.NamespaceMet:
+        pickler = pickling.NamespacePickler(namespace)
+        pickler.dump(dict(component))
+    pickling.refuse_names_of_main(pickler.chunks)
+    layout = pickler.memory.layout()
+    segments = _segments([pickle.dumps(layout.rows, 5), *pickler.chunks])
+    buffers = [*layout.buffers, *([part] for part in pickler.buffers)]
+    leads = [*layout.leads, *(0 for _ in pickler.buffers)]
+    small = Part(bytes(layout.small))
+    return PackedComponent(tuple(component), segments, buffers, leads, len(layout.buffers), small)
+
+
+def _segments(chunks: list[bytes]) -> list[Segment]:
+    """The chunks of a pickle, small ones joined. A chunk of its own that is large is the content of `bytes` or `str`."""
+    segments: list[Segment] = []
+    joined: list[bytes] = []
+    for chunk in chunks:
+        if len(chunk) < SEGMENT:
+            joined.append(chunk)
+            continue
+        if joined:
+            segments.append(Segment(Part(b"".join(joined)), plain=False))
+            joined = []
+        segments.append(Segment(Part(chunk), plain=False))
+    if joined:
+        segments.append(Segment(Part(b"".join(joined)), plain=False))
+    return segments
+
+
+def _trouble(component: Mapping[str, Any], namespace: dict[str, Any], reason: str) -> dict[str, str]:
+    from jupyter_mlops.capture.values.trouble import find
+
+    return dict.fromkeys(component, find(component, namespace, reason))
+
+
+def told(error: BaseException) -> str:
+    """What an error of pickling says, in a line."""
+    from jupyter_mlops.capture.values.memory import Entangled
+    from jupyter_mlops.capture.values.pickling import Unstorable
+
+    if isinstance(error, (Unstorable, Entangled)):
+        return str(error)
+    message = str(error).partition("\n")[0][:200]
+    if isinstance(error, (TypeError, pickle.PicklingError)) and message:
+        return message
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
+
+
+__all__ = ["INLINE", "Packed", "PackedComponent", "Segment", "pack"]

@@ -1,0 +1,90 @@
+"""Finds the part of a component that cannot be stored, to name it: the deepest one that fails by itself."""
+
+from __future__ import annotations
+
+import copyreg
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+SECONDS = 1.0
+"""How long looking may take; then the part found so far is named."""
+DEEPEST = 30
+
+
+def find(component: Mapping[str, Any], namespace: dict[str, Any], reason: str) -> str:
+    """The attribute path and why it cannot be stored, such as `model.callbacks[2]: cannot pickle '_thread.lock' object`."""
+    deadline = time.monotonic() + SECONDS
+    path, parts = "", [(name, value) for name, value in component.items()]
+    for _ in range(DEEPEST):
+        for name, part in parts:
+            if time.monotonic() > deadline:
+                break
+            failure = _failure(part, namespace)
+            if failure is not None:
+                path, reason = path + name, failure
+                parts = list(_parts(part))
+                break
+        else:
+            break
+        if time.monotonic() > deadline:
+            break
+    return f"{path or ', '.join(component)}: {reason}"
+
+
+def _failure(value: Any, namespace: dict[str, Any]) -> str | None:
+    from jupyter_mlops.capture.values.packing import pack_one, told
+
+    try:
+        pack_one({"value": value}, namespace)
+    except RecursionError:
+        return "it is nested too deeply"
+    except Exception as error:  # noqa: BLE001 - pickling runs the code of foreign types, which may raise anything
+        return told(error)
+    return None
+
+
+def _parts(value: Any) -> Iterator[tuple[str, Any]]:
+    """The parts of a value and what to write for each behind the value's own path."""
+    kind = type(value)
+    if kind in (list, tuple):
+        yield from ((f"[{number}]", item) for number, item in enumerate(value))
+    elif kind in (set, frozenset):
+        yield from (("{...}", item) for item in value)
+    elif kind is dict:
+        for key, item in value.items():
+            yield f"[{key!r}]"[:60], item
+            yield ".keys()", key
+    elif hasattr(value, "__code__"):
+        names = value.__code__.co_freevars
+        for name, cell in zip(names, value.__closure__ or (), strict=False):
+            try:
+                yield f" -> {name}", cell.cell_contents
+            except ValueError:
+                continue
+        yield from ((f".{name}", item) for name, item in vars(value).items())
+    elif isinstance(value, type):
+        yield from ((f".{name}", item) for name, item in vars(value).items() if name not in ("__dict__", "__weakref__"))
+    else:
+        yield from _reduced_parts(value)
+
+
+def _reduced_parts(value: Any) -> Iterator[tuple[str, Any]]:
+    try:
+        reducer = copyreg.dispatch_table.get(type(value))
+        reduced = reducer(value) if reducer else value.__reduce_ex__(4)
+    except Exception:  # noqa: BLE001 - the value cannot even be taken apart: it is the part looked for
+        return
+    if not isinstance(reduced, tuple):
+        return
+    _, arguments, *rest = reduced
+    state, items, pairs = (*rest, None, None, None)[:3]
+    states = state if isinstance(state, tuple) else (state,)
+    for part in states:
+        if isinstance(part, dict):
+            yield from ((f".{name}", item) for name, item in part.items())
+        elif part is not None:
+            yield ".__getstate__()", part
+    yield from ((f"[{number}]", item) for number, item in enumerate(items or ()))
+    yield from ((f"[{key!r}]"[:60], item) for key, item in pairs or ())
+    yield from ((f"({number})", item) for number, item in enumerate(arguments or ()))
