@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.json:
             sys.stdout.write(json.dumps(to_wire(view.data), indent=2, ensure_ascii=False) + "\n")
         else:
-            _console().print(view.show())
+            _console().print(view.show(), crop=False)
         sys.stdout.flush()
     except MLOpsError as error:
         errors.print(f"[bold red]Error:[/] {escape(error.message)}", highlight=False)

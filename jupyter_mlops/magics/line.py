@@ -48,16 +48,21 @@ def run_line(line: str, session: Session, form: Callable[[Path], None] | None = 
     if arguments.json:
         sys.stdout.write(json.dumps(to_wire(view.data), indent=2, ensure_ascii=False) + "\n")
         return
+    if view.bundle is not None:
+        session.shell.display_pub.publish(data=dict(view.bundle()), metadata={})
+        return
     _display(view.show())
 
 
 def _context(session: Session) -> Context:
     from rich.console import Console
 
-    return Context(MAGIC, session.start_folder, Console(file=sys.stderr), session.notebook_path)
+    from jupyter_mlops.magics.live import LiveKernel
+
+    return Context(MAGIC, session.start_folder, Console(file=sys.stdout), session.notebook_path, LiveKernel(session))
 
 
 def _display(renderable: object) -> None:
     from rich.console import Console
 
-    Console(force_jupyter=True, highlight=False, width=120).print(renderable)
+    Console(force_jupyter=True, highlight=False, width=120).print(renderable, crop=False)

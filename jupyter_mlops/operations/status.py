@@ -17,13 +17,15 @@ from jupyter_mlops.store import processes
 from jupyter_mlops.store.store import Store
 
 
-def pipeline_status(store: Store | None, notebook: str, cells: Sequence[Cell]) -> PipelineStatus:
-    """The steps of `cells` in order: those that were named, or all code cells where none was.
+def pipeline_status(
+    store: Store | None, notebook: str, cells: Sequence[Cell], *, everything: bool = False
+) -> PipelineStatus:
+    """The steps of `cells` in order: those that were named; all code cells where none was, or with `everything`.
 
     `notebook` is the path as the index names it; `store` None where nothing ever ran.
     """
     every, problems = all_steps_of(cells)
-    steps = [step for step in every if step.spec.named] or list(every)
+    steps = list(every) if everything else [step for step in every if step.spec.named] or list(every)
     parameters: tuple[Parameter, ...] = ()
     try:
         parameters = checked_parameters(cells)

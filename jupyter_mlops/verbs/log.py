@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from jupyter_mlops.analysis.notebook import match_step
 from jupyter_mlops.domain.step import StepRun, StepVersion
+from jupyter_mlops.domain.wire import to_wire
 from jupyter_mlops.verbs.project import open_project
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
@@ -14,30 +16,53 @@ if TYPE_CHECKING:
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("step", help="the step's name")
+    parser.add_argument("step", help="the step's name, or the beginning of it")
     parser.add_argument("--notebook", help="only in this notebook")
     parser.add_argument("-n", "--limit", type=int, default=20, help="how many runs to show (default 20)")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     with open_project(context) as store:
-        versions = store.steps.versions(arguments.step, arguments.notebook)
-        runs = store.steps.runs(step=arguments.step, notebook=arguments.notebook, limit=arguments.limit)
+        step = match_step(arguments.step, store.steps.names(arguments.notebook))
+        versions = store.steps.versions(step, arguments.notebook)
+        runs = store.steps.runs(step=step, notebook=arguments.notebook, limit=arguments.limit)
         numbers = {run.id: run.number for run in store.runs.list()}
-    data = {"versions": versions, "runs": runs}
-    return View(data, lambda: _show(versions, runs, numbers))
+        alike = store.steps.alike({version.digest for version in versions})
+    also = {(item.notebook, item.number): _others(item, versions, alike) for item in versions}
+    data = {
+        "versions": [{**to_wire(item), "also": also[item.notebook, item.number]} for item in versions],
+        "runs": runs,
+    }
+    return View(data, lambda: _show(versions, also, runs, numbers))
 
 
-def _show(versions: list[StepVersion], runs: list[StepRun], numbers: dict[str, int]) -> RenderableType:
+def _others(version: StepVersion, shown: list[StepVersion], alike: list[StepVersion]) -> list[str]:
+    """Where else in the project the same content stands: in a copy of the notebook, or under an earlier name of it."""
+    there = {(item.notebook, item.number) for item in shown}
+    return [
+        f"{item.notebook}{'' if item.step == version.step else f' {item.step}'} v{item.number}"
+        for item in alike
+        if item.digest == version.digest and (item.step != version.step or (item.notebook, item.number) not in there)
+    ]
+
+
+def _show(
+    versions: list[StepVersion],
+    also: dict[tuple[str, int], list[str]],
+    runs: list[StepRun],
+    numbers: dict[str, int],
+) -> RenderableType:
     from rich.console import Group
     from rich.markup import escape
 
     from jupyter_mlops.verbs.tables import ago, pairs, seconds, state, table
 
-    first = table("version>", "made", "notebook", "first line")
+    elsewhere = any(also.values())
+    first = table("version>", "made", "notebook", "first line", *(["also in"] if elsewhere else []))
     for version in reversed(versions):
         line = next((line for line in version.source.splitlines() if line.strip(" #")), "")
-        first.add_row(f"v{version.number}", ago(version.created_at), escape(version.notebook), escape(line[:60]))
+        row = [f"v{version.number}", ago(version.created_at), escape(version.notebook), escape(line[:60])]
+        first.add_row(*row, *([escape(", ".join(also[version.notebook, version.number]))] if elsewhere else []))
     second = table("run>", "status", "version>", "took>", "when", "metrics", "because")
     for run in runs:
         second.add_row(

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from jupyter_mlops.analysis.notebook import cells_of
+from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import InputError
+from jupyter_mlops.store.notebooks import read_notebook
+from jupyter_mlops.store.project import find_project
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs.verb import Context
 
@@ -12,6 +19,27 @@ from jupyter_mlops.verbs.verb import Context
 def open_project(context: Context) -> Store:
     """The store of the project the verb is called in. Raises `UnknownNameError` where there is none."""
     return Store.open(context.start, create=False)
+
+
+def read_cells(named: str | None, context: Context) -> tuple[Path, tuple[Cell, ...]]:
+    """The notebook that is meant, and its cells as last saved."""
+    path = notebook_file(named, context)
+    return path, cells_of(read_notebook(path))
+
+
+@contextmanager
+def notebook_project(path: Path) -> Iterator[tuple[Store | None, str]]:
+    """The store of the project that a notebook lies in, None where nothing ever ran; and its name as the index has it."""
+    if find_project(path) is None:
+        yield None, path.name
+        return
+    with Store.open(path, create=False) as store:
+        yield store, store.relative(path)
+
+
+def add_notebook(parser: argparse.ArgumentParser) -> None:
+    """The option `--notebook`."""
+    parser.add_argument("--notebook", help="the notebook (default: the live one, or the folder's only one)")
 
 
 def notebook_file(named: str | None, context: Context) -> Path:

@@ -1,13 +1,17 @@
-"""`runs`: the project's runs, newest first; `runs compare A B`: two of them side by side."""
+"""`runs`: the project's runs; `runs compare A B`: two side by side; `runs notebook RUN`: a run's notebook as it was."""
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.domain.run import Run
+from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.stale import reconcile
+from jupyter_mlops.store.objects import write_atomically
+from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs.project import open_project
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
@@ -18,11 +22,17 @@ if TYPE_CHECKING:
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--limit", type=int, default=20, help="how many to show (default 20)")
     parser.add_argument("--notebook", help="only of this notebook")
-    actions = parser.add_subparsers(dest="action", metavar="compare")
+    actions = parser.add_subparsers(dest="action", metavar="compare|notebook")
     compare = actions.add_parser("compare", help="two runs side by side")
     compare.add_argument("a", help="a run's number")
     compare.add_argument("b", help="another run's number")
-    compare.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    notebook = actions.add_parser("notebook", help="the notebook of a run, as it was when the run was asked for")
+    notebook.add_argument("run", help="the run's number")
+    notebook.add_argument(
+        "-o", "--output", metavar="FILE", help="where to write it (default: NOTEBOOK-runRUN.ipynb here)"
+    )
+    for action in (compare, notebook):
+        action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
@@ -34,8 +44,33 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
 
             comparison = compare_runs(store, arguments.a, arguments.b)
             return View(comparison, lambda: comparison_table(comparison))
+        if arguments.action == "notebook":
+            run, file = _notebook(store, arguments, context)
+            return View({"run": run.number, "notebook": run.notebook, "file": file}, lambda: _written(run, file))
         runs = store.runs.list(notebook=arguments.notebook, limit=arguments.limit)
     return View(runs, lambda: _show(runs))
+
+
+def _notebook(store: Store, arguments: argparse.Namespace, context: Context) -> tuple[Run, Path]:
+    """Write the notebook of a run, byte for byte; a file that is there is replaced only where it was named."""
+    run = store.runs.get(arguments.run)
+    if run.notebook_object is None:
+        raise InputError(
+            f"The notebook of run {run.number} was not kept.", "A session without a saved notebook has none."
+        )
+    data = store.objects.get(run.notebook_object)
+    named = arguments.output
+    file = context.start / Path(named or f"{Path(run.notebook).stem}-run{run.number}.ipynb").expanduser()
+    if named is None and file.exists() and file.read_bytes() != data:
+        raise InputError(f"There is already another '{file.name}'.", "Name a file: -o FILE")
+    write_atomically(file, [data])
+    return run, file
+
+
+def _written(run: Run, file: Path) -> str:
+    from rich.markup import escape
+
+    return f"The notebook of run {run.number} is in {escape(str(file))}."
 
 
 def _show(runs: list[Run]) -> RenderableType:

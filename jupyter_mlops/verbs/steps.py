@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.verbs.project import open_project
-from jupyter_mlops.verbs.verb import Context, Verb, View, no_arguments
+from jupyter_mlops.verbs.verb import Context, Verb, View
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+
+def _configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="unnamed cells, too (default: only where no step is named)")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
@@ -30,13 +34,15 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
         }
         for (notebook, step), run in sorted(newest.items(), key=lambda item: (item[0][0], item[1].position))
     ]
+    if not arguments.all:
+        rows = [row for row in rows if "@" not in str(row["step"])] or rows
     return View(rows, lambda: _show(rows))
 
 
 def _show(rows: list[dict[str, Any]]) -> RenderableType:
     from rich.markup import escape
 
-    from jupyter_mlops.verbs.tables import ago, seconds, state, table
+    from jupyter_mlops.verbs.tables import ago, seconds, state, step_name, table
 
     if not rows:
         return "No step was run in this project yet."
@@ -44,7 +50,7 @@ def _show(rows: list[dict[str, Any]]) -> RenderableType:
     for row in rows:
         made.add_row(
             escape(row["notebook"]),
-            row["step"],
+            step_name(row["step"]),
             f"v{row['version']}",
             state(row["status"]),
             seconds(row["duration"]),
@@ -54,4 +60,4 @@ def _show(rows: list[dict[str, Any]]) -> RenderableType:
     return made
 
 
-VERB = Verb("steps", "all steps recorded in the project, with their versions and last run", no_arguments, _run)
+VERB = Verb("steps", "all steps recorded in the project, with their versions and last run", _configure, _run)

@@ -19,6 +19,8 @@ class Entry:
     name: str
     help: str
     surfaces: tuple[str, ...] = (CLI, MAGIC)
+    module: str = ""
+    """Where it is not called as the verb is: a verb of one name may do its work in another way on either surface."""
 
 
 ENTRIES = (
@@ -26,13 +28,23 @@ ENTRIES = (
     Entry("steps", "all steps recorded in the project, with their versions and last run"),
     Entry("log", "the versions and runs of one step"),
     Entry("diff", "what changed between two versions of a step"),
+    Entry("restore", "give the code of an earlier version of a step back"),
     Entry("why", "why a step ran, or would run, or was reused"),
-    Entry("runs", "the project's runs, newest first; `runs compare A B` shows two side by side"),
+    Entry("plan", "what would run, what would be reused, and how long it should take"),
+    Entry("deps", "what a step reads from where, and what reads it"),
+    Entry("graph", "the pipeline as a picture"),
+    Entry(
+        "runs",
+        "the project's runs, newest first; also `runs compare A B` and `runs notebook RUN`",
+    ),
     Entry("run", "run a notebook as a job through papermill", (CLI,)),
+    Entry("run", "run the notebook's steps in this kernel, in order", (MAGIC,), "run_live"),
+    Entry("capture", "whether every cell is a step: on, off, status", (MAGIC,)),
     Entry("cancel", "cancel a run that has not ended"),
     Entry("form", "a form of the notebook's parameters that starts a job", (MAGIC,)),
     Entry("schedule", "schedules: add, list, remove"),
     Entry("scheduler", "fire due schedules, in the foreground", (CLI,)),
+    Entry("store", "what is stored: its size, whether it is sound, removing, export and import"),
     Entry("new", "make a project from a template", (CLI,)),
     Entry("templates", "the templates there are", (CLI,)),
     Entry("demo", "make the demo project, run it twice and compare", (CLI,)),
@@ -47,10 +59,10 @@ def entries(surface: str) -> list[Entry]:
 
 def find(name: str, surface: str) -> Verb:
     """The verb called `name`. Raises `UnknownNameError` with a did-you-mean."""
-    known = [entry.name for entry in entries(surface)]
+    known = {entry.name: entry for entry in entries(surface)}
     if name not in known:
         raise UnknownNameError.among("verb", name, known)
-    verb = importlib.import_module(f"jupyter_mlops.verbs.{name}").VERB
+    verb = importlib.import_module(f"jupyter_mlops.verbs.{known[name].module or name}").VERB
     assert isinstance(verb, Verb)
     return verb
 

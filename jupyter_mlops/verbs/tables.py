@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderResult
 
 STYLES = {
     "fresh": "green",
@@ -38,6 +41,11 @@ def state(value: object) -> str:
     return f"[{style}]{shown}[/]" if style else shown
 
 
+def step_name(name: str) -> str:
+    """A step's name; quiet where no one gave it."""
+    return f"[dim]{escape(name)}[/]" if "@" in name else escape(name)
+
+
 def seconds(value: float | None) -> str:
     """A duration for people."""
     if value is None:
@@ -58,6 +66,20 @@ def ago(value: datetime | None) -> str:
         if passed >= size:
             return f"{passed / size:.0f} {unit} ago"
     return f"{max(passed, 0):.0f} s ago"
+
+
+class Verbatim:
+    """A text that is shown as it is: no line is broken, nothing in it is markup."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from rich.segment import Segment
+
+        for line in self._text.split("\n"):
+            yield Segment(line)
+            yield Segment.line()
 
 
 def pairs(values: dict[str, Any], digits: int = 4) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -12,6 +12,8 @@ from jupyter_mlops.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+    from jupyter_mlops.operations.live import Live
 
 CLI = "cli"
 MAGIC = "magic"
@@ -22,22 +24,27 @@ class Context:
     """Where a verb is called from.
 
     `start` is the folder the project is looked up from; `notebook` the live notebook's path in a kernel, else None;
-    `console` where long verbs show progress.
+    `console` where long verbs show progress; `live` the kernel itself, None outside of one.
     """
 
     surface: str
     start: Path
     console: Console
     notebook: Path | None = None
+    live: Live | None = None
 
 
 @dataclass(frozen=True)
 class View:
-    """A verb's answer: `data` for `--json` (anything `to_wire` takes), `show` for people (a rich renderable)."""
+    """A verb's answer: `data` for `--json` (anything `to_wire` takes), `show` for people (a rich renderable).
+
+    `bundle` gives what a notebook shows in its place: text by media type.
+    """
 
     data: Any
     show: Callable[[], RenderableType]
     exit_code: int = 0
+    bundle: Callable[[], Mapping[str, str]] | None = None
 
 
 @dataclass(frozen=True)

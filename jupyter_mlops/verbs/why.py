@@ -1,42 +1,70 @@
-"""`why STEP`: its state now and the reason, and why its newest runs were executed or reused."""
+"""`why STEP`: its state now, and why its newest runs were executed or reused: the first difference, told concretely."""
 
 from __future__ import annotations
 
 import argparse
 from typing import TYPE_CHECKING
 
+from jupyter_mlops.analysis.notebook import all_steps_of, match_step
 from jupyter_mlops.domain.pipeline import StepStatus
-from jupyter_mlops.domain.step import StepRun
-from jupyter_mlops.errors import InputError, UnknownNameError
-from jupyter_mlops.verbs.project import open_project
-from jupyter_mlops.verbs.status import notebook_status
+from jupyter_mlops.errors import InputError
+from jupyter_mlops.operations.status import pipeline_status
+from jupyter_mlops.operations.why import Cause, Told, why_ran, why_would
+from jupyter_mlops.verbs.project import add_notebook, notebook_project, open_project, read_cells
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.padding import Padding
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("step", help="the step's name")
-    parser.add_argument("--notebook", help="the notebook (default: the live one, or the folder's only one)")
+    parser.add_argument("step", help="the step's name, or the beginning of it")
+    add_notebook(parser)
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     try:
-        steps = notebook_status(arguments.notebook, context).steps
+        path, cells = read_cells(arguments.notebook, context)
     except InputError:
         if arguments.notebook is not None:
             raise
-        steps = ()  # no notebook is named: the record alone answers
-    now = next((step for step in steps if step.name == arguments.step), None)
+        return _from_record(arguments.step, context)  # no notebook is named: the record alone answers
+    saved = [step.spec.name for step in all_steps_of(cells)[0]]
+    open_project(context).close()
+    with notebook_project(path) as (store, notebook):
+        names = saved if store is None else [*saved, *store.steps.names(notebook), *store.steps.names()]
+        step = match_step(arguments.step, names)
+        now = next(
+            (item for item in pipeline_status(store, notebook, cells, everything=True).steps if item.name == step), None
+        )
+        would = why_would(store, notebook, cells, step) if step in saved else None
+        told = [] if store is None else why_ran(store, step, notebook) or why_ran(store, step)
+    return _view(step, now, would, told)
+
+
+def _from_record(text: str, context: Context) -> View:
     with open_project(context) as store:
-        runs = store.steps.runs(step=arguments.step, limit=3)
-        if not runs and now is None:
-            raise UnknownNameError.among("step", arguments.step, [*store.steps.names(), *(step.name for step in steps)])
-    return View({"now": now, "runs": runs}, lambda: _show(now, runs))
+        step = match_step(text, store.steps.names())
+        return _view(step, None, None, why_ran(store, step))
 
 
-def _show(now: StepStatus | None, runs: list[StepRun]) -> RenderableType:
+def _view(step: str, now: StepStatus | None, would: Cause | None, told: list[Told]) -> View:
+    data = {
+        "now": now,
+        "would": would,
+        "runs": [item.run for item in told],
+        "causes": [item.cause for item in told],
+        "because": [_because(item) for item in told],
+    }
+    return View(data, lambda: _show(step, now, would, told))
+
+
+def _because(told: Told) -> str:
+    return told.cause.sentence if told.cause is not None else told.run.why
+
+
+def _show(step: str, now: StepStatus | None, would: Cause | None, told: list[Told]) -> RenderableType:
     from rich.console import Group
     from rich.markup import escape
 
@@ -44,15 +72,38 @@ def _show(now: StepStatus | None, runs: list[StepRun]) -> RenderableType:
 
     lines: list[RenderableType] = []
     if now is not None:
-        lines.append(f"{now.name} is {state(now.state)}" + (f": {escape(now.reason)}" if now.reason else ""))
-    for run in runs:
+        lines.append(f"{escape(now.name)} is {state(now.state)}" + (f": {escape(now.reason)}" if now.reason else ""))
+    elif not told:
+        lines.append(f"{escape(step)} has not run yet")
+    if would is not None and told:
+        lines += [f"  it would run now, because {escape(would.sentence)}", *_detail(would)]
+    for item in told:
+        run = item.run
         did = "was reused" if run.reused_from else "ran"
-        lines.append(f"  {ago(run.ended_at or run.started_at)}: {did} (v{run.version}), because {escape(run.why)}")
+        lines.append(
+            f"  {ago(run.ended_at or run.started_at)}: {did} (v{run.version}), because {escape(_because(item))}"
+        )
+        if item.cause is not None:
+            lines += _detail(item.cause)
         if run.unrepeatable:
             lines.append(f"    its result is not reused, because it {escape(run.unrepeatable)}")
         if run.error:
             lines.append(f"    [red]{escape(run.error.splitlines()[0])}[/]")
     return Group(*lines)
+
+
+def _detail(cause: Cause) -> list[Padding]:
+    """What stands behind the end of the chain: a coloured diff, or lines such as `numpy 2.0 → 2.1`."""
+    from rich.padding import Padding
+    from rich.text import Text
+
+    from jupyter_mlops.verbs.diff_view import unified
+
+    first = cause.first
+    if not first.detail:
+        return []
+    shown = unified(first.detail) if first.is_diff else Text("\n".join(first.detail), "dim")
+    return [Padding(shown, (0, 0, 0, 6), expand=False)]
 
 
 VERB = Verb("why", "why a step ran, or would run, or was reused", _configure, _run)

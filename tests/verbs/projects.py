@@ -18,6 +18,7 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.wire import to_wire
+from jupyter_mlops.operations.live import Live
 from jupyter_mlops.store import open_store
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs import table
@@ -35,15 +36,15 @@ def write_notebook(path: Path, cells: Mapping[str, str] = CELLS) -> None:
     path.write_text(json.dumps({"cells": data, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
 
 
-def context(folder: Path, surface: str = CLI, notebook: Path | None = None) -> Context:
-    return Context(surface, folder, Console(file=io.StringIO()), notebook)
+def context(folder: Path, surface: str = CLI, notebook: Path | None = None, live: Live | None = None) -> Context:
+    return Context(surface, folder, Console(file=io.StringIO()), notebook, live)
 
 
 def text_of(folder: Path, line: str, **where: Any) -> str:
     """What a verb shows people."""
     view, _ = table.call(shlex.split(line), context(folder, **where), "jupyter mlops")
     console = Console(file=io.StringIO(), width=160, highlight=False)
-    console.print(view.show())
+    console.print(view.show(), crop=False)
     return str(console.file.getvalue())  # type: ignore[attr-defined]
 
 
@@ -74,7 +75,7 @@ def add_step(store: Store, run: Run, name: str, code: str, **values: Any) -> Ste
         step=name,
         version=version.number,
         version_digest=facts.digest,
-        position=run.number,
+        position=len(store.steps.runs(run_id=run.id)) + 1,
         status=Status.COMPLETED,
         why="it had not run before",
         duration=0.5,

@@ -56,3 +56,23 @@ def test_bad_arguments_are_usage_errors_with_the_usage(tmp_path: Path, line: str
         text_of(filled(tmp_path), line)
     assert caught.value.hint.startswith("usage: jupyter mlops log")
     assert caught.value.exit_code == 2
+
+
+def test_the_same_content_elsewhere_in_the_project_is_told(tmp_path: Path) -> None:
+    """A notebook that was copied or renamed, and a step under its earlier name."""
+    filled(tmp_path)
+    with open_store(tmp_path) as store:
+        run = add_run(store, notebook="copy.ipynb")
+        add_step(store, run, "train", "score = 1")
+        add_step(store, run, "train", "score = sum( numbers )  # the same")
+        add_step(store, run, "fit", "score = 0")
+    found = {(item["notebook"], item["number"]): item["also"] for item in data_of(tmp_path, "log train")["versions"]}
+    assert found[("nb.ipynb", 1)] == ["copy.ipynb fit v1"]
+    assert found[("nb.ipynb", 2)] == []  # both are listed
+    only = data_of(tmp_path, "log train --notebook nb.ipynb")["versions"]
+    assert only[1]["also"] == ["copy.ipynb v2"]
+    assert "copy.ipynb v2" in text_of(tmp_path, "log train --notebook nb.ipynb")
+
+
+def test_the_beginning_of_a_name_is_enough(tmp_path: Path) -> None:
+    assert data_of(filled(tmp_path), "log tr") == data_of(tmp_path, "log train")

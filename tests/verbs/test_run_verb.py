@@ -48,7 +48,7 @@ def test_a_run_shows_its_steps_and_how_it_ended(terminal: Terminal) -> None:
     assert exit_code == 0
     assert re.search(r"load +executed +\d", err)
     assert re.search(r"score +executed +\d", err)
-    assert re.search(r"Run 1 completed in [\d.]+ m?s: 2 steps executed, 0 reused", out)
+    assert re.search(r"Run 1 completed in [\d.]+ m?s: 4 steps executed, 0 reused", out)
     assert "n=3" in out
     assert "auc=0.8" in out
     assert "done/b.ipynb" in out

@@ -75,3 +75,29 @@ def test_bad_arguments_are_usage_errors(tmp_path: Path, line: str) -> None:
     with pytest.raises(InputError) as caught:
         text_of(filled(tmp_path), line)
     assert "usage: jupyter mlops runs" in caught.value.hint
+
+
+def test_the_notebook_of_a_run_comes_back_byte_for_byte(tmp_path: Path) -> None:
+    data = b'{"cells": [], "metadata": {"a": "\xc3\xa9"}, "nbformat": 4, "nbformat_minor": 5}'
+    with open_store(tmp_path) as store:
+        add_run(store, notebook="sub/nb.ipynb", notebook_object=store.objects.put(data))
+        add_run(store, notebook="sub/nb.ipynb")
+    assert "nb-run1.ipynb" in text_of(tmp_path, "runs notebook 1")
+    assert (tmp_path / "nb-run1.ipynb").read_bytes() == data
+    assert data_of(tmp_path, "runs notebook 1 -o old.ipynb")["run"] == 1
+    assert (tmp_path / "old.ipynb").read_bytes() == data
+    with pytest.raises(InputError, match="notebook of run 2 was not kept"):
+        text_of(tmp_path, "runs notebook 2")
+
+
+def test_another_file_is_replaced_only_where_it_is_named(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        add_run(store, notebook_object=store.objects.put(b"{}"))
+    file = tmp_path / "nb-run1.ipynb"
+    file.write_text("mine")
+    with pytest.raises(InputError, match=r"already another 'nb-run1\.ipynb'"):
+        text_of(tmp_path, "runs notebook 1")
+    assert file.read_text() == "mine"
+    text_of(tmp_path, "runs notebook 1 -o nb-run1.ipynb")
+    text_of(tmp_path, "runs notebook 1")
+    assert file.read_text() == "{}"

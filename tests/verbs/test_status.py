@@ -16,7 +16,7 @@ def test_the_only_notebook_of_the_folder_is_meant(tmp_path: Path) -> None:
     filled(tmp_path)
     found = rows(text_of(tmp_path, "status"))
     assert [row[0] for row in found] == ["step", "load", "train"]
-    assert found[1][1] == "fresh"
+    assert found[1][1] == "stale"
     assert found[2][1] == "failed"
     assert "ValueError: no" in " ".join(found[2])
 
@@ -65,9 +65,17 @@ def test_looking_makes_no_project(tmp_path: Path) -> None:
     assert not (tmp_path / ".mlops").exists()
 
 
-def test_a_notebook_without_steps_says_how_to_make_one(tmp_path: Path) -> None:
+def test_a_notebook_without_code_says_so(tmp_path: Path) -> None:
+    write_notebook(tmp_path / "nb.ipynb", {"a": "# nothing"})
+    assert "no code yet" in text_of(tmp_path, "status")
+
+
+def test_cells_that_no_one_named_are_shown_where_none_has_a_name_or_all_are_asked_for(tmp_path: Path) -> None:
     write_notebook(tmp_path / "nb.ipynb", {"a": "x = 1"})
-    assert "Put %%step NAME on top of a cell" in text_of(tmp_path, "status")
+    assert [row[0] for row in rows(text_of(tmp_path, "status"))[1:]] == ["cell@a"]
+    write_notebook(tmp_path / "nb.ipynb", {"a": "x = 1", "b": "%%step named\ny = x"})
+    assert [row[0] for row in rows(text_of(tmp_path, "status"))[1:]] == ["named"]
+    assert [row[0] for row in rows(text_of(tmp_path, "status --all"))[1:]] == ["cell@a", "named"]
 
 
 def test_problems_are_shown_with_their_mend(tmp_path: Path) -> None:

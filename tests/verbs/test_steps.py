@@ -55,3 +55,13 @@ def test_a_folder_below_the_project_is_in_it(tmp_path: Path) -> None:
     filled(tmp_path)
     (tmp_path / "sub").mkdir()
     assert len(data_of(tmp_path / "sub", "steps")) == 2
+
+
+def test_cells_that_no_one_named_are_left_out_unless_all_are_asked_for(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        run = add_run(store)
+        add_step(store, run, "prices@0a1b2c3d", "x = 1")
+        assert [row["step"] for row in data_of(tmp_path, "steps")] == ["prices@0a1b2c3d"]
+        add_step(store, run, "load", "x = 1")
+    assert [row["step"] for row in data_of(tmp_path, "steps")] == ["load"]
+    assert [row["step"] for row in data_of(tmp_path, "steps --all")] == ["prices@0a1b2c3d", "load"]

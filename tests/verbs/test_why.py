@@ -14,7 +14,7 @@ from .projects import add_run, add_step, data_of, filled, text_of, write_noteboo
 
 def test_a_step_that_was_reused_says_why(tmp_path: Path) -> None:
     text = text_of(filled(tmp_path), "why load")
-    assert text.startswith("load is fresh")
+    assert text.startswith("load is stale")
     assert "was reused (v1), because nothing it depends on changed" in text
     assert "ran (v1), because it had not run before" in text
 

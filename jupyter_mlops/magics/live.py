@@ -1,0 +1,78 @@
+"""The kernel that `%mlops` is called in, as verbs see it: runs cells, binds names, puts a cell below."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.capture.shell import cells_within
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.operations.live import Ended
+
+if TYPE_CHECKING:
+    from jupyter_mlops.analysis.notebook import StepCell
+    from jupyter_mlops.capture.session import Session
+
+
+class LiveKernel:
+    """Implements `operations.live.Live` for a session."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    @property
+    def capture_all(self) -> bool:
+        """Whether cells that no one named are steps too."""
+        return self._session.capture_all
+
+    @capture_all.setter
+    def capture_all(self, value: bool) -> None:
+        self._session.capture_all = value
+
+    def captured(self) -> Mapping[str, str]:
+        """The names bound in this kernel, each with the step or cell that made it."""
+        namespace = self._session.namespace
+        return {name: maker for name, maker in self._session.producers.items() if name in namespace}
+
+    def names(self) -> Iterable[str]:
+        """The names that stand in the kernel."""
+        return set(self._session.namespace)
+
+    def next_cell(self, code: str) -> None:
+        """Put a new cell below the one that runs."""
+        self._session.shell.set_next_input(code, replace=False)
+
+    def bind(self, values: Mapping[str, Any]) -> None:
+        """Bind names to values, as a cell would."""
+        self._session.namespace.update(values)
+
+    def execute(self, step: StepCell, *, force: bool) -> Ended:
+        """Run a cell as if it were run by hand."""
+        session = self._session
+        before = self._newest(step)
+        forced = session.forced
+        session.forced = frozenset({step.spec.name}) if force else frozenset()
+        began = time.perf_counter()
+        try:
+            with cells_within(session):
+                result = session.shell.run_cell(step.cell.source, store_history=True, cell_id=step.cell.id)
+        finally:
+            session.forced = forced
+        took = time.perf_counter() - began
+        error = result.error_before_exec or result.error_in_exec
+        if error is not None:
+            return Ended("failed", took, f"{type(error).__name__}: {error}".splitlines()[0])
+        run = self._newest(step)
+        if run is None or (before is not None and run.id == before.id):
+            return Ended("executed", took)
+        return Ended("reused" if run.status is Status.REUSED else "executed", run.duration or took)
+
+    def _newest(self, step: StepCell) -> StepRun | None:
+        """The newest run of a step; None where it is a plain cell here, and nothing is recorded."""
+        session = self._session
+        if not step.spec.named and not session.capture_all:
+            return None
+        session.drain(30.0)
+        return next(iter(session.store.steps.runs(step=step.spec.name, notebook=session.notebook, limit=1)), None)

@@ -1,0 +1,91 @@
+"""`run` in a live kernel: the notebook's cells as they are saved, in order, with what they need from above."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from jupyter_mlops.analysis.notebook import StepCell, all_steps_of, match_step
+from jupyter_mlops.analysis.pipeline import edges
+from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.errors import CellFailedError
+from jupyter_mlops.operations.plan import ALL, span
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a cell ended: "executed", "reused" or "failed", after how many seconds; `error` in one line."""
+
+    state: str
+    duration: float
+    error: str = ""
+
+
+class Live(Protocol):
+    """The kernel that a magic is called in, as far as verbs need it."""
+
+    capture_all: bool
+    """Whether cells that no one named are steps too."""
+
+    def captured(self) -> Mapping[str, str]:
+        """The names that are bound to a recorded value, each with the step or cell that made it."""
+
+    def names(self) -> Iterable[str]:
+        """The names that stand in the kernel, loaded or not."""
+
+    def next_cell(self, code: str) -> None:
+        """Put a new cell below the one that runs."""
+
+    def bind(self, values: Mapping[str, Any]) -> None:
+        """Bind names to values, as a cell would."""
+
+    def execute(self, step: StepCell, *, force: bool) -> Ended:
+        """Run a cell as if it were run by hand; its outputs are shown. With `force` nothing of it is reused."""
+
+
+def run_steps(
+    live: Live,
+    cells: Sequence[Cell],
+    *,
+    start: str | None = None,
+    until: str | None = None,
+    force: str | None = None,
+    on_end: Callable[[StepCell, Ended], None],
+) -> int:
+    """Run from step `start` to step `until`; returns how many cells it were.
+
+    Cells above `start` run only where they make something that is needed and not there. `force` is a step that is not
+    reused, or `ALL`. Raises `UnknownNameError`, or `CellFailedError` at the first cell that fails.
+    """
+    steps = [step for step in all_steps_of(cells)[0] if not _steers(step.cell.source)]
+    names = [step.spec.name for step in steps]
+    first, last = span(names, start, until)
+    forced = names[first:last] if force == ALL else [] if force is None else [match_step(force, names)]
+    chosen = [*_needed(steps, first, last, live.names()), *steps[first:last]]
+    for step in chosen:
+        ended = live.execute(step, force=step.spec.name in forced)
+        on_end(step, ended)
+        if ended.state == "failed":
+            raise CellFailedError(
+                f"Step '{step.spec.name}' failed: {ended.error}",
+                f"Mend it and save, then: %mlops run --from {step.spec.name}",
+            )
+    return len(chosen)
+
+
+def _needed(steps: Sequence[StepCell], first: int, last: int, there: Iterable[str]) -> list[StepCell]:
+    """The cells above `first` that make what the cells up to `last` read and the kernel has not, in order."""
+    planned, have = edges(steps), set(there)
+    wanted = set(range(first, last))
+    for place in range(last - 1, -1, -1):
+        if place in wanted:
+            missing = (makers for name, makers in planned.sources(place).items() if name not in have)
+            wanted.update(maker for makers in missing for maker in makers)
+    return [steps[place] for place in sorted(wanted) if place < first]
+
+
+def _steers(source: str) -> bool:
+    """Whether a cell holds `%mlops` lines only, such as the one that is running."""
+    lines = [line.strip() for line in source.splitlines() if line.strip() and not line.strip().startswith("#")]
+    return all(line.startswith(("%mlops", "%load_ext jupyter_mlops")) for line in lines)

@@ -1,0 +1,226 @@
+"""`why`: the first difference that made a step run, told concretely, and what had caused it further up. Reads only."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.analysis.notebook import all_steps_of
+from jupyter_mlops.analysis.reasons import differences, reason
+from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.plan import REUSE, UNKNOWN, Forecast
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.errors import StoreError, UnknownNameError
+from jupyter_mlops.operations import plan
+
+if TYPE_CHECKING:
+    from jupyter_mlops.store.store import Store
+
+DEEPEST = 12
+SHOWN = 6
+CODE_CHANGED = reason("code", {})
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why `step` ran: `text` in a few words, `detail` in lines (a unified diff where `is_diff`), `cause` what was
+    behind it further up."""
+
+    step: str
+    text: str
+    detail: tuple[str, ...] = ()
+    is_diff: bool = False
+    cause: Cause | None = None
+    did: str = "ran again"
+
+    @property
+    def sentence(self) -> str:
+        """The whole chain, such as "its input 'df' changed, because step 'clean' ran again, because its code changed"."""
+        if self.cause is None:
+            return self.text
+        return f"{self.text}, because step '{self.cause.step}' {self.cause.did}, because {self.cause.sentence}"
+
+    @property
+    def first(self) -> Cause:
+        """The end of the chain."""
+        return self if self.cause is None else self.cause.first
+
+
+@dataclass(frozen=True)
+class Told:
+    """A step run, and why it was executed; `cause` is None for a reuse and for a first run."""
+
+    run: StepRun
+    cause: Cause | None
+
+
+def why_ran(store: Store, step: str, notebook: str | None = None, *, limit: int = 3) -> list[Told]:
+    """The newest runs of a step, newest first, each with what made it run."""
+    return [Told(run, _Teller(store, run.notebook).cause(run)) for run in _runs(store, step, notebook, limit)]
+
+
+def _runs(store: Store, step: str, notebook: str | None, limit: int) -> list[StepRun]:
+    return store.steps.runs(step=step, notebook=notebook, limit=limit)
+
+
+def why_would(store: Store | None, notebook: str, cells: Sequence[Cell], step: str) -> Cause | None:
+    """Why a step would run now, and what is behind that further up; None where it would be reused."""
+    steps = {item.name: item for item in plan.forecast(store, notebook, cells)}
+    codes = {item.spec.name: without_magic(item.code) for item in all_steps_of(cells)[0]}
+    return _would(store, notebook, steps, codes, step, 0)
+
+
+def _would(
+    store: Store | None, notebook: str, steps: Mapping[str, Forecast], codes: Mapping[str, str], name: str, depth: int
+) -> Cause | None:
+    step = steps.get(name)
+    if step is None or step.decision == REUSE:
+        return None
+    open_ones = {item: maker for item, maker in step.inputs.items() if maker in steps and maker != name}
+    open_ones = {item: maker for item, maker in open_ones.items() if steps[maker].decision != REUSE}
+    if open_ones and depth < DEEPEST and (step.decision == UNKNOWN or step.reason.startswith("its input")):
+        item = next((item for item in open_ones if f"'{item}'" in step.reason), next(iter(open_ones)))
+        above = _would(store, notebook, steps, codes, open_ones[item], depth + 1)
+        text = f"its input '{item}' {'may change' if step.decision == UNKNOWN else 'changed'}"
+        return Cause(name, text, cause=above, did="would run")
+    detail: tuple[str, ...] = ()
+    if step.reason == CODE_CHANGED and store is not None:
+        last = store.steps.runs(step=name, notebook=notebook, limit=1)
+        known = {item.number: item.source for item in store.steps.versions(name, notebook)} if last else {}
+        if last and last[0].version in known:
+            names = f"{name} v{last[0].version}", f"{name} now"
+            detail = code_diff(known[last[0].version], codes.get(name, ""), names)
+    return Cause(name, step.reason, detail, is_diff=bool(detail), did="would run")
+
+
+def without_magic(code: str) -> str:
+    """A step's code without the comment that its `%%step` line became."""
+    first, _, rest = code.partition("\n")
+    return rest if first.startswith("# %%step") else code
+
+
+def code_diff(before: str, after: str, names: tuple[str, str]) -> tuple[str, ...]:
+    """A unified diff of two versions' code."""
+    return tuple(difflib.unified_diff(before.splitlines(), after.splitlines(), *names, lineterm="", n=2))
+
+
+class _Teller:
+    """Knows one notebook's record."""
+
+    def __init__(self, store: Store, notebook: str) -> None:
+        self._store = store
+        self._notebook = notebook
+        self._history: dict[str, list[StepRun]] = {}
+
+    def cause(self, run: StepRun, depth: int = 0) -> Cause | None:
+        """Why a run was executed: the first thing that differs from the run of the step before it."""
+        before = self._before(run)
+        if run.reused_from or before is None:
+            return None
+        changed = differences(before.ingredients, run.ingredients)
+        if changed:
+            return self._difference(changed[0], before, run, depth)
+        for path, digest in before.conditions.files.items():
+            if run.conditions.files.get(path, digest) != digest:
+                return Cause(run.step, f"the file {path} changed")
+        drawn, now = before.conditions.random_before, run.conditions.random_before
+        if any(now.get(name, digest) != digest for name, digest in drawn.items()):
+            return Cause(run.step, f"the state of the random generator of {_listed(drawn)} was another")
+        return Cause(run.step, run.why)
+
+    def _difference(self, name: str, before: StepRun, run: StepRun, depth: int) -> Cause:
+        producers = {item: input_.producer for item, input_ in run.inputs.items()}
+        text = reason(name, producers)
+        kind, _, rest = name.partition(":")
+        if kind == "code":
+            return Cause(run.step, text, self._code(before, run), is_diff=True)
+        if kind == "input":
+            return self._input(rest, before, run, depth)
+        if kind == "packages":
+            return Cause(run.step, text, self._packages(before, run))
+        if kind == "python":
+            return Cause(run.step, text, (f"{before.ingredients.get(name, '?')} → {run.ingredients.get(name, '?')}",))
+        if name not in before.ingredients or name not in run.ingredients:
+            return Cause(run.step, text, ("it was not there before" if name in run.ingredients else "it is gone",))
+        return Cause(run.step, text)
+
+    def _input(self, name: str, before: StepRun, run: StepRun, depth: int) -> Cause:
+        parameter = self._parameter(name, before, run)
+        if parameter:
+            return Cause(run.step, f"parameter '{name}' changed: {parameter}")
+        maker = run.inputs[name].producer if name in run.inputs else ""
+        if maker.startswith("cell:") or not maker:
+            gone = "" if name in run.inputs else " is gone"
+            return Cause(run.step, f"its input '{name}'{gone or ' changed'}")
+        text = f"its input '{name}' changed"
+        made = next((item for item in self._of(maker) if _earlier(item, run)), None)
+        if made is None or depth >= DEEPEST:
+            return Cause(run.step, f"{text} (from step '{maker}')")
+        if made.reused_from:
+            return Cause(run.step, f"{text}: step '{maker}' gave another of its earlier results")
+        above = self.cause(made, depth + 1) or Cause(maker, made.why)
+        return Cause(run.step, text, cause=above)
+
+    def _parameter(self, name: str, before: StepRun, run: StepRun) -> str:
+        """`0.05 → 0.1` where a run's parameter of this name was another; "" where it is none."""
+        one, other = self._run(before), self._run(run)
+        if one is None or other is None or name not in one.parameters or name not in other.parameters:
+            return ""
+        values = one.parameters[name], other.parameters[name]
+        return f"{values[0]!r} → {values[1]!r}" if values[0] != values[1] else ""
+
+    def _code(self, before: StepRun, run: StepRun) -> tuple[str, ...]:
+        known = {item.number: item.source for item in self._store.steps.versions(run.step, self._notebook)}
+        names = f"{run.step} v{before.version}", f"{run.step} v{run.version}"
+        return code_diff(known.get(before.version, ""), known.get(run.version, ""), names)
+
+    def _packages(self, before: StepRun, run: StepRun) -> tuple[str, ...]:
+        """Which packages came, went or have another version, as far as the runs' environments are recorded."""
+        one, other = self._environment(before), self._environment(run)
+        if not one or not other:
+            return ()
+        lines = [
+            f"{name} {one.get(name, '(not installed)')} → {other.get(name, '(not installed)')}"
+            for name in sorted({**one, **other}, key=str.lower)
+            if one.get(name) != other.get(name)
+        ]
+        return (*lines[:SHOWN], *([f"and {len(lines) - SHOWN} more"] if len(lines) > SHOWN else []))
+
+    def _environment(self, step_run: StepRun) -> dict[str, str]:
+        run = self._run(step_run)
+        if run is None or run.environment is None:
+            return {}
+        try:
+            packages = json.loads(self._store.objects.get(run.environment))["packages"]
+        except (StoreError, ValueError, KeyError):
+            return {}  # why must answer where a part of the record is gone
+        return {name: version for name, _, version in (str(item).partition("==") for item in packages)}
+
+    def _run(self, step_run: StepRun) -> Run | None:
+        try:
+            return self._store.runs.get(step_run.run_id)
+        except UnknownNameError:
+            return None
+
+    def _before(self, run: StepRun) -> StepRun | None:
+        return next((item for item in self._of(run.step) if _earlier(item, run)), None)
+
+    def _of(self, step: str) -> Sequence[StepRun]:
+        if step not in self._history:
+            self._history[step] = self._store.steps.runs(step=step, notebook=self._notebook, limit=200)
+        return self._history[step]
+
+
+def _earlier(one: StepRun, other: StepRun) -> bool:
+    """Whether a run began before another, which is another."""
+    if one.id == other.id or one.started_at is None or other.started_at is None:
+        return False
+    return (one.started_at, one.position) < (other.started_at, other.position)
+
+
+def _listed(names: Mapping[str, str]) -> str:
+    return " and ".join(names)
