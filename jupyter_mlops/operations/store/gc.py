@@ -1,0 +1,181 @@
+"""Removes stored results that no one needs. Records stay, and say that their result was removed.
+
+Sound beside kernels and jobs at work: the index is told first, in one transaction; then only objects go that no row needs
+and that were not put within the last hour, since their writer records them after it has put them. A file is first
+renamed and looked at again, so that one put again at this very moment comes back.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from jupyter_mlops.domain.storage import GcReport, RemovedResult
+from jupyter_mlops.errors import DamagedObjectError
+from jupyter_mlops.operations.store.needs import GRACE, last_used, needed_ids
+from jupyter_mlops.operations.store.references import Closures
+from jupyter_mlops.operations.store.status import folder_size, object_sizes
+from jupyter_mlops.operations.store.trash import put_back, redate, remove_object
+from jupyter_mlops.store.holdings import Holding, holdings, posted, release, run_holdings, tracked_runs
+from jupyter_mlops.store.locks import file_lock
+from jupyter_mlops.store.store import Store
+
+KEEP = timedelta(days=30)
+UNFINISHED = timedelta(days=1)
+
+
+@dataclass
+class _Plan:
+    """Which step runs lose their results, and what stays needed then."""
+
+    results: list[RemovedResult] = field(default_factory=list)
+    needed: set[str] = field(default_factory=set)
+    notes: list[str] = field(default_factory=list)
+
+
+def collect_garbage(
+    store: Store,
+    *,
+    now: datetime,
+    keep: timedelta | None = None,
+    max_size: int | None = None,
+    dry_run: bool = False,
+) -> GcReport:
+    """Remove results not used for longer than `keep` (30 days where no `max_size` is given), then the oldest until what
+    is needed fits into `max_size` bytes; then everything nobody needs. Two at once wait for one another.
+    """
+    if keep is None and max_size is None:
+        keep = KEEP
+    with file_lock(store.folder / "gc.lock"):
+        closures = Closures(store)
+        sizes = object_sizes(store)
+        with store.index.read() as connection:
+            plan = _plan(connection, closures, sizes, now, keep, max_size)
+        if not dry_run and plan.results:
+            with store.index.write() as connection:  # once more: the rows may have changed; what was read stays known
+                plan = _plan(connection, closures, sizes, now, keep, max_size)
+                note = f"its result was removed by gc on {now.date().isoformat()}"
+                release(connection, [result.step_run_id for result in plan.results], note)
+        if not dry_run:
+            with store.index.read() as connection:
+                plan.needed = _needed(connection, closures, holdings(connection))
+        removed = _remove_objects(store, plan.needed, sizes, now, dry_run)
+        young = sum(size for name, size in sizes.items() if name not in plan.needed and name not in removed)
+        if young:
+            plan.notes.append(f"{young} bytes that nothing needs were put within the last hour: a later gc takes them.")
+        unfinished = _remove_files(_unfinished(store, now), dry_run)
+        damaged = _remove_files(_damaged(store, now, keep or KEEP), dry_run)
+        return GcReport(
+            is_dry=dry_run,
+            results=tuple(plan.results),
+            objects=len(removed),
+            unfinished=unfinished[0],
+            damaged=damaged[0],
+            bytes=sum(removed.values()) + unfinished[1] + damaged[1],
+            left=sum(size for name, size in sizes.items() if name not in removed),
+            notes=tuple(plan.notes),
+        )
+
+
+def _plan(
+    connection: sa.Connection,
+    closures: Closures,
+    sizes: dict[str, int],
+    now: datetime,
+    keep: timedelta | None,
+    max_size: int | None,
+) -> _Plan:
+    held = holdings(connection)
+    needed = needed_ids(held, tracked_runs(connection), now)
+    used = last_used(held)
+    users = Counter(name for each in held for name in closures.of(each))
+    users.update(_of_others(connection))
+    left = sum(sizes.get(name, 0) for name in users)
+    plan = _Plan()
+    oldest = sorted(
+        (each for each in held if each.objects and each.id not in needed),
+        key=lambda each: (used[each.id] or now, each.row),
+    )
+    for each in oldest:
+        at = used[each.id] or now
+        is_old = keep is not None and at < now - keep
+        is_too_much = max_size is not None and left > max_size
+        if at > now - GRACE or not (is_old or is_too_much):
+            continue
+        objects = closures.of(each)
+        users.subtract(objects)
+        freed = sum(sizes.get(name, 0) for name in objects if users[name] == 0)
+        left -= freed
+        plan.results.append(RemovedResult(each.id, each.notebook, each.step, used[each.id], freed))
+    if max_size is not None and left > max_size:
+        plan.notes.append(f"{left} bytes are needed, which is more than the {max_size} asked for.")
+    plan.needed = {name for name, count in users.items() if count > 0}
+    return plan
+
+
+def _needed(connection: sa.Connection, closures: Closures, held: Iterable[Holding]) -> set[str]:
+    return set(closures.of_all(held)) | _of_others(connection)
+
+
+def _of_others(connection: sa.Connection) -> set[str]:
+    """Objects that runs and messages to tracking need."""
+    of_runs = run_holdings(connection)
+    found = {name for run in of_runs for name in (run.notebook_object, run.environment) if name}
+    return found | posted(connection)
+
+
+def _remove_objects(
+    store: Store, needed: set[str], sizes: dict[str, int], now: datetime, dry_run: bool
+) -> dict[str, int]:
+    """Remove what no one needs and is not young; gives what went with its size."""
+    put_back(store, needed)
+    before = (now - GRACE).timestamp()
+    removed = {}
+    for name, size in sizes.items():
+        if name in needed:
+            continue
+        try:
+            modified = store.objects.modified(name)
+        except DamagedObjectError:
+            continue
+        if modified > (now + GRACE).timestamp() and not dry_run:
+            # Put when the clock was ahead: from now on it grows old as others do.
+            redate(store, name, now.timestamp())
+        if modified < before and (dry_run or remove_object(store, name, before)):
+            removed[name] = size
+    return removed
+
+
+def _unfinished(store: Store, now: datetime) -> list[Path]:
+    """Half-written files, and imports that were killed, of a day ago."""
+    found = [*store.objects.leftovers(), *store.folder.glob("import-*")]
+    return [path for path in found if _is_older(path, now - UNFINISHED)]
+
+
+def _damaged(store: Store, now: datetime, keep: timedelta) -> list[Path]:
+    folder = store.folder / "damaged"
+    return [path for path in folder.iterdir() if _is_older(path, now - keep)] if folder.is_dir() else []
+
+
+def _is_older(path: Path, time: datetime) -> bool:
+    try:
+        return path.stat().st_mtime < time.timestamp()
+    except OSError:
+        return False
+
+
+def _remove_files(paths: list[Path], dry_run: bool) -> tuple[int, int]:
+    """How many went, and their bytes."""
+    size = sum(folder_size(path) for path in paths)
+    for path in () if dry_run else paths:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return len(paths), size

@@ -1,0 +1,191 @@
+"""Brings the runs of an archive into this project: everything is proven before anything is changed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from jupyter_mlops.domain.storage import Transfer
+from jupyter_mlops.errors import IndexVersionError, InputError, NotWritableError
+from jupyter_mlops.store import archive, schema, signing
+from jupyter_mlops.store.archive import broken
+from jupyter_mlops.store.locks import file_lock
+from jupyter_mlops.store.objects import write_atomically
+from jupyter_mlops.store.store import Store
+from jupyter_mlops.store.transfer import Row, merge, parse_row
+
+OnProgress = Callable[[int, int], None]
+LARGEST_TABLE = 1 << 30
+
+
+def import_store(
+    store: Store,
+    file: Path,
+    *,
+    now: datetime,
+    trust: bool = False,
+    on_progress: OnProgress = lambda done, total: None,
+) -> Transfer:
+    """Import an archive; again changes nothing. Values are reusable where this user made the archive, or with `trust`.
+
+    Raises `InputError` for a broken archive and `IndexVersionError` for one of a newer version; nothing is imported then.
+    """
+    staging = store.folder / f"import-{store.new_id()[:12]}"
+    try:
+        staging.mkdir(mode=0o700)
+        manifest, tables = _stage(store, file, staging, on_progress)
+        trusted = trust or archive.is_own(manifest)
+        _rebase(tables["step_runs"], str(manifest.get("root", "")), str(store.root))
+        with file_lock(store.folder / "gc.lock"):  # so that none of the objects goes before its row is there
+            new = _keep(store, staging, manifest, trusted)
+            with store.index.write(durable=True) as connection:
+                merged = merge(connection, tables, trusted=trusted)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+    notes = []
+    if not trusted and any(row["result"] for row in tables["step_runs"]):
+        notes.append(
+            "The archive is not signed by you: its results are kept, but not reused. Import with --trust for that."
+        )
+    return Transfer(
+        archive=file,
+        runs=merged.runs,
+        step_runs=merged.step_runs,
+        versions=merged.versions,
+        objects=len(new),
+        bytes=sum(new.values()),
+        trusted=trusted,
+        numbers=merged.numbers,
+        notes=tuple(notes),
+    )
+
+
+def _stage(
+    store: Store, file: Path, staging: Path, on_progress: OnProgress
+) -> tuple[dict[str, Any], dict[str, list[Row]]]:
+    """Read the whole archive, prove all of it, and lay what is new here into `staging`."""
+    tables: dict[str, list[Row]] = {}
+    seen: set[str] = set()
+    with archive.read_archive(file) as members:
+        manifest = _manifest(file, next(members, None))
+        sizes: dict[str, int] = manifest["objects"]
+        total, done = sum(sizes.values()), 0
+        store.objects.require_room(sum(size for name, size in sizes.items() if name not in store.objects))
+        for member, size, content in members:
+            name = member.partition("/")[2]
+            if member.startswith("index/"):
+                table = name.removesuffix(".jsonl")
+                tables[table] = _rows(file, table, content, manifest["tables"].get(table))
+                continue
+            if sizes.get(name) != size:
+                raise broken(file, f"object {name[:12]} is not the one its manifest lists")
+            _prove(file, name, size, content, None if name in store.objects else staging / name)
+            seen.add(name)
+            done += size
+            on_progress(done, total)
+    if seen != sizes.keys() or tables.keys() != set(archive.TABLES):
+        raise broken(file, "it is not whole")
+    _check_references(file, tables)
+    return manifest, tables
+
+
+def _manifest(file: Path, member: tuple[str, int, IO[bytes]] | None) -> dict[str, Any]:
+    if member is None or member[0] != archive.MANIFEST or member[1] > LARGEST_TABLE:
+        raise InputError(f"'{file}' is no archive of runs.", "Name one that `jupyter mlops store export` wrote.")
+    try:
+        found = json.loads(member[2].read(LARGEST_TABLE))
+        newer = found["format"] > archive.FORMAT or str(found["schema"]) > schema.HEAD
+        shaped = (
+            all(isinstance(size, int) and size >= 0 for size in found["objects"].values())
+            and isinstance(found["tables"], dict)
+            and set(found["signed"]) <= found["objects"].keys()
+        )
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise broken(file, "its manifest cannot be read") from None
+    if newer:
+        raise IndexVersionError(
+            f"'{file}' was written by a newer version (schema {found['schema']}).",
+            "Upgrade with `pip install -U jupyter-mlops`.",
+        )
+    if not shaped:
+        raise broken(file, "its manifest cannot be read")
+    return dict(found)
+
+
+def _rows(file: Path, table: str, content: IO[bytes], digest: str | None) -> list[Row]:
+    data = content.read(LARGEST_TABLE)
+    if hashlib.sha256(data).hexdigest() != digest:
+        raise broken(file, f"its table {table} was altered")
+    try:
+        return [parse_row(table, json.loads(line)) for line in data.splitlines()]
+    except ValueError as error:
+        raise broken(file, str(error)) from error
+
+
+def _prove(file: Path, name: str, size: int, content: IO[bytes], target: Path | None) -> None:
+    digest, left = hashlib.sha256(), size
+    with open(target or os.devnull, "wb") as out:
+        while left and (piece := content.read(min(left, archive.PIECE))):
+            digest.update(piece)
+            out.write(piece)
+            left -= len(piece)
+        if target is not None:
+            out.flush()
+            os.fsync(out.fileno())
+    if digest.hexdigest() != name:
+        raise broken(file, f"object {name[:12]} was altered")
+
+
+def _check_references(file: Path, tables: dict[str, list[Row]]) -> None:
+    runs = {row["id"] for row in tables["runs"]}
+    if any(row["run_id"] not in runs for row in tables["step_runs"]):
+        raise broken(file, "a step run belongs to no run in it")
+    for name in ("runs", "step_runs"):
+        ids = [row["id"] for row in tables[name]]
+        if len(set(ids)) != len(ids) or not all(ids):
+            raise broken(file, f"rows of {name} have no identity of their own")
+
+
+def _rebase(step_runs: list[Row], old: str, new: str) -> None:
+    """Files in the old project's folder are those of the same name in this one; their digests still decide on reuse."""
+
+    def moved(path: str) -> str:
+        return new + path[len(old) :] if old and (path == old or path.startswith((old + "/", old + "\\"))) else path
+
+    for row in step_runs:
+        conditions = row["conditions"]
+        if conditions.get("files"):
+            conditions["files"] = {moved(path): digest for path, digest in conditions["files"].items()}
+        if conditions.get("folder"):
+            conditions["folder"] = moved(conditions["folder"])
+        if row["files"]:
+            row["files"] = {moved(path): name for path, name in row["files"].items()}
+
+
+def _keep(store: Store, staging: Path, manifest: dict[str, Any], trusted: bool) -> dict[str, int]:
+    """Move the staged objects to their places, and sign them where they are trusted; gives what is new with its size."""
+    new = {}
+    for name, size in manifest["objects"].items():
+        path = store.objects.path(name)
+        try:
+            if (staging / name).exists():
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                os.replace(staging / name, path)
+                new[name] = size
+            else:
+                os.utime(path)
+        except OSError as error:
+            raise NotWritableError(
+                f"'{path}' cannot be written: {error.strerror or error}.", "Nothing was imported. Try again."
+            ) from error
+    for name in manifest["signed"] if trusted else ():
+        if not store.objects.is_signed(name):
+            signature = store.objects.path(name)
+            write_atomically(signature.with_name(signature.name + ".sig"), [signing.sign(name).encode()])
+    return new

@@ -1,0 +1,135 @@
+"""Proves a store: every object's hash, every reference of the index, the index itself. What is damaged is set aside."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from jupyter_mlops.domain.storage import Finding, VerifyReport
+from jupyter_mlops.errors import StoreError
+from jupyter_mlops.operations.store.references import Closures
+from jupyter_mlops.operations.store.status import object_sizes
+from jupyter_mlops.store.holdings import (
+    Holding,
+    RunHolding,
+    holdings,
+    integrity,
+    posted,
+    release,
+    release_run,
+    run_holdings,
+)
+from jupyter_mlops.store.store import Store
+
+OnProgress = Callable[[int, int], None]
+"""Called with bytes done and bytes in all."""
+
+
+def verify_store(store: Store, *, now: datetime, on_progress: OnProgress = lambda done, total: None) -> VerifyReport:
+    """Read everything once. Damaged objects go to `.mlops/damaged/`, and step runs that needed them or miss others are no
+    longer reusable; the notes say what is left over and fine.
+    """
+    with store.index.read() as connection:
+        findings = [Finding(f"The index is damaged: {text}.", "") for text in integrity(connection)]
+        held = holdings(connection)
+    sizes = object_sizes(store)
+    damaged = _damaged(store, sizes, on_progress)
+    for name in damaged:
+        aside = store.objects.set_aside(name)
+        findings.append(Finding(f"Object {name[:12]} is damaged: its content is not what its name says.",
+                                f"It was moved to '{aside}'."))  # fmt: skip
+    closures = Closures(store)  # only now: what is damaged cannot say what it needs
+    findings += _settle_steps(store, held, closures, now)
+    findings += _settle_runs(store, now)
+    with store.index.read() as connection:
+        findings += [
+            Finding(f"Object {name[:12]}, which MLflow has still to get, is missing.", "")
+            for name in sorted(posted(connection))
+            if name not in store.objects
+        ]
+        needed = closures.of_all(holdings(connection))
+        needed |= {name for run in run_holdings(connection) for name in _objects(run).values()} | posted(connection)
+        values = {name for each in holdings(connection) for name in (each.result, each.display) if name}
+    notes = _notes(store, sizes.keys() - needed - damaged, values)
+    return VerifyReport(len(sizes), sum(sizes.values()), tuple(findings), tuple(notes))
+
+
+def _damaged(store: Store, sizes: dict[str, int], on_progress: OnProgress) -> set[str]:
+    total = sum(sizes.values())
+    done = 0
+    damaged = set()
+    for name, size in sizes.items():
+        # Twice: it may have gone, and been put again, between two looks.
+        if not store.objects.verify(name) and name in store.objects and not store.objects.verify(name):
+            damaged.add(name)
+        done += size
+        on_progress(done, total)
+    return damaged
+
+
+def _settle_steps(store: Store, held: list[Holding], closures: Closures, now: datetime) -> Iterable[Finding]:
+    """Take results that lack an object from their step runs; tell them by step."""
+    lacking = {each.id for each in held if any(name not in store.objects for name in closures.of(each))}
+    if not lacking:
+        return []
+    with store.index.write() as connection:  # those that gc has taken meanwhile lack nothing
+        lost = [
+            each
+            for each in holdings(connection)
+            if each.id in lacking and any(name not in store.objects for name in closures.of(each))
+        ]
+        note = f"its result was damaged or missing, found by verify on {now.date().isoformat()}"
+        release(connection, [each.id for each in lost], note)
+    steps: dict[tuple[str, str], int] = defaultdict(int)
+    for each in lost:
+        steps[each.notebook, each.step] += 1
+    return [
+        Finding(f"{_number(count, 'result')} of step '{step}' of '{notebook}' cannot be read back whole.",
+                "They are not reused any more: the step runs again.")
+        for (notebook, step), count in sorted(steps.items())
+    ]  # fmt: skip
+
+
+def _settle_runs(store: Store, now: datetime) -> list[Finding]:
+    findings = []
+    with store.index.read() as connection:
+        of_runs = run_holdings(connection)
+    for run in of_runs:
+        for column, name in _objects(run).items():
+            if name in store.objects:
+                continue
+            what = "notebook" if column == "notebook_object" else "environment"
+            message = f"The {what} of run {run.number} is missing from the store."
+            if run.is_open:
+                findings.append(Finding(message, ""))
+                continue
+            with store.index.write() as connection:
+                release_run(connection, run.id, column, f"lost, found by verify on {now.date().isoformat()}")
+            findings.append(Finding(message, "Its record says so from now on."))
+    return findings
+
+
+def _objects(run: RunHolding) -> dict[str, str]:
+    found = {"notebook_object": run.notebook_object, "environment": run.environment}
+    return {column: name for column, name in found.items() if name is not None}
+
+
+def _notes(store: Store, unreferenced: set[str], values: set[str]) -> Iterable[str]:
+    if unreferenced:
+        yield f"{_number(len(unreferenced), 'object')} that nothing needs: `store gc` removes them when they are an hour old."
+    unfinished = len(list(store.objects.leftovers()))
+    if unfinished:
+        yield f"{_number(unfinished, 'half-written file')} of writes at work or killed: `store gc` removes them after a day."
+    foreign = 0
+    for name in values:
+        try:
+            foreign += name in store.objects and not store.objects.is_signed(name)
+        except StoreError:
+            continue
+    if foreign:
+        yield f"{_number(foreign, 'result or display', 'results and displays')} without your signature: not reused here."
+
+
+def _number(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
