@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 import functools
+import gc
 import importlib
 import io
 import linecache
@@ -14,6 +15,7 @@ import pickle
 import pickletools
 import sys
 import types
+import weakref
 from typing import Any
 
 import cloudpickle
@@ -131,18 +133,18 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         if reduced is NotImplemented or len(reduced) < 6:
             return reduced
         _, arguments, (attributes, _) = reduced[:3]
-        attributes = dict(attributes)
+        attributes = {key: attributes[key] for key in vars(value) if key in attributes}
         if attributes.get("__module__") == "__main__":
             del attributes["__module__"]
         registered = attributes.pop("_abc_impl", None)
         for name, item in list(attributes.items()):
             if isinstance(item, (types.MemberDescriptorType, types.GetSetDescriptorType)):
                 del attributes[name]  # made again by the class itself
-        state = attributes, registered
         if reduced[0] is details._make_skeleton_enum:
-            bases, name, qualname, members, module = arguments[:5]
-            made = (bases, name, qualname, members, None if module == "__main__" else module)
-            return rebuild.enum, made, state, None, None, rebuild.set_class
+            members = {name: _own_attributes(member) for name, member in value.__members__.items()}  # type: ignore[attr-defined]
+            state = {key: item for key, item in attributes.items() if key not in members}, members
+            return rebuild.enum, _enumeration(value, attributes), state, None, None, rebuild.set_enum
+        state = attributes, registered
         metaclass, name, bases = arguments[:3]
         kind = next(parent for parent in metaclass.__mro__ if parent.__module__ != "__main__")
         start: dict[str, Any] = {"__qualname__": value.__qualname__}
@@ -155,6 +157,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         slots = attributes.pop("__slots__", None)
         if "__slots__" in vars(value):
             slots = vars(value)["__slots__"]
+        if metaclass in (type, abc.ABCMeta) and not _has_foreign_hook(value):
+            start = {**dict.fromkeys(attributes), **start}  # the places of attributes are kept
         arguments = (kind, metaclass, name, bases, start, slots)
         return rebuild.class_, arguments, state, None, None, rebuild.set_class
 
@@ -173,6 +177,16 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         state = {name: item for name, item in vars(value).items() if name != "__wrapped__"}
         made = (value.__wrapped__, parameters["maxsize"], parameters["typed"])
         return rebuild.cached, made, {**state, "__module__": None}, None, None, rebuild.set_cached
+
+    def _cached_property(self, value: Any) -> Reduced:
+        state = {name: item for name, item in vars(value).items() if name not in ("lock", "func")}
+        return functools.cached_property, (value.func,), state
+
+    def _weak(self, value: Any) -> Reduced:
+        return type(value), (dict(value),)
+
+    def _proxy(self, value: Any) -> Reduced:
+        return types.MappingProxyType, tuple(gc.get_referents(value))
 
     def _cell(self, value: types.CellType) -> Reduced:
         if id(value) in self._filled or not (content := _contents(value)):
@@ -212,11 +226,37 @@ _SPECIAL: dict[type, Any] = {
     types.MethodType: Pickler._method,
     types.CellType: Pickler._cell,
     types.BuiltinFunctionType: Pickler._builtin,
+    types.MappingProxyType: Pickler._proxy,
+    weakref.WeakKeyDictionary: Pickler._weak,
+    weakref.WeakValueDictionary: Pickler._weak,
+    functools.cached_property: Pickler._cached_property,
     functools._lru_cache_wrapper: Pickler._cached,
     _Live: Pickler._live,
     _Scope: Pickler._scope,
 }
 _ATTRIBUTES = ("__defaults__", "__kwdefaults__", "__annotations__", "__qualname__", "__doc__", "__type_params__")
+
+
+def _enumeration(value: Any, attributes: dict[str, Any]) -> tuple[Any, ...]:
+    """What `rebuild.enum` takes: methods are named, since they come before the members."""
+    methods = tuple(key for key, item in attributes.items() if hasattr(item, "__get__") and not key.startswith("_"))
+    members = {name: member.value for name, member in value.__members__.items()}
+    module = None if value.__module__ == "__main__" else value.__module__
+    return value.__bases__, value.__name__, value.__qualname__, methods, members, module
+
+
+def _own_attributes(member: Any) -> dict[str, Any]:
+    """What the notebook's `__init__` or `__new__` set on a member of an enumeration."""
+    made_anew = ("_value_", "_name_", "__objclass__", "_sort_order_")
+    return {name: item for name, item in vars(member).items() if name not in made_anew}
+
+
+def _has_foreign_hook(value: type) -> bool:
+    """Whether a library's `__init_subclass__` looks at the class when it is made."""
+    for parent in value.__mro__[1:-1]:
+        if parent.__module__ not in ("__main__", "typing", "abc") and "__init_subclass__" in vars(parent):
+            return True
+    return False
 
 
 def _attributes(value: types.FunctionType) -> dict[str, Any]:

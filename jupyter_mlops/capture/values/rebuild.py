@@ -119,16 +119,37 @@ def class_(
             type.__setattr__(base, "__init_subclass__", hook)
 
 
-def enum(bases: tuple[type, ...], name: str, qualname: str, members: Mapping[str, Any], module: str | None) -> type:
-    """An enumeration of the notebook with its members, without its methods."""
+def enum(
+    bases: tuple[type, ...],
+    name: str,
+    qualname: str,
+    methods: tuple[str, ...],
+    members: Mapping[str, Any],
+    module: str | None,
+) -> type:
+    """An enumeration of the notebook with its members; each of its methods has a place, but no content."""
     metaclass: Any = type(bases[-1])
     content = metaclass.__prepare__(name, bases)
+    content["__module__"] = module or "__main__"
+    content["__qualname__"] = qualname
+    for key in methods:
+        content[key] = _no_method
     for key, value in members.items():
         content[key] = value
     made: type = metaclass.__new__(metaclass, name, bases, content)
-    made.__module__ = module or "__main__"
-    made.__qualname__ = qualname
     return made
+
+
+def _no_method() -> None:
+    """Keeps the place of a method that is not loaded yet."""
+
+
+def set_enum(made: Any, state: tuple[Mapping[str, Any], Mapping[str, Mapping[str, Any]]]) -> None:
+    """Give an enumeration its methods, and its members what they were given when they were made."""
+    attributes, members = state
+    set_class(made, (attributes, None))
+    for name, own in members.items():
+        vars(made.__members__[name]).update(own)
 
 
 def set_class(made: type, state: tuple[Mapping[str, Any], Iterable[type] | None]) -> None:

@@ -9,27 +9,44 @@ from typing import Any
 
 SECONDS = 1.0
 """How long looking may take; then the part found so far is named."""
-DEEPEST = 30
 
 
 def find(component: Mapping[str, Any], namespace: dict[str, Any], reason: str) -> str:
     """The attribute path and why it cannot be stored, such as `model.callbacks[2]: cannot pickle '_thread.lock' object`."""
-    deadline = time.monotonic() + SECONDS
-    path, parts = "", [(name, value) for name, value in component.items()]
-    for _ in range(DEEPEST):
-        for name, part in parts:
-            if time.monotonic() > deadline:
-                break
-            failure = _failure(part, namespace)
+    search = _Search(namespace)
+    for name, value in component.items():
+        failure = _failure(value, namespace)
+        if failure is not None:
+            path, why = search.within(value, name, failure) or (name, failure)
+            return f"{path}: {why}"
+    return f"{', '.join(component)}: {reason}"  # it is their being together that fails
+
+
+class _Search:
+    """Goes down into parts that fail. A part that fails only through what it is part of is a dead end."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self._namespace = namespace
+        self._deadline = time.monotonic() + SECONDS
+        self._visited: dict[int, Any] = {}
+
+    def within(self, value: Any, path: str, reason: str) -> tuple[str, str] | None:
+        """The path and reason of the deepest part; None at a dead end."""
+        self._visited[id(value)] = value
+        dead_end = False
+        for name, part in _parts(value):
+            if time.monotonic() > self._deadline or len(self._visited) > 200:
+                return path, reason
+            if id(part) in self._visited:
+                dead_end = True
+                continue
+            failure = _failure(part, self._namespace)
             if failure is not None:
-                path, reason = path + name, failure
-                parts = list(_parts(part))
-                break
-        else:
-            break
-        if time.monotonic() > deadline:
-            break
-    return f"{path or ', '.join(component)}: {reason}"
+                found = self.within(part, path + name, failure)
+                if found is not None:
+                    return found
+                dead_end = True
+        return None if dead_end else (path, reason)
 
 
 def _failure(value: Any, namespace: dict[str, Any]) -> str | None:
