@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from keeping import NOW, add_result, add_run, put
+from keeping import NOW, add_result, add_run, age, put
 
+from jupyter_mlops.capture import values
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepRun
 from jupyter_mlops.domain.storage import Transfer
 from jupyter_mlops.errors import DamagedObjectError, IndexVersionError, InputError, MLOpsError, UnknownNameError
 from jupyter_mlops.operations.store import references
 from jupyter_mlops.operations.store.exporting import export_store
+from jupyter_mlops.operations.store.gc import collect_garbage
 from jupyter_mlops.operations.store.importing import import_store
 from jupyter_mlops.operations.store.verify import verify_store
 from jupyter_mlops.store import archive, schema, signing
@@ -199,6 +201,23 @@ def test_buffers_are_exported_with_the_values_that_need_them(
     monkeypatch.setattr(references, "references_of", lambda _, name: [buffer] if name == made.result else [])
     bring(there, export(here))
     assert buffer in there.objects
+
+
+def test_values_as_kernels_store_them_survive_removal_beside_them_and_the_way_over(here: Store, there: Store) -> None:
+    np = pytest.importorskip("numpy")
+    array = np.arange(1_000_000.0)
+    old = values.write(here.objects, values.pack([{"array": array + 1}], {}))
+    new = values.write(here.objects, values.pack([{"array": array, "part": array[:10]}], {}))
+    assert values.references(here.objects, new) != []
+    age(here, *here.objects.names())
+    add_result(here, result=old)
+    add_result(here, days=1, result=new)
+    assert collect_garbage(here, now=NOW).objects == 2, "values and memory of the old one"
+    bring(there, export(here))
+    loaded = values.Values.open(there.objects, new, {}).load(["part"])
+    loaded["array"][0] = 5.0
+    assert loaded["part"][0] == 5.0
+    assert np.array_equal(loaded["array"][1:], array[1:])
 
 
 def test_a_damaged_object_is_not_exported(here: Store) -> None:
