@@ -8,14 +8,25 @@ import stat
 import xxhash
 
 ABSENT = "absent"
+EXISTS = "exists:"
+"""In front of an absolute path: only asked is whether something is there."""
 
 
 def file_digest(path: str) -> str:
-    """The digest of a file's content; for a folder, of the names in it; "absent" where there is nothing."""
+    """The digest of a file's content; for a folder, of the names in it; "absent" where there is nothing.
+
+    With `EXISTS` in front of the path: "file", "folder" or "absent". Digests are not remembered: neither size nor times
+    of a file tell reliably that its content is the same (a mapped file may be written without any of them changing).
+    """
+    if path.startswith(EXISTS):
+        path = path[len(EXISTS) :]
+        return "folder" if os.path.isdir(path) else "file" if os.path.exists(path) else ABSENT
     try:
         status = os.stat(path)
         if stat.S_ISDIR(status.st_mode):
-            return "folder:" + xxhash.xxh3_128_hexdigest("\0".join(sorted(os.listdir(path))).encode())
+            return "folder:" + xxhash.xxh3_128_hexdigest(
+                "\0".join(sorted(os.listdir(path))).encode("utf-8", "surrogateescape")
+            )
         if not stat.S_ISREG(status.st_mode):
             return f"special:{status.st_mode}"
         digest = xxhash.xxh3_128()

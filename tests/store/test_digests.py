@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.store.digests import ABSENT, file_digest, named_files
+from jupyter_mlops.store.digests import ABSENT, EXISTS, file_digest, named_files
 
 
 def test_a_file_has_the_digest_of_its_content_wherever_it_lies(tmp_path: Path) -> None:
@@ -45,3 +45,17 @@ def test_texts_that_name_files_are_found_and_others_are_not(tmp_path: Path, monk
     (tmp_path / "folder").mkdir()
     texts = {"data.csv", "no.csv", "folder", "", "x" * 5000, "two\nlines", "nul\0byte", "a,b"}
     assert named_files(texts) == {str(tmp_path / "data.csv"): file_digest(str(tmp_path / "data.csv"))}
+
+
+def test_only_being_there_can_be_asked_for(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("one")
+    assert file_digest(f"{EXISTS}{tmp_path / 'a'}") == "file"
+    assert file_digest(f"{EXISTS}{tmp_path}") == "folder"
+    assert file_digest(f"{EXISTS}{tmp_path / 'none'}") == ABSENT
+
+
+def test_a_folder_with_names_that_are_no_text_has_a_digest(tmp_path: Path) -> None:
+    before = file_digest(str(tmp_path))
+    with open(os.fsencode(tmp_path) + b"/\xff", "w"):
+        pass
+    assert file_digest(str(tmp_path)) != before

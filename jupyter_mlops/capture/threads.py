@@ -1,0 +1,79 @@
+"""Work that a step does beside its own thread: threads it leaves behind, and processes that raise no audit event."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from typing import Any
+
+_BACKGROUND = ("jupyter-mlops", "IPythonHistory", "MLflow", "QueueFeederThread", "ExecutorManagerThread", "pydevd")
+"""Threads of ours, of the shell, of MLflow and of process pools, which begin when they are first needed."""
+_SERVANTS = ("zmq", "ipykernel", "tqdm", "joblib", "tornado", "IPython", "debugpy")
+"""Packages whose own kinds of threads serve other than the user's work."""
+_GRACE = 0.1
+"""Seconds in which a pool that was just closed may end its threads."""
+
+
+class Beside:
+    """What runs beside when it is made; `left` tells what has come since."""
+
+    def __init__(self) -> None:
+        self.threads = {thread.ident or 0 for thread in threading.enumerate()}
+        self._processes = _processes_made()
+        self._tasks = _tasks_of_pool()
+
+    def reasons(self) -> list[str]:
+        """Why what was done since is not repeatable."""
+        found = []
+        if self._processes != _processes_made():
+            found.append("starts a process (multiprocessing)")
+        elif self._tasks != _tasks_of_pool():
+            found.append("computes in other processes (joblib)")
+        left = self._left()
+        deadline = time.monotonic() + _GRACE
+        while left and time.monotonic() < deadline:
+            left[0].join(0.01)
+            left = self._left()
+        return [*found, f"leaves a thread ({left[0].name})"] if left else found
+
+    def _left(self) -> list[threading.Thread]:
+        return [
+            thread
+            for thread in threading.enumerate()
+            if (thread.ident or 0) not in self.threads and thread.is_alive() and not _is_harmless(thread)
+        ]
+
+
+def _processes_made() -> str:
+    """A text that changes with each process that multiprocessing, or loky upon it, makes; it is never undone."""
+    process: Any = sys.modules.get("multiprocessing.process")
+    return repr(getattr(process, "_process_counter", None))[len("count(") :] if process else "1)"
+
+
+def _tasks_of_pool() -> tuple[int, int]:
+    """Which pool of processes joblib keeps, and how much it was given to do."""
+    module: Any = sys.modules.get("joblib.externals.loky.reusable_executor")
+    executor = getattr(module, "_executor", None)
+    return (0, 0) if executor is None else (id(executor), getattr(executor, "_queue_count", 0))
+
+
+def _is_harmless(thread: threading.Thread) -> bool:
+    if thread.name.startswith(_BACKGROUND) or isinstance(thread, threading._DummyThread):
+        return True
+    if type(thread).__module__.partition(".")[0] in _SERVANTS:
+        return True
+    return _is_idle_worker(thread)
+
+
+def _is_idle_worker(thread: threading.Thread) -> bool:
+    """Whether it is a worker of `concurrent.futures` whose pool has nothing to do; zmq starts one for large messages."""
+    pools: Any = sys.modules.get("concurrent.futures.thread")
+    arguments = getattr(thread, "_args", ())
+    if pools is None or getattr(thread, "_target", None) is not pools._worker or not arguments:
+        return False
+    executor = arguments[0]()
+    if executor is None:
+        return True  # given up: the worker is about to end
+    idle = getattr(getattr(executor, "_idle_semaphore", None), "_value", 0)
+    return bool(executor._work_queue.empty() and idle >= len(executor._threads))
