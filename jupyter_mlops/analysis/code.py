@@ -7,7 +7,7 @@ import contextlib
 import hashlib
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from jupyter_mlops.analysis.doubts import Doubts, find_doubts
@@ -27,23 +27,35 @@ class CodeFacts:
     doubts: Doubts
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def cell_facts(code: str) -> CodeFacts:
-    """The facts of a cell's code (without `%%step`), through IPython's own transformer. Raises `SyntaxError`."""
+    """The facts of a cell's code (without `%%step`), through IPython's own transformer. Raises `SyntaxError`.
+
+    Functions it only defines count where they are called: their doubts are those of `source_facts` of their source.
+    """
     if not _PROMPT.search(code):
         with contextlib.suppress(SyntaxError, ValueError):  # what is Python as it stands, IPython leaves as it is
-            return source_facts(code)
+            return _facts(code, cell=True)
     from IPython.core.inputtransformer2 import TransformerManager
 
-    return source_facts(TransformerManager().transform_cell(code))
+    return _facts(TransformerManager().transform_cell(code), cell=True)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=2048)
 def source_facts(source: str) -> CodeFacts:
-    """The facts of plain Python. Raises `SyntaxError`."""
+    """The facts of plain Python, of all its functions. Raises `SyntaxError`."""
+    return _facts(source, cell=False)
+
+
+def _facts(source: str, *, cell: bool) -> CodeFacts:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the author is told when the code itself is compiled
         tree = compile(source, "<step>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     assert isinstance(tree, ast.Module)
     digest = hashlib.sha256(canonical(tree).encode("utf-8", "surrogatepass")).hexdigest()
-    return CodeFacts(digest, find_names(tree), find_doubts(tree))
+    names = find_names(tree)
+    free = names.reads.union(*(function.reads for function in names.functions.values()))
+    doubts = find_doubts(tree, idle=names.idle if cell else (), free=free)
+    if names.everything and not doubts.certain:
+        doubts = replace(doubts, certain=("may read any variable",))
+    return CodeFacts(digest, names, doubts)

@@ -7,105 +7,29 @@ asks `reason_for` with the real module's name in front.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from jupyter_mlops.analysis.magics import code_of, magic_call
+from jupyter_mlops.analysis import world
+from jupyter_mlops.analysis.magics import DISPLAYS, FILES, SCRIPTS, MagicCall, code_of, magic_call
+from jupyter_mlops.analysis.parts import (
+    argument,
+    chain_of,
+    is_environ,
+    is_none,
+    is_path,
+    none_parameters,
+    text_of,
+    texts_of_names,
+)
+from jupyter_mlops.analysis.texts import constant_text
+from jupyter_mlops.analysis.tree import children
+from jupyter_mlops.analysis.world import configures, reason_for
 
+__all__ = ["SHELL_NAMES", "Doubts", "configures", "find_doubts", "reason_for"]
 SHELL_NAMES = frozenset({"_", "__", "___", "Out", "In", "_oh", "_ih", "_dh", "_i", "_ii", "_iii"})
-
-_BARE = {
-    **dict.fromkeys(("eval", "exec", "compile", "__import__"), "runs code made while running"),
-    **dict.fromkeys(("globals", "locals", "vars", "dir"), "looks into the namespace"),
-    **dict.fromkeys(("id", "hash"), "reads what differs from process to process"),
-    **dict.fromkeys(("setattr", "delattr"), "sets attributes by name"),
-    **dict.fromkeys(("input", "breakpoint"), "asks the user"),
-    "get_ipython": "talks to the shell",
-}
-_CLOCK = "reads the clock"
-_FILES = "looks for files"
-_ENTROPY = "draws fresh entropy"
-_NETWORK = "talks to the network"
-_PROCESS = "starts a process"
-_THREAD = "starts threads or tasks"
-_DATABASE = "reads a database"
-_INSIDE = "looks into the interpreter"
-_ATTRIBUTES = {
-    **dict.fromkeys(("now", "today", "utcnow"), _CLOCK),
-    **dict.fromkeys(
-        ("exists", "is_file", "is_dir", "isfile", "isdir", "iterdir", "rglob", "getmtime", "getsize", "listdir"), _FILES
-    ),
-    **dict.fromkeys(("scandir", "lstat", "samefile"), _FILES),
-    **dict.fromkeys(("uuid1", "uuid4", "token_hex", "token_bytes", "token_urlsafe", "urandom"), _ENTROPY),
-    **dict.fromkeys(("read_sql", "read_sql_query", "read_sql_table", "create_engine"), _DATABASE),
-    **dict.fromkeys(("urlopen", "urlretrieve"), _NETWORK),
-    "f_globals": _INSIDE,
-    "f_locals": _INSIDE,
-    "__globals__": _INSIDE,
-    "__dict__": _INSIDE,
-}
-_MODULES = {
-    **dict.fromkeys(("requests", "httpx", "aiohttp", "urllib.request", "http.client", "socket", "ftplib"), _NETWORK),
-    **dict.fromkeys(("subprocess", "multiprocessing", "pexpect"), _PROCESS),
-    **dict.fromkeys(("threading", "concurrent.futures", "asyncio"), _THREAD),
-    **dict.fromkeys(("sqlite3", "psycopg", "psycopg2", "duckdb", "pymysql"), _DATABASE),
-    **dict.fromkeys(("ctypes", "gc", "inspect", "importlib", "weakref", "sys", "builtins", "types"), _INSIDE),
-    **dict.fromkeys(("secrets",), _ENTROPY),
-    **dict.fromkeys(("glob", "os.path.exists", "os.path.isfile", "os.path.isdir", "os.stat", "os.walk"), _FILES),
-    **dict.fromkeys(("os.getcwd", "os.getcwdb", "pathlib.Path.cwd", "pathlib.Path.home"), "reads the working folder"),
-    **dict.fromkeys(("time.time", "time.time_ns", "time.localtime", "time.gmtime", "time.ctime"), _CLOCK),
-    **dict.fromkeys(("time.strftime", "time.asctime"), _CLOCK),
-    **dict.fromkeys(("os.system", "os.popen", "os.fork", "os.spawnl", "os.spawnv", "os.posix_spawn"), _PROCESS),
-    **dict.fromkeys(("os.getpid", "os.getppid", "os.getlogin", "os.cpu_count", "os.uname"), _INSIDE),
-    **dict.fromkeys(("os.remove", "os.unlink", "os.rename", "os.makedirs", "os.mkdir", "shutil"), "changes files"),
-    "tempfile": "makes temporary files",
-    "random.SystemRandom": _ENTROPY,
-    "sklearn.datasets.fetch_": _NETWORK,
-}
-_HOMES = {"posix": "os", "nt": "os", **dict.fromkeys(("posixpath", "ntpath", "genericpath"), "os.path")}
-"""Where functions of `os` say they come from."""
-_SYS_HARMLESS = ("sys.stdout", "sys.stderr", "sys.version", "sys.version_info", "sys.maxsize", "sys.getsizeof")
-_MLFLOW_HARMLESS = (
-    "log_",
-    "set_tag",
-    "autolog",
-    "start_run",
-    "end_run",
-    "set_experiment",
-    "set_tracking_uri",
-    "sklearn",
-)
-_NATIVE_READERS = frozenset(
-    {"read_parquet", "read_feather", "read_orc", "read_hdf", "read_table", "read_ipc", "read_avro", "read_delta"}
-    | {"scan_parquet", "scan_csv", "scan_ipc", "scan_ndjson", "memory_map", "open_dataset", "open_mfdataset"}
-    | {"open_zarr", "imread", "File", "DMatrix", "Dataset", "read_file", "from_file", "read_deltalake"}
-)
-"""Functions that may open files without Python's knowing. Where the file's name is plain to see, it is in the key."""
-_UNSEEDED = frozenset({"default_rng", "RandomState", "Generator", "PCG64", "MT19937", "SeedSequence"})
-_CONFIGURES: tuple[str, ...] = (
-    "set_",
-    "use",
-    "register",
-    "configure",
-    "enable",
-    "disable",
-    "install",
-    "filterwarnings",
-    "simplefilter",
-)
-_CONFIGURES += ("basicConfig", "option_context", "seed", "manual_seed", "init", "reset", "monkey", "patch", "add_")
-_KNOWN_STATE = (
-    "random",
-    "numpy",
-    "pandas",
-    "sklearn",
-    "matplotlib",
-    "mlflow",
-    "IPython",
-    "math",
-    "time",
-    "warnings.warn",
-)
-"""Modules whose bare calls change nothing that the fingerprints (random state, options) would not show."""
+_FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
 
 
 @dataclass(frozen=True)
@@ -114,7 +38,8 @@ class Doubts:
 
     `certain` are reasons that hold whatever the names stand for; `chains` dotted uses (`np.random.default_rng`), to be
     asked of `reason_for`; `stores` chains that are assigned into; `calls` chains called for their effect; `environment`
-    the constant names of environment variables read; `magics` the names of IPython magics other than code magics.
+    the constant names of environment variables read; `magics` the names of IPython magics that may change what later
+    cells give.
     """
 
     certain: tuple[str, ...]
@@ -128,41 +53,23 @@ class Doubts:
     """What native readers are given: texts as written, and names of variables."""
     aliases: tuple[tuple[str, str], ...]
     """What the code itself imports: (name as bound, dotted module or member)."""
+    native_write_texts: frozenset[str] = frozenset()
+    native_write_names: frozenset[str] = frozenset()
+    """The same of native writers: files that are written without Python's knowing."""
+    looks: frozenset[str] = frozenset()
+    """Paths of which the code asks only whether they exist."""
+    seed_names: frozenset[str] = frozenset()
+    """Variables given as seeds: where one holds None, fresh entropy is drawn."""
 
 
-def reason_for(chain: str) -> str | None:
-    """Why a use of `chain` (its root the real module's dotted name) makes a result unrepeatable, or None."""
-    if chain.startswith(_SYS_HARMLESS):
-        return None
-    if chain.partition(".")[0] == "mlflow":
-        rest = chain.partition(".")[2]
-        return None if not rest or rest.startswith(_MLFLOW_HARMLESS) else "talks to MLflow"
-    root, _, rest = chain.partition(".")
-    if rest and root in _HOMES:
-        chain = f"{_HOMES[root]}.{rest}"
-    member = chain.rpartition(".")[2]
-    if rest and member in _ATTRIBUTES:
-        return f"{_ATTRIBUTES[member]} ({chain})"
-    for prefix, reason in _MODULES.items():
-        if chain == prefix or chain.startswith(prefix if prefix.endswith("_") else prefix + "."):
-            return f"{reason} ({chain})" if "." in chain else None
-    return None
+def find_doubts(tree: ast.Module, *, idle: Iterable[str] = (), free: Iterable[str] | None = None) -> Doubts:
+    """The doubts of a cell, function or module.
 
-
-def configures(chain: str, *, bare: bool) -> bool:
-    """Whether a call of `chain` may change a library's state in a way no fingerprint shows.
-
-    `bare` says that the call's result is thrown away, so that it can only be meant for its effect.
+    `idle` are functions of it that it cannot call itself: their bodies do not count. `free` are names that may come from
+    outside or are built in; None for any.
     """
-    if any(chain == known or chain.startswith(known + ".") for known in _KNOWN_STATE):
-        return False
-    return bare or chain.rpartition(".")[2].startswith(_CONFIGURES)
-
-
-def find_doubts(tree: ast.Module) -> Doubts:
-    """The doubts of a cell, function or module."""
-    finder = _Finder()
-    finder.visit(tree)
+    finder = _Finder(frozenset(idle), None if free is None else frozenset(free), texts_of_names(tree))
+    finder.each(tree.body, top=True)
     return Doubts(
         tuple(dict.fromkeys(finder.certain)),
         frozenset(finder.chains),
@@ -173,27 +80,15 @@ def find_doubts(tree: ast.Module) -> Doubts:
         frozenset(finder.native_texts),
         frozenset(finder.native_names),
         tuple(sorted(finder.aliases)),
+        frozenset(finder.native_write_texts),
+        frozenset(finder.native_write_names),
+        frozenset(finder.looks),
+        frozenset(finder.seed_names),
     )
 
 
-def _chain(node: ast.AST) -> str | None:
-    """`a.b.c` as text, or None where the root is no name. A subscript or call in between ends the chain there."""
-    parts: list[str] = []
-    while True:
-        if isinstance(node, ast.Attribute):
-            parts.append(node.attr)
-            node = node.value
-        elif isinstance(node, ast.Subscript):
-            parts.clear()
-            node = node.value
-        elif isinstance(node, ast.Name):
-            return ".".join([node.id, *reversed(parts)])
-        else:
-            return None
-
-
-class _Finder(ast.NodeVisitor):
-    def __init__(self) -> None:
+class _Finder:
+    def __init__(self, idle: frozenset[str], free: frozenset[str] | None, texts: dict[str, set[str]]) -> None:
         self.certain: list[str] = []
         self.chains: set[str] = set()
         self.stores: set[str] = set()
@@ -202,119 +97,253 @@ class _Finder(ast.NodeVisitor):
         self.magics: set[str] = set()
         self.native_texts: set[str] = set()
         self.native_names: set[str] = set()
+        self.native_write_texts: set[str] = set()
+        self.native_write_names: set[str] = set()
+        self.looks: set[str] = set()
+        self.seed_names: set[str] = set()
         self.aliases: set[tuple[str, str]] = set()
+        self._idle = idle
+        self._free = free
+        self._texts = texts
+        self._none: set[str] = set()
+        """Parameters around that are None where nothing is given."""
 
-    def visit_Import(self, node: ast.Import) -> None:
+    def each(self, nodes: Iterable[ast.AST], *, top: bool = False) -> None:
+        """Look at nodes; `top` says that they run where they stand, in no function."""
+        for node in nodes:
+            visit = _VISITS.get(type(node))
+            if visit is not None:
+                visit(self, node, top)
+            else:
+                self.each(children(node), top=top)
+
+    def _define(self, node: Any, top: bool) -> None:
+        """A function or class: the body of one that the code cannot call does not count."""
+        below: list[ast.AST] = children(node)
+        outer = self._none
+        if isinstance(node, _FUNCTIONS):
+            self._none = outer | none_parameters(node.args)
+        if not isinstance(node, ast.Lambda) and node.name in self._idle and top:
+            bodies = node.body if isinstance(node, ast.ClassDef) else [node]
+            skipped = {id(item) for function in bodies if isinstance(function, _FUNCTIONS) for item in _body(function)}
+            if isinstance(node, ast.ClassDef):
+                for item in node.body:
+                    rest = children(item) if isinstance(item, _FUNCTIONS) else [item]
+                    self.each([part for part in rest if id(part) not in skipped])
+                below = [item for item in below if item not in node.body]
+            below = [item for item in below if id(item) not in skipped]
+        self.each(below, top=isinstance(node, ast.ClassDef))
+        self._none = outer
+
+    def _import(self, node: ast.Import, top: bool) -> None:
         for alias in node.names:
             self.aliases.add((alias.asname, alias.name) if alias.asname else (alias.name.partition(".")[0],) * 2)
 
-    def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+    def _import_from(self, node: ast.ImportFrom, top: bool) -> None:
         for alias in node.names:
             if alias.name == "*":
                 self.certain.append(f"imports all of {node.module}")
             elif not node.level:
                 self.aliases.add((alias.asname or alias.name, f"{node.module}.{alias.name}"))
 
-    def visit_Name(self, node: ast.Name) -> None:
+    def _assign(self, node: ast.Assign, top: bool) -> None:
+        """A second name for a module or a part of one is an alias."""
+        chain = chain_of(node.value) if isinstance(node.value, (ast.Name, ast.Attribute)) else None
+        if chain is not None:
+            root, dot, rest = chain.partition(".")
+            for real in [real for name, real in self.aliases if name == root]:
+                for target in node.targets:
+                    if isinstance(target, ast.Name):
+                        self.aliases.add((target.id, f"{real}{dot}{rest}"))
+        self.each(children(node), top=top)
+
+    def _name(self, node: ast.Name, top: bool) -> None:
         if isinstance(node.ctx, ast.Load):
-            if node.id in _BARE:
-                self.certain.append(f"{_BARE[node.id]} ({node.id})")
+            if node.id in world.BARE and self._is_free(node.id):
+                self.certain.append(f"{world.BARE[node.id]} ({node.id})")
             self.chains.add(node.id)
 
-    def visit_Attribute(self, node: ast.Attribute) -> None:
-        chain = _chain(node)
+    def _is_free(self, name: str) -> bool:
+        return self._free is None or name in self._free
+
+    def _attribute(self, node: ast.Attribute, top: bool) -> None:
+        chain = chain_of(node)
         if chain is not None:
             (self.chains if isinstance(node.ctx, ast.Load) else self.stores).add(chain)
-        if isinstance(node.ctx, ast.Load) and node.attr in _ATTRIBUTES:
-            self.certain.append(f"{_ATTRIBUTES[node.attr]} ({node.attr})")
-        if node.attr == "environ":
+        if isinstance(node.ctx, ast.Load) and node.attr in world.ATTRIBUTES:
+            self.certain.append(f"{world.ATTRIBUTES[node.attr]} ({node.attr})")
+        if is_environ(node):
             self.certain.append("reads the environment")
-        self.generic_visit(node)
+        self.each([node.value], top=top)
 
-    def visit_Subscript(self, node: ast.Subscript) -> None:
-        if _is_environ(node.value) and isinstance(node.ctx, ast.Load) and _text(node.slice) is not None:
-            self.environment.add(str(_text(node.slice)))
+    def _subscript(self, node: ast.Subscript, top: bool) -> None:
+        if is_environ(node.value) and text_of(node.slice) is not None:
+            if isinstance(node.ctx, ast.Load):
+                self.environment.add(str(text_of(node.slice)))
             return
         if not isinstance(node.ctx, ast.Load):
-            chain = _chain(node.value)
+            chain = chain_of(node.value)
             if chain is not None and "." in chain:
                 self.stores.add(chain)
-        self.generic_visit(node)
+        self.each(children(node), top=top)
 
-    def visit_AugAssign(self, node: ast.AugAssign) -> None:
-        self.generic_visit(node)
+    def _compare(self, node: ast.Compare, top: bool) -> None:
+        if len(node.comparators) == 1 and is_environ(node.comparators[0]) and text_of(node.left) is not None:
+            self.environment.add(str(text_of(node.left)))
+            return
+        self.each(children(node), top=top)
 
-    def visit_Expr(self, node: ast.Expr) -> None:
+    def _expression(self, node: ast.Expr, top: bool) -> None:
         call = node.value.value if isinstance(node.value, ast.Await) else node.value
         if isinstance(call, ast.Call):
-            chain = _chain(call.func)
+            chain = chain_of(call.func)
             if chain is not None:
                 self.calls.add(chain)
-        self.generic_visit(node)
+        self.each([node.value], top=top)
 
-    def visit_Call(self, node: ast.Call) -> None:
-        if self._reads_environment(node) or self._is_magic(node):
+    def _call(self, node: ast.Call, top: bool) -> None:
+        magic = magic_call(node)
+        if magic is not None:
+            self._magic(magic, top)
+            return
+        if self._reads_environment(node, top) or self._looks(node, top):
             return
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-        first = node.args[0] if node.args else None
-        if name in _UNSEEDED and (first is None or (isinstance(first, ast.Constant) and first.value is None)):
-            self.certain.append(f"{_ENTROPY} ({name} without a seed)")
-        if name in ("query", "eval") and isinstance(node.func, ast.Attribute) and _text(first) is None:
+        first = argument(node, 0, ("seed", "entropy", "x"))
+        if name in world.UNSEEDED:
+            self._seed(name, first)
+        if name in world.LOCAL_BARE and isinstance(node.func, ast.Name) and top and not (node.args or node.keywords):
+            self.certain.append(f"{world.LOCAL_BARE[name]} ({name})")
+        if name in ("setattr", "delattr") and isinstance(node.func, ast.Name):
+            self._attribute_by_name(name, node)
+        queried = name in ("query", "eval") and isinstance(node.func, ast.Attribute) and (node.args or node.keywords)
+        if queried and constant_text(argument(node, 0, ("expr",)) or node) is None:
             self.certain.append(f"may read any variable ({name} of a computed text)")
-        if name in _NATIVE_READERS:
-            self._native(name, first)
-        if name in ("Timestamp", "to_datetime", "datetime64") and _text(first) in ("now", "today"):
-            self.certain.append(f"{_CLOCK} ({name})")
-        if name in ("load_ext", "fetch_openml") or (name or "").startswith("fetch_"):
-            self.certain.append(f"{_NETWORK} ({name})")
-        self.generic_visit(node)
+        self._native(name, node)
+        if name in ("Timestamp", "to_datetime", "datetime64") and text_of(argument(node, 0, ())) in ("now", "today"):
+            self.certain.append(f"{world.CLOCK} ({name})")
+        self.each(children(node), top=top)
 
-    def _native(self, name: str, first: ast.expr | None) -> None:
-        text = _text(first)
-        if text is not None:
-            self.native_texts.add(text)
-        elif isinstance(first, ast.Name):
-            self.native_names.add(first.id)
+    def _seed(self, name: str, given: ast.expr | None) -> None:
+        if given is None or is_none(given):
+            self.certain.append(f"{world.ENTROPY} ({name} without a seed)")
+        elif isinstance(given, ast.Name) and given.id in self._none:
+            self.certain.append(f"{world.ENTROPY} ({name} with a seed that may be None)")
+        elif isinstance(given, ast.Name):
+            self.seed_names.add(given.id)
+
+    def _attribute_by_name(self, name: str, node: ast.Call) -> None:
+        """`setattr(o, "a", 1)` is as `o.a = 1`."""
+        chain = chain_of(node.args[0]) if node.args else None
+        if chain is None:
+            self.certain.append(f"sets attributes by name ({name})")
         else:
-            self.certain.append(f"reads a file whose name is computed ({name})")
+            self.stores.add(f"{chain}.{text_of(node.args[1] if len(node.args) > 1 else None) or '?'}")
 
-    def _reads_environment(self, node: ast.Call) -> bool:
+    def _native(self, name: str, node: ast.Call) -> None:
+        given = argument(node, world.NATIVE_WRITERS.get(name, 0), world.PATHS)
+        if name in world.NATIVE_READERS:
+            reason = f"reads a file whose name is computed ({name})"
+            if given is not None:
+                self._file(given, reason, self.native_texts, self.native_names)
+            elif node.keywords:
+                self.certain.append(reason)
+        elif name in world.MAYBE_READERS and is_path(given):
+            self._file(given, f"reads a file whose name is computed ({name})", self.native_texts, self.native_names)
+        elif name in world.NATIVE_WRITERS and not (given is None or is_none(given)):
+            texts, names = self.native_write_texts, self.native_write_names
+            self._file(given, f"writes a file whose name is computed ({name})", texts, names)
+
+    def _file(self, given: ast.expr, reason: str, texts: set[str], names: set[str]) -> None:
+        text = constant_text(given)
+        if text is not None:
+            texts.add(text)
+        elif isinstance(given, ast.Name) and given.id in self._texts:
+            texts.update(self._texts[given.id])
+        elif isinstance(given, ast.Name):
+            names.add(given.id)
+        else:
+            self.certain.append(reason)
+
+    def _reads_environment(self, node: ast.Call, top: bool) -> bool:
         function = node.func
-        if not isinstance(function, ast.Attribute) or _text(node.args[0] if node.args else None) is None:
+        name = function.attr if isinstance(function, ast.Attribute) else getattr(function, "id", "")
+        given = text_of(node.args[0] if node.args else None)
+        if given is None:
             return False
-        if function.attr == "getenv" or (function.attr == "get" and _is_environ(function.value)):
-            self.environment.add(str(_text(node.args[0])))
-            for argument in node.args[1:]:
-                self.visit(argument)
+        asked = isinstance(function, ast.Attribute) and name in ("get", "setdefault") and is_environ(function.value)
+        if name == "getenv" or asked:
+            self.environment.add(given)
+            self.each(node.args[1:], top=top)
             return True
         return False
 
-    def _is_magic(self, node: ast.Call) -> bool:
-        magic = magic_call(node)
-        inner = code_of(magic) if magic is not None else None
+    def _looks(self, node: ast.Call, top: bool) -> bool:
+        """`os.path.exists("a")` and `Path("a").exists()`."""
+        function = node.func
+        if not isinstance(function, ast.Attribute) or function.attr not in world.EXISTENCE:
+            return False
+        given = node.args[0] if node.args else None
+        if given is None and isinstance(function.value, ast.Call) and len(function.value.args) == 1:
+            owner = function.value.func
+            is_path = (owner.attr if isinstance(owner, ast.Attribute) else getattr(owner, "id", "")) in (
+                "Path",
+                "PurePath",
+            )
+            given = function.value.args[0] if is_path else None
+        text = None if given is None else constant_text(given)
+        found = {text} if text is not None else self._texts.get(given.id) if isinstance(given, ast.Name) else None
+        if not found:
+            return False
+        self.looks |= found
+        return True
+
+    def _magic(self, magic: MagicCall, top: bool) -> None:
+        inner = code_of(magic)
         if inner is not None:
-            self.visit(inner[0])
-            return True
-        match node.func:
-            case ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=attribute):
-                if attribute in ("run_line_magic", "run_cell_magic"):
-                    name = _text(node.args[0] if node.args else None) or "?"
-                    self.magics.add(name)
-                    if name not in ("matplotlib",):
-                        self.certain.append(f"runs the magic %{name}")
-                elif attribute in ("system", "getoutput"):
-                    self.certain.append(f"{_PROCESS} (!)")
-                else:
-                    self.certain.append("talks to the shell")
-                return True
-        return False
+            self.each(inner[0].body, top=top)
+        elif magic.kind == "shell":
+            self.certain.append(f"{world.PROCESS} (!)")
+        elif magic.kind == "other":
+            self.certain.append("talks to the shell")
+        elif magic.kind == "cell":
+            self._cell_magic(magic)
+        elif not _is_silent(magic):
+            self.certain.append(f"runs the magic %{magic.name}")
+            if magic.name not in world.QUIET_MAGICS:
+                self.magics.add(magic.name)
+
+    def _cell_magic(self, magic: MagicCall) -> None:
+        if magic.name in SCRIPTS:
+            self.certain.append(f"{world.PROCESS} (%%{magic.name})")
+        elif magic.name not in DISPLAYS | FILES:
+            self.certain.append(f"runs the magic %%{magic.name}")
+            self.magics.add(magic.name)
 
 
-def _is_environ(node: ast.AST) -> bool:
-    return (isinstance(node, ast.Attribute) and node.attr == "environ") or (
-        isinstance(node, ast.Name) and node.id == "environ"
+_VISITS: dict[type, Callable[[_Finder, Any, bool], None]] = {
+    ast.Import: _Finder._import,
+    ast.ImportFrom: _Finder._import_from,
+    ast.Assign: _Finder._assign,
+    ast.Name: _Finder._name,
+    ast.Attribute: _Finder._attribute,
+    ast.Subscript: _Finder._subscript,
+    ast.Compare: _Finder._compare,
+    ast.Expr: _Finder._expression,
+    ast.Call: _Finder._call,
+    ast.Constant: lambda finder, node, top: None,
+    **dict.fromkeys((*_FUNCTIONS, ast.ClassDef), _Finder._define),
+}
+
+
+def _body(node: Any) -> list[ast.AST]:
+    return [node.body] if isinstance(node, ast.Lambda) else list(node.body)
+
+
+def _is_silent(magic: MagicCall) -> bool:
+    """Whether a line magic is no reason to run a step again; one without a name only prints that there is none such."""
+    return (
+        not magic.name
+        or magic.name in world.SILENT_MAGICS
+        or (magic.name == "config" and magic.line.startswith("InlineBackend."))
     )
-
-
-def _text(node: ast.AST | None) -> str | None:
-    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None

@@ -126,7 +126,7 @@ def _function(flow: Flow, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
     function, imports = scopes.called(node, private=flow.private)
     flow.found.imports |= imports
     if any(_last(item) not in _TRANSPARENT and not _is_setter(item) for item in node.decorator_list):
-        flow.release(function)
+        flow.release(function, node.name)
     flow.define(node.name, function)
 
 
@@ -157,7 +157,7 @@ def _class(flow: Flow, node: ast.ClassDef) -> None:
         methods.add(method)
     methods.reads -= set(own)
     if node.bases or node.keywords or any(_last(item) not in _TRANSPARENT_CLASS for item in node.decorator_list):
-        flow.release(methods)
+        flow.release(methods, node.name)
     flow.define(node.name, methods)
 
 

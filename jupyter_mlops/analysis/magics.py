@@ -14,7 +14,15 @@ from jupyter_mlops.analysis.tree import walk
 
 EVERYTHING = "*"
 """Stands among names for "any name": no variable is called so."""
-CODE_MAGICS = {"time": "", "timeit": "nrpv", "prun": "Dlrs" + "T", "capture": "", "memit": "rti", "lprun": "fmsTDzu"}
+CODE_MAGICS = {
+    "time": "",
+    "timeit": "nrpv",
+    "prun": "Dlrs" + "T",
+    "capture": "",
+    "memit": "rti",
+    "lprun": "fmsTDzu",
+    "mprun": "fT",
+}
 """Magics whose text is code that runs in the namespace, and their options that take a value."""
 _LOCAL = ("timeit", "memit")
 """Among them those whose code runs as the body of a function: what it binds is gone."""
@@ -111,11 +119,11 @@ def _without_options(line: str, valued: str) -> str:
 
 def names_of(call: MagicCall) -> MagicNames:
     """The names a magic itself reads and binds; the code of a code magic is not looked at."""
-    found = MagicNames(reads=expanded_names(call.line))
-    if call.kind == "shell":
-        return found
     if call.kind == "other":
         return MagicNames({EVERYTHING}, {EVERYTHING})
+    found = MagicNames(reads=expanded_names(call.line))
+    if call.kind == "shell" or not call.name:
+        return found
     words = _words(call.line)
     if call.name == "capture":
         found.writes |= {word for word in words if word.isidentifier()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_ORDER: tuple[str, ...] = ("code", "model", "input:", "file:", "module:", "environment:", "library:")
+_ORDER: tuple[str, ...] = ("code", "model", "input:", "file:", "exists:", "module:", "environment:", "library:")
 _ORDER += ("effects", "packages", "python", "display")
 _TEXTS = {
     "code": "its code changed",
@@ -33,6 +33,8 @@ def reason(name: str, producers: Mapping[str, str]) -> str:
         producer = producers.get(rest, "")
         source = f" (from step {producer})" if producer and not producer.startswith("cell:") else ""
         return f"its input '{rest}' changed{source}"
+    if kind == "exists":
+        return f"{rest} came, went or became something else"
     if kind in ("file", "module", "library", "environment"):
         what = {"file": "the file", "module": "the module", "library": "the options of", "environment": "the variable"}
         return f"{what[kind]} {rest} changed"

@@ -64,7 +64,7 @@ class Walk:
             if name not in self.settled:
                 self.outer._read(name, seen)
             elif name in self.methods:
-                self.release(self.methods[name])
+                self.release(self.methods[name], name)
             return
         if name not in self.settled:
             self.found.reads.add(name)
@@ -81,9 +81,13 @@ class Walk:
                 self.found.released.add(known)
                 self._release(function, seen)
 
-    def release(self, function: Called) -> None:
-        """Note that a function may be called from here on."""
+    def release(self, function: Called, name: str = "") -> None:
+        """Note that a function, one of the code's own if it has a name, may be called from here on."""
         self._root()._release(function, set())
+        flow = self
+        while flow.outer is not None and name:
+            flow, name = flow.outer, flow.private
+        self.found.released |= {name} - {""}
 
     def _release(self, function: Called, seen: set[str]) -> None:
         self.found.escaped |= function.reads
@@ -122,8 +126,7 @@ class Walk:
         else:
             self.found.functions.setdefault(name, Called()).add(function)
             if not self.found.escaped.isdisjoint((name, EVERYTHING)):
-                self.found.released.add(name)
-                self.release(function)
+                self.release(function, name)
         self.bind(name)
 
     def target(self, node: ast.expr) -> None:

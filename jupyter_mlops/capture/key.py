@@ -194,6 +194,10 @@ class _Examiner:
             value = os.environ.get(name)
             digest = ABSENT if value is None else xxhash.xxh3_128_hexdigest(value.encode("utf-8", "surrogateescape"))
             found.ingredients[f"environment:{name}"] = digest
+        for path in sorted(doubts.looks):
+            found.ingredients[f"exists:{path}"] = (
+                "folder" if os.path.isdir(path) else "file" if os.path.isfile(path) else ABSENT
+            )
         if own:
             return
         for library, texts in effects_of(doubts, self.world).items():

@@ -29,6 +29,7 @@ def test_what_came_or_went_differs() -> None:
         ("input:k", "its input 'k' changed"),
         ("input:free", "its input 'free' changed"),
         ("file:/data/a:b.csv", "the file /data/a:b.csv changed"),
+        ("exists:/data/figures", "/data/figures came, went or became something else"),
         ("module:helpers", "the module helpers changed"),
         ("environment:HOME", "the variable HOME changed"),
         ("library:pandas", "the options of pandas changed"),
