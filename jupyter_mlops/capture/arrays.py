@@ -1,4 +1,4 @@
-"""What the walker and the codec must know of numpy, pandas and arrow, without importing any of them.
+"""What the walker and the stores of values must know of numpy arrays and of pandas, without importing either.
 
 A library that is not loaded made no value; so each function looks into `sys.modules` first.
 """
@@ -6,7 +6,7 @@ A library that is not loaded made no value; so each function looks into `sys.mod
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -15,28 +15,21 @@ def _numpy() -> Any:
 
 
 def is_array(value: Any) -> bool:
-    """Whether `value` is a plain ndarray (subclasses are walked as objects)."""
+    """Whether `value` is a plain ndarray, of no subclass."""
     numpy = _numpy()
     return numpy is not None and type(value) is getattr(numpy, "ndarray", None)
 
 
-def is_dtype(value: Any) -> bool:
-    """Whether `value` is a numpy dtype."""
-    numpy = _numpy()
-    return numpy is not None and isinstance(value, getattr(numpy, "dtype", ()))
-
-
-def is_scalar(value: Any) -> bool:
-    """Whether `value` is a numpy scalar that holds no object."""
-    numpy = _numpy()
-    return numpy is not None and isinstance(value, numpy.generic) and not value.dtype.hasobject
-
-
-def atom_bytes(value: Any) -> Sequence[str | bytes]:
-    """A dtype or numpy scalar as text and bytes."""
-    if is_dtype(value):
-        return (repr(value.descr) if value.names else value.str, repr(value.metadata))
-    return (value.dtype.str, value.tobytes())
+def dtype_text(dtype: Any) -> str:
+    """All of a dtype as text: names, offsets and titles of fields, byte order, unit, metadata."""
+    if dtype.names:
+        fields = [(name, dtype.fields[name][1:], dtype_text(dtype.fields[name][0])) for name in dtype.names]
+        text = f"{fields} {dtype.itemsize} {dtype.isalignedstruct} {dtype.type.__name__}"
+    elif dtype.subdtype:
+        text = f"{dtype_text(dtype.subdtype[0])} {dtype.subdtype[1]}"
+    else:
+        text = repr(dtype) if dtype.char == "T" else dtype.str
+    return f"{text} {dict(dtype.metadata)}" if dtype.metadata else text
 
 
 def layout(array: Any) -> str:
@@ -44,80 +37,110 @@ def layout(array: Any) -> str:
 
     Gaps between elements do not count; which axis runs fastest does, since sums take elements in that order.
     """
-    dtype = array.dtype
-    return f"{repr(dtype.descr) if dtype.names else dtype.str} {array.shape} {_axis_order(array)}"
+    return f"{dtype_text(array.dtype)} {array.shape} {_axis_order(array)}"
 
 
 def _axis_order(array: Any) -> tuple[int, ...]:
+    if array.ndim == 1:
+        return (0,) if array.shape[0] > 1 else ()
     axes = [axis for axis in range(array.ndim) if array.shape[axis] > 1]
     return tuple(sorted(axes, key=lambda axis: (-abs(array.strides[axis]), axis)))
 
 
 def raw(array: Any) -> memoryview:
     """An array's bytes in its own axis order; copied only where they have gaps. Of any dtype without objects."""
-    order = _axis_order(array)
-    rest = [axis for axis in range(array.ndim) if axis not in order]
-    straight = _numpy().ascontiguousarray(array.transpose([*rest, *order]))
-    return memoryview(straight.reshape(-1).view("u1") if straight.size else b"")
+    if array.size == 0:
+        return memoryview(b"")
+    if array.flags.c_contiguous:
+        straight = array
+    else:
+        order = _axis_order(array)
+        rest = [axis for axis in range(array.ndim) if axis not in order]
+        straight = _numpy().ascontiguousarray(array.transpose([*rest, *order]))
+    return memoryview(straight.reshape(-1).view("u1"))
+
+
+def parts(array: Any) -> Iterator[memoryview]:
+    """The bytes that mean something, of any dtype without objects: what pads fields and long doubles is left out."""
+    dtype = array.dtype
+    if not _has_holes(dtype):
+        yield raw(array)
+    elif dtype.names:
+        for name in dtype.names:
+            yield from parts(array[name])
+    else:
+        width = dtype.itemsize // (2 if dtype.kind == "c" else 1)
+        yield memoryview(_numpy().asarray(raw(array)).reshape(-1, width)[:, :10].tobytes())
+
+
+def _has_holes(dtype: Any) -> bool:
+    if dtype.names:
+        inner = [dtype.fields[name][0] for name in dtype.names]
+        return sum(item.itemsize for item in inner) != dtype.itemsize or any(map(_has_holes, inner))
+    return bool(dtype.base.char in "gG" and _numpy().finfo(dtype.base).nmant == 63)
 
 
 def compact(array: Any) -> Any:
-    """The array, or a copy without gaps in the same axis order, so that pickling keeps the order."""
+    """The array, or a copy without gaps in the same axis order and as writable, so that pickling keeps both."""
     if array.flags.c_contiguous or array.flags.f_contiguous:
         return array
-    return array.copy(order="K")
+    copy = array.copy(order="K")
+    copy.flags.writeable = array.flags.writeable
+    return copy
 
 
 def extent(array: Any) -> tuple[int, int] | None:
     """First and last address of an array's memory; None for an empty one."""
     if array.size == 0:
         return None
-    low, high = _numpy().lib.array_utils.byte_bounds(array) if _has_array_utils() else _numpy().byte_bounds(array)
-    return int(low), int(high)
+    low = int(array.__array_interface__["data"][0])
+    high = low + array.itemsize
+    for length, stride in zip(array.shape, array.strides, strict=True):
+        if stride < 0:
+            low += stride * (length - 1)
+        else:
+            high += stride * (length - 1)
+    return low, high
 
 
-def _has_array_utils() -> bool:
-    return hasattr(_numpy().lib, "array_utils")
-
-
-def text_bytes(array: Any) -> Sequence[Any] | None:
-    """An object array of nothing but `str` as (lengths, text); None where anything else is in it."""
-    items = array.ravel("K").tolist()
-    if {*map(type, items)} != {str}:
-        return None
+def owner(array: Any) -> Any:
+    """The mutable object that lends an array its memory, such as a `bytearray` or a mapped file; None for none."""
     numpy = _numpy()
-    lengths = numpy.fromiter(map(len, items), dtype="<i8", count=len(items))
-    return lengths, "".join(items).encode("utf-8", "surrogatepass")
+    base = array.base
+    while isinstance(base, numpy.ndarray):
+        base = base.base
+    if isinstance(base, memoryview):
+        base = base.obj
+    return None if base is None or isinstance(base, (bytes, str)) else base
 
 
-def is_arrow(value: Any) -> bool:
-    """Whether `value` is an arrow array or chunked array."""
-    arrow = sys.modules.get("pyarrow")
-    return arrow is not None and isinstance(value, (getattr(arrow, "Array", ()), getattr(arrow, "ChunkedArray", ())))
+def overlaps(one: Any, other: Any) -> bool:
+    """Whether two arrays have an element's memory in common; where telling takes long they have."""
+    numpy = _numpy()
+    if one is None or other is None:
+        return True
+    try:
+        return bool(numpy.shares_memory(one, other, max_work=10_000))
+    except Exception as error:  # TooHardError has another home in each version of numpy
+        if type(error).__name__ != "TooHardError":
+            raise
+        return True
 
 
-def arrow_bytes(value: Any) -> Any:
-    """The content of an arrow array, whatever its chunks and offsets are."""
-    import pyarrow as arrow
-
-    chunk = value.combine_chunks() if isinstance(value, arrow.ChunkedArray) else value
-    chunks = chunk.chunks if isinstance(chunk, arrow.ChunkedArray) else [chunk]
-    sink = arrow.BufferOutputStream()
-    schema = arrow.schema([("value", value.type)])
-    with arrow.ipc.new_stream(sink, schema) as stream:
-        for part in chunks:
-            stream.write_batch(arrow.record_batch([part], schema=schema))
-    return sink.getvalue()
+def element_offset(one: Any, other: Any) -> int:
+    """How many elements of `one` the memory of `other` begins after its own; gaps between elements do not count."""
+    if one is None or other is None:
+        return 0
+    low, high = extent(one), extent(other)
+    if low is None or high is None:
+        return 0
+    steps = [abs(stride) for length, stride in zip(one.shape, one.strides, strict=True) if length > 1 and stride]
+    return int((high[0] - low[0]) // min(steps, default=one.itemsize))
 
 
 def is_frame_part(kind: type) -> bool:
-    """Whether instances are pandas' own: their inner arrays and indexes are shared freely and never seen changing."""
+    """Whether instances are pandas' own."""
     return kind.__module__.partition(".")[0] == "pandas"
-
-
-def is_index(kind: type) -> bool:
-    """Whether instances are pandas indexes: no one changes them in place, so sharing them means nothing."""
-    return is_frame_part(kind) and "Index" in kind.__name__
 
 
 def frames_are_copies() -> bool:

@@ -1,0 +1,362 @@
+"""How the walker tells objects: those of the standard library by what they hold, any other by what pickling would take.
+
+A type is looked up in `HANDLERS`, else `resolve` decides by what it is a subclass of.
+"""
+
+from __future__ import annotations
+
+import collections
+import copyreg
+import datetime
+import decimal
+import enum
+import fractions
+import functools
+import operator
+import pathlib
+import re
+import sys
+import types
+import typing
+import uuid
+import zoneinfo
+from collections.abc import Mapping
+from typing import Any
+
+from jupyter_mlops.capture import digest_code
+from jupyter_mlops.capture.digest_walk import Handler, Undigestible, Walk, no_step
+
+_CACHES = {
+    "sklearn": {"_stop_words_id", "_deprecated_key_to_warnings"},
+    "pandas": {"_cache"},
+    "scipy": {"_has_sorted_indices", "_has_canonical_format", "has_canonical_format"},
+}
+"""Library → attributes that follow from others, or are an address: reading a value may set them."""
+_HANDLES = (
+    ("matplotlib.artist", "Artist"),
+    ("matplotlib.backend_bases", "FigureManagerBase"),
+    ("matplotlib.backend_bases", "FigureCanvasBase"),
+    ("IPython.core.interactiveshell", "InteractiveShell"),
+    ("ipywidgets.widgets.widget", "Widget"),
+    ("asyncio", "AbstractEventLoop"),
+    ("asyncio", "Future"),
+    ("threading", "Thread"),
+    ("concurrent.futures", "Executor"),
+    ("subprocess", "Popen"),
+    ("polars", "LazyFrame"),
+)
+"""Objects tied to this process, which would lead the walk through all of it: nothing is tried with them."""
+_NEW = getattr(copyreg, "__newobj__")  # noqa: B009 - a class would mangle the name
+
+
+def reduced(walk: Walk, value: Any) -> None:
+    """Any object with an identity: what pickling would take of it."""
+    if walk.first_time(value):
+        _reduced(walk, value)
+
+
+def immutable(walk: Walk, value: Any) -> None:
+    """An object of which only the content counts, by what pickling would take of it."""
+    walk.tick()
+    _reduced(walk, value)
+
+
+def _reduced(walk: Walk, value: Any) -> None:
+    kind = type(value)
+    parts = _reduction(kind, value)
+    if isinstance(parts, str):
+        _global(walk, kind, value, parts)
+        return
+    walk.alive.append(parts)
+    walk.update(b"\0make")
+    walk.value(kind)
+    walk.modules.add(kind.__module__)
+    function, arguments, *rest = parts
+    if function is _NEW and arguments and arguments[0] is kind:
+        walk.sequence(b"make", arguments[1:], no_step)
+    else:
+        walk.value(function)
+        walk.sequence(b"args", arguments, no_step)
+    state, items, pairs = (*rest, None, None, None)[:3]
+    _state(walk, kind, value, state)
+    if items is not None:
+        walk.sequence(b"item", list(items))
+    if pairs is not None:
+        held = list(pairs)
+        walk.sequence(b"keys", [key for key, _ in held])
+        walk.sequence(b"vals", [item for _, item in held], lambda index: f"[{held[index][0]!r}]")
+
+
+def _reduction(kind: type, value: Any) -> Any:
+    try:
+        reducer = copyreg.dispatch_table.get(kind)
+        return reducer(value) if reducer else value.__reduce_ex__(4)
+    except RecursionError:
+        raise
+    except TypeError as error:
+        raise Undigestible("", str(error)) from error
+    except Exception as error:  # a reduction may be the user's own code
+        raise Undigestible("", f"{type(error).__name__}: {error}"[:200]) from error
+
+
+def _state(walk: Walk, kind: type, value: Any, state: Any) -> None:
+    if type(state) is dict:
+        own = getattr(value, "__dict__", None)  # only where pickling asked for it: asking may make it
+        if type(own) is dict:
+            walk.shared(own)
+        caches = _CACHES.get(kind.__module__.partition(".")[0])
+        if caches and not caches.isdisjoint(state):
+            state = {name: item for name, item in state.items() if name not in caches}
+        if state:
+            walk.update(b"\0stat")
+            walk.mapping(state, attributes=True)
+    elif type(state) is tuple and len(state) == 2 and type(state[1]) is dict and type(state[0]) in (dict, type(None)):
+        walk.update(b"\0slot")
+        walk.mapping(state[0] or {}, attributes=True)
+        walk.mapping(state[1], attributes=True)
+    elif state is not None:
+        walk.update(b"\0held")
+        walk.value(state)
+
+
+def _global(walk: Walk, kind: type, value: Any, name: str) -> None:
+    """An object that is one of a module's own, such as a ufunc. One of the notebook's may hide code or a cache."""
+    module = getattr(value, "__module__", None) or kind.__module__
+    if module == "__main__" or digest_code.find(module, name) is not value:
+        raise Undigestible("", f"a {kind.__name__} made in the notebook")
+    walk.tag("global", module, name)
+    walk.modules.add(module)
+
+
+def _module(walk: Walk, value: types.ModuleType) -> None:
+    if sys.modules.get(value.__name__) is not value:
+        raise Undigestible("", f"the module {value.__name__} is not the imported one")
+    walk.tag("module", value.__name__)
+    walk.modules.add(value.__name__)
+
+
+def _builtin(walk: Walk, value: Any) -> None:
+    owner = getattr(value, "__self__", None)
+    name = getattr(value, "__qualname__", value.__name__)
+    if owner is None or isinstance(owner, types.ModuleType):
+        walk.tag("builtin", str(getattr(value, "__module__", "")), name)
+    else:
+        walk.tag("bound", name)
+        walk.value(owner)
+
+
+def _method(walk: Walk, value: types.MethodType) -> None:
+    walk.update(b"\0meth")
+    walk.value(value.__func__)
+    walk.value(value.__self__)
+
+
+def _wrapper(walk: Walk, value: Any) -> None:
+    walk.tag(type(value).__name__)
+    walk.value(value.__func__)
+
+
+def _property(walk: Walk, value: property) -> None:
+    walk.sequence(b"prop", (value.fget, value.fset, value.fdel), no_step)
+
+
+def _slot(walk: Walk, value: Any) -> None:
+    walk.tag("slot", value.__objclass__.__qualname__, value.__name__)
+
+
+def _cached_property(walk: Walk, value: functools.cached_property[Any]) -> None:
+    walk.tag("cached property", str(value.attrname))
+    walk.value(value.func)
+
+
+def _cached_function(walk: Walk, value: Any) -> None:
+    """Like `lru_cache` makes: what it remembers cannot be seen, so it is told only where it remembers nothing."""
+    if digest_code.by_name(walk, value) or not walk.first_time(value):
+        return
+    if value.cache_info().currsize:
+        raise Undigestible("", f"the cache of '{value.__name__}' holds results that cannot be seen")
+    walk.tag("cached function")
+    walk.mapping(value.cache_parameters())
+    walk.value(value.__wrapped__)
+
+
+def _list(walk: Walk, value: list[Any]) -> None:
+    if walk.first_time(value):
+        walk.sequence(b"list", value)
+
+
+def _tuple(walk: Walk, value: tuple[Any, ...]) -> None:
+    walk.tick()
+    walk.sequence(b"tupl", value)
+
+
+def _dict(walk: Walk, value: dict[Any, Any]) -> None:
+    if walk.first_time(value):
+        walk.mapping(value)
+
+
+def _proxy(walk: Walk, value: Mapping[Any, Any]) -> None:
+    walk.update(b"\0view")
+    walk.mapping(dict(value))
+
+
+def _set(walk: Walk, value: set[Any]) -> None:
+    if walk.first_time(value):
+        walk.unordered(b"set ", value)
+
+
+def _frozenset(walk: Walk, value: frozenset[Any]) -> None:
+    walk.unordered(b"froz", value)
+
+
+def _partial(walk: Walk, value: functools.partial[Any]) -> None:
+    if walk.first_time(value):
+        reduction: Any = value.__reduce__()
+        function, arguments, keywords, own = reduction[2]
+        walk.update(b"\0part")
+        walk.value(function)
+        walk.sequence(b"args", arguments)
+        walk.mapping(keywords)
+        if own:
+            walk.mapping(dict(own), attributes=True)
+
+
+def _deque(walk: Walk, value: collections.deque[Any]) -> None:
+    if walk.first_time(value):
+        walk.value(value.maxlen)
+        walk.sequence(b"dequ", list(value))
+
+
+def _bytearray(walk: Walk, value: bytearray) -> None:
+    if walk.first_time(value):
+        walk.tag("bytearray")
+        walk.blob(value)
+
+
+def _memoryview(walk: Walk, value: memoryview) -> None:
+    if not isinstance(value.obj, bytes):
+        walk.shared(value.obj)
+    walk.tag("memoryview", value.format, repr(value.shape), str(value.readonly))
+    walk.blob(value if value.c_contiguous else value.tobytes())
+
+
+def _time(walk: Walk, value: Any) -> None:
+    walk.tag(type(value).__name__)
+    walk.sequence(b"time", value.__reduce_ex__(4)[1], no_step)
+
+
+def _zone(walk: Walk, value: zoneinfo.ZoneInfo) -> None:
+    key: str | None = value.key  # of a zone made from a file there is none
+    if key is None:
+        raise Undigestible("", "a time zone without a name")
+    walk.tag("zone", key)
+
+
+def _text(walk: Walk, value: Any) -> None:
+    walk.tag(type(value).__name__, str(value))
+
+
+def _parts(*names: str) -> Handler:
+    get = operator.attrgetter(*names)
+
+    def handler(walk: Walk, value: Any) -> None:
+        walk.tag(type(value).__name__)
+        walk.sequence(b"part", get(value), no_step)
+
+    return handler
+
+
+def _member(walk: Walk, value: enum.Enum) -> None:
+    walk.update(b"\0enum")
+    walk.value(type(value))
+    name: str | None = value.name  # of a combination of flags there is none, before Python 3.11
+    walk.value(value.value if name is None else name)
+
+
+def _named_tuple(walk: Walk, value: tuple[Any, ...]) -> None:
+    walk.update(b"\0ntup")
+    walk.value(type(value))
+    names = type(value)._fields  # type: ignore[attr-defined]
+    walk.sequence(b"tupl", tuple(value), lambda index: f".{names[index]}")
+
+
+def _type_variable(walk: Walk, value: Any) -> None:
+    if walk.first_time(value, mutable=False):
+        bound, constraints = getattr(value, "__bound__", None), getattr(value, "__constraints__", ())
+        walk.tag(type(value).__name__, value.__name__, str(value.__module__))
+        walk.sequence(b"tvar", (bound, *constraints), no_step)
+
+
+def _handle(walk: Walk, value: Any) -> None:
+    kind = type(value)
+    raise Undigestible("", f"a {kind.__name__} of {kind.__module__.partition('.')[0]}, which is tied to this process")
+
+
+HANDLERS: dict[type, Handler] = {
+    list: _list,
+    tuple: _tuple,
+    dict: _dict,
+    set: _set,
+    frozenset: _frozenset,
+    bytearray: _bytearray,
+    memoryview: _memoryview,
+    collections.deque: _deque,
+    range: _parts("start", "stop", "step"),
+    slice: _parts("start", "stop", "step"),
+    types.EllipsisType: _text,
+    types.NotImplementedType: _text,
+    types.FunctionType: digest_code.function,
+    types.CodeType: digest_code.code,
+    types.CellType: digest_code.cell,
+    types.MethodType: _method,
+    types.BuiltinFunctionType: _builtin,
+    types.MethodWrapperType: _builtin,
+    types.GetSetDescriptorType: _slot,
+    types.MemberDescriptorType: _slot,
+    types.MappingProxyType: _proxy,
+    types.ModuleType: _module,
+    type: digest_code.kind,
+    staticmethod: _wrapper,
+    classmethod: _wrapper,
+    property: _property,
+    functools.partial: _partial,
+    functools.cached_property: _cached_property,
+    type(functools.lru_cache(len)): _cached_function,
+    typing.TypeVar: _type_variable,
+    typing.ParamSpec: _type_variable,
+    datetime.date: _time,
+    datetime.time: _time,
+    datetime.datetime: _time,
+    datetime.timedelta: _time,
+    datetime.timezone: immutable,
+    zoneinfo.ZoneInfo: _zone,
+    decimal.Decimal: _text,
+    fractions.Fraction: _parts("numerator", "denominator"),
+    uuid.UUID: _parts("int", "is_safe"),
+    pathlib.PurePosixPath: _text,
+    pathlib.PosixPath: _text,
+    pathlib.PureWindowsPath: _text,
+    pathlib.WindowsPath: _text,
+    re.Pattern: _parts("pattern", "flags"),
+}
+_FAMILIES: tuple[tuple[type, Handler], ...] = (
+    (type, digest_code.kind),
+    (types.ModuleType, _module),
+    (types.FunctionType, digest_code.function),
+    (enum.Enum, _member),
+)
+
+
+def resolve(kind: type) -> Handler | None:
+    """The handler of a type of the standard library or of a handle; None for any other."""
+    for family, handler in _FAMILIES:
+        if issubclass(kind, family):
+            return handler
+    for module, name in _HANDLES:
+        handle = getattr(sys.modules.get(module), name, None)
+        if isinstance(handle, type) and issubclass(kind, handle):
+            return _handle
+    plain = all(getattr(kind, name) is getattr(object, name) for name in ("__reduce_ex__", "__reduce__"))
+    if issubclass(kind, tuple) and hasattr(kind, "_fields") and plain and not kind.__dictoffset__:
+        return _named_tuple
+    return None
