@@ -122,7 +122,13 @@ def _newest(store: Store | None, notebook: str, steps: Sequence[StepCell]) -> di
     if store is None:
         return {}
     digests = {facts.digest for step in steps if (facts := facts_of(step)) is not None}
-    return store.steps.newest(notebook, digests)
+    found = store.steps.newest(notebook, digests)
+    if any(step.spec.name not in found for step in steps):
+        found = {
+            **store.steps.newest(notebook),
+            **found,
+        }  # of other code: it tells what changed, and about how long it takes
+    return found
 
 
 class _Forecaster:

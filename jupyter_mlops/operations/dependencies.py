@@ -11,6 +11,7 @@ from jupyter_mlops.analysis.notebook import StepCell, all_steps_of, match_step
 from jupyter_mlops.analysis.pipeline import IMPORTS, Plan, edges
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.step import StepInput, StepRun
+from jupyter_mlops.operations.plan import working
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
@@ -62,6 +63,8 @@ class Pipeline:
     facts: Mapping[str, CodeFacts] = field(default_factory=dict)
     runs: Mapping[str, StepRun] = field(default_factory=dict)
     uses: tuple[Use, ...] = ()
+    imports: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Step → the modules it imports, and those that other steps imported for it."""
 
 
 def dependencies(store: Store | None, notebook: str, cells: Sequence[Cell], name: str) -> Dependencies:
@@ -82,7 +85,7 @@ def dependencies(store: Store | None, notebook: str, cells: Sequence[Cell], name
         edited=run is not None and facts is not None and run.version_digest != facts.digest,
         files=tuple(sorted(files | set(step.spec.reads))),
         written=tuple(sorted({*(run.files if run else ()), *step.spec.writes})),
-        imports=tuple(sorted(facts.names.imports if facts else ())),
+        imports=pipeline.imports[name],
         modules=_named(parts, "module:"),
         libraries=_named(parts, "library:"),
         effects=tuple(sorted(run.effects)) if run else (),
@@ -93,7 +96,7 @@ def dependencies(store: Store | None, notebook: str, cells: Sequence[Cell], name
 
 def read_pipeline(store: Store | None, notebook: str, cells: Sequence[Cell]) -> Pipeline:
     """The notebook's steps with what code and record say of who reads what from whom; imported modules are no uses."""
-    steps, _ = all_steps_of(cells)
+    steps, _ = all_steps_of(working(cells))
     names = {step.spec.name for step in steps}
     facts = {step.spec.name: found for step in steps if (found := facts_of(step)) is not None}
     runs = {} if store is None else _newest(store, notebook, names, facts)
@@ -102,7 +105,15 @@ def read_pipeline(store: Store | None, notebook: str, cells: Sequence[Cell]) -> 
     planned = edges(steps)
     for place, step in enumerate(steps):
         uses += _uses_of(step.spec.name, makers_of(planned, place), runs, facts, aliases)
-    return Pipeline(steps, facts, runs, tuple(uses))
+    return Pipeline(steps, facts, runs, tuple(uses), _imports(planned, facts))
+
+
+def _imports(planned: Plan, facts: Mapping[str, CodeFacts]) -> dict[str, tuple[str, ...]]:
+    found = {step.name: set(facts[step.name].names.imports if step.name in facts else ()) for step in planned.steps}
+    for edge in planned.edges:
+        if edge.kind == IMPORTS:
+            found[planned.steps[edge.target].name].add(f"{edge.name}  from {planned.steps[edge.source].name}")
+    return {name: tuple(sorted(texts)) for name, texts in found.items()}
 
 
 def _newest(store: Store, notebook: str, names: Iterable[str], facts: Mapping[str, CodeFacts]) -> dict[str, StepRun]:
@@ -156,8 +167,8 @@ def _uses_of(
             uses += [Use(name, maker, target, note=UNSEEN if seen else "") for maker in makers]
             continue
         maker = labels.get(input_.producer, input_.producer)
-        if maker.startswith("cell:") or not maker:
-            maker = makers[-1] if makers else maker
+        if maker not in facts and makers:
+            maker = makers[-1]  # a cell that is no step of the notebook, such as the one that injects parameters
         uses += [Use(name, other, target, note="" if maker in makers else UNSEEN) for other in makers if other != maker]
         uses.append(Use(name, maker, target, input_.digest, "" if maker in makers else SEEN))
     return uses

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.status import StepState
-from jupyter_mlops.operations.dependencies import read_pipeline
+from jupyter_mlops.operations.dependencies import Use, read_pipeline
 from jupyter_mlops.operations.status import pipeline_status
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def pipeline_graph(store: Store | None, notebook: str, cells: Sequence[Cell], *,
     states = {step.name: step for step in pipeline_status(store, notebook, cells, everything=True).steps}
     found: dict[tuple[str, str], dict[str, str]] = {}
     names = {step.spec.name for step in pipeline.steps}
-    for use in pipeline.uses:
+    for use in _direct(pipeline.uses):
         if use.source in names and use.source != use.target:
             found.setdefault((use.source, use.target), {})[use.name] = use.note
     linked = {name for edge in found for name in edge}
@@ -78,6 +78,17 @@ def pipeline_graph(store: Store | None, notebook: str, cells: Sequence[Cell], *,
         )
     links = tuple(Link(source, target, tuple(uses), _note(uses)) for (source, target), uses in found.items())
     return Graph(notebook, tuple(nodes), links, len(pipeline.steps) - len(shown))
+
+
+def _direct(uses: Sequence[Use]) -> list[Use]:
+    """The uses without those of a value that another step had taken up and changed in between."""
+    known = {(use.name, use.source, use.target) for use in uses}
+    makers: dict[tuple[str, str], list[str]] = {}
+    for use in uses:
+        makers.setdefault((use.name, use.target), []).append(use.source)
+    return [
+        use for use in uses if not any((use.name, use.source, other) in known for other in makers[use.name, use.target])
+    ]
 
 
 def _note(uses: dict[str, str]) -> str:

@@ -10,7 +10,7 @@ from jupyter_mlops.analysis.notebook import StepCell, all_steps_of, match_step
 from jupyter_mlops.analysis.pipeline import edges
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import CellFailedError
-from jupyter_mlops.operations.plan import ALL, span
+from jupyter_mlops.operations.plan import ALL, span, working
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def run_steps(
     Cells above `start` run only where they make something that is needed and not there. `force` is a step that is not
     reused, or `ALL`. Raises `UnknownNameError`, or `CellFailedError` at the first cell that fails.
     """
-    steps = [step for step in all_steps_of(cells)[0] if not _steers(step.cell.source)]
+    steps, _ = all_steps_of(working(cells))
     names = [step.spec.name for step in steps]
     first, last = span(names, start, until)
     forced = names[first:last] if force == ALL else [] if force is None else [match_step(force, names)]
@@ -83,9 +83,3 @@ def _needed(steps: Sequence[StepCell], first: int, last: int, there: Iterable[st
             missing = (makers for name, makers in planned.sources(place).items() if name not in have)
             wanted.update(maker for makers in missing for maker in makers)
     return [steps[place] for place in sorted(wanted) if place < first]
-
-
-def _steers(source: str) -> bool:
-    """Whether a cell holds `%mlops` lines only, such as the one that is running."""
-    lines = [line.strip() for line in source.splitlines() if line.strip() and not line.strip().startswith("#")]
-    return all(line.startswith(("%mlops", "%load_ext jupyter_mlops")) for line in lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from jupyter_mlops.errors import InputError
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
 
+_OURS = re.compile(r"%mlops\b|%(re|un)?load_ext\s+jupyter_mlops\b")
 ALL = "*"
 """Every step, where one step's name is expected."""
 
@@ -41,7 +43,18 @@ def forecast(store: Store | None, notebook: str, cells: Sequence[Cell]) -> tuple
     """What capture would decide of each step."""
     from jupyter_mlops.capture import forecast as capture
 
-    return capture.forecast(store, notebook, cells)
+    return capture.forecast(store, notebook, working(cells))
+
+
+def working(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells without those that hold nothing but `%mlops` lines: they steer this extension, and are no steps."""
+    return [cell for cell in cells if not _steers(cell)]
+
+
+def _steers(cell: Cell) -> bool:
+    lines = [line.strip() for line in cell.source.splitlines()]
+    told = [line for line in lines if line and not line.startswith("#")]
+    return bool(told) and cell.kind == "code" and all(_OURS.match(line) for line in told)
 
 
 def pipeline_plan(

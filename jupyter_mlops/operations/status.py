@@ -13,6 +13,7 @@ from jupyter_mlops.domain.plan import REUSE, Forecast
 from jupyter_mlops.domain.status import Status, StepState
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import InputError
+from jupyter_mlops.operations.plan import working
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.store import Store
 
@@ -24,7 +25,7 @@ def pipeline_status(
 
     `notebook` is the path as the index names it; `store` None where nothing ever ran.
     """
-    every, problems = all_steps_of(cells)
+    every, problems = all_steps_of(working(cells))
     steps = list(every) if everything else [step for step in every if step.spec.named] or list(every)
     parameters: tuple[Parameter, ...] = ()
     try:

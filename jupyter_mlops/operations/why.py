@@ -83,7 +83,8 @@ def _would(
     open_ones = {item: maker for item, maker in step.inputs.items() if maker in steps and maker != name}
     open_ones = {item: maker for item, maker in open_ones.items() if steps[maker].decision != REUSE}
     if open_ones and depth < DEEPEST and (step.decision == UNKNOWN or step.reason.startswith("its input")):
-        item = next((item for item in open_ones if f"'{item}'" in step.reason), next(iter(open_ones)))
+        told = (item for item, maker in open_ones.items() if f"'{item}'" in step.reason or f"'{maker}'" in step.reason)
+        item = next(told, next(iter(open_ones)))
         above = _would(store, notebook, steps, codes, open_ones[item], depth + 1)
         text = f"its input '{item}' {'may change' if step.decision == UNKNOWN else 'changed'}"
         return Cause(name, text, cause=above, did="would run")
@@ -115,6 +116,7 @@ class _Teller:
         self._store = store
         self._notebook = notebook
         self._history: dict[str, list[StepRun]] = {}
+        self._runs: dict[str, list[StepRun]] = {}
 
     def cause(self, run: StepRun, depth: int = 0) -> Cause | None:
         """Why a run was executed: the first thing that differs from the run of the step before it."""
@@ -152,18 +154,30 @@ class _Teller:
         parameter = self._parameter(name, before, run)
         if parameter:
             return Cause(run.step, f"parameter '{name}' changed: {parameter}")
-        maker = run.inputs[name].producer if name in run.inputs else ""
+        maker = self._maker(name, run)
         if maker.startswith("cell:") or not maker:
             gone = "" if name in run.inputs else " is gone"
             return Cause(run.step, f"its input '{name}'{gone or ' changed'}")
         text = f"its input '{name}' changed"
-        made = next((item for item in self._of(maker) if _earlier(item, run)), None)
+        made = next((item for item in self._of(maker) if _earlier(item, run)), None)  # its newest before
         if made is None or depth >= DEEPEST:
             return Cause(run.step, f"{text} (from step '{maker}')")
         if made.reused_from:
             return Cause(run.step, f"{text}: step '{maker}' gave another of its earlier results")
         above = self.cause(made, depth + 1) or Cause(maker, made.why)
         return Cause(run.step, text, cause=above)
+
+    def _maker(self, name: str, run: StepRun) -> str:
+        """The step that made an input as it was: the last one in the run that gave this value, be it by a change in place."""
+        input_ = run.inputs.get(name)
+        if input_ is None:
+            return ""
+        if run.run_id not in self._runs:
+            self._runs[run.run_id] = self._store.steps.runs(run_id=run.run_id)
+        for item in self._runs[run.run_id]:
+            if _earlier(item, run) and item.step != run.step and item.outputs.get(name) == input_.digest:
+                return item.step
+        return input_.producer
 
     def _parameter(self, name: str, before: StepRun, run: StepRun) -> str:
         """`0.05 → 0.1` where a run's parameter of this name was another; "" where it is none."""

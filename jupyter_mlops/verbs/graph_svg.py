@@ -46,7 +46,7 @@ def draw(graph: Graph, theme: str = "auto") -> str:
         "</g>",
     ]
     if graph.hidden:
-        text = f"{graph.hidden} cell{'s' * (graph.hidden != 1)} that nothing leads to or from: not shown (--all)"
+        text = f"{graph.hidden} cell{'s' * (graph.hidden != 1)} that only import or stand alone: not shown (--all)"
         parts.append(f'<text class="quiet" x="{MARGIN:g}" y="{height - MARGIN:g}">{text}</text>')
     return "\n".join([*(part for part in parts if part), "</svg>\n"])
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import Forecast
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.operations import plan as operation
@@ -74,3 +75,15 @@ def test_all_steps_can_be_forced() -> None:
 def test_a_chain_of_unknown_steps_names_the_one_that_decides() -> None:
     steps = (STEPS[0], STEPS[1], replace(STEPS[2], inputs={"tidy": "clean"}))
     assert [step.reason for step in operation.forced(steps, ["load"])][1:] == ["depends on what 'load' gives"] * 2
+
+
+def test_cells_that_only_steer_this_extension_are_no_steps() -> None:
+    sources = [
+        "%load_ext jupyter_mlops",
+        "%mlops run --from a\n# and so on",
+        "%mlops status\nx = 1",
+        "x = 1",
+        "# a remark",
+    ]
+    cells = [Cell(index, str(index), "code", source) for index, source in enumerate(sources)]
+    assert [cell.index for cell in operation.working(cells)] == [2, 3, 4]

@@ -172,3 +172,23 @@ def test_what_would_run_now_is_followed_up_too(store: Store, record: Record, mon
 
 def test_a_step_that_would_be_reused_has_no_cause(monkeypatch: pytest.MonkeyPatch) -> None:
     assert would(None, monkeypatch, Forecast("a", "a", 0, True, "reuse", "nothing changed")) is None
+
+
+def test_a_value_changed_in_place_is_followed_to_the_step_that_changed_it(store: Store) -> None:
+    """`df` was bound by `load`, and given a column by `feat`: that one is the maker of what `train` read."""
+    for number in (1, 2):
+        run = add_run(store)
+        parts: list[tuple[str, str, dict[str, Any]]] = [
+            ("load", "df = 1", {"outputs": {"df": "raw"}, "ingredients": {"code": "c"}}),
+            ("feat", f"df.x = {number}", {"outputs": {"df": f"d{number}"}, "ingredients": {"code": f"c{number}"}}),
+            (
+                "train",
+                "m = df",
+                {"inputs": {"df": StepInput(f"d{number}", "load")}, "ingredients": {"input:df": f"d{number}"}},
+            ),
+        ]
+        for place, (step, code, values) in enumerate(parts):
+            started = NOON + timedelta(minutes=number, seconds=place)
+            add_step(store, run, step, code, started_at=started, **values)
+    expected = "its input 'df' changed, because step 'feat' ran again, because its code changed"
+    assert newest(store, "train").sentence == expected

@@ -134,7 +134,7 @@ def test_unnamed_cells_are_drawn_where_something_leads_to_or_from_them(tmp_path:
     assert (len(data["nodes"]), data["hidden"]) == (2, 2)
     assert len(data_of(tmp_path, "graph --all")["graph"]["nodes"]) == 4
     text_of(tmp_path, "graph")
-    assert "2 cells that nothing leads to or from" in (tmp_path / "nb.graph.svg").read_text()
+    assert "2 cells that only import or stand alone" in (tmp_path / "nb.graph.svg").read_text()
 
 
 def test_a_notebook_without_steps_has_no_picture(tmp_path: Path) -> None:
@@ -149,3 +149,10 @@ def test_two_themes_or_a_file_that_cannot_be_written_are_errors(tmp_path: Path) 
         text_of(tmp_path, "graph --dark --light")
     with pytest.raises((NotWritableError, StoreError)):
         text_of(tmp_path, "graph -o no/such/folder.svg")
+
+
+def test_a_value_that_a_step_changed_in_between_comes_from_that_step(tmp_path: Path) -> None:
+    cells = {"a": "%%step load\ndf = {}", "b": "%%step feat\ndf['x'] = 1", "c": "%%step train\nm = df['x']"}
+    write_notebook(tmp_path / "nb.ipynb", cells)
+    links = data_of(tmp_path, "graph")["graph"]["links"]
+    assert [(link["source"], link["target"]) for link in links] == [("load", "feat"), ("feat", "train")]
