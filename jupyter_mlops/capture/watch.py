@@ -50,7 +50,8 @@ class Seen:
 
     `writes` are files and folders made or written; `appends` those of them whose earlier content counts. `looked` has,
     for each question about what files there are, the answer at the time: a path (with `store.digests.EXISTS` in front
-    where only its being there was asked for) → what `file_digest` gave.
+    where only its being there was asked for) → what `file_digest` gave. Files that were read or kept before they were
+    written are among them, with their earlier content.
     """
 
     reads: set[str] = field(default_factory=set)
@@ -149,6 +150,9 @@ class Watch:
             if self._is_the_worlds(absolute, write=True) and (keeps or flags & os.O_EXCL):
                 self.seen.looked.setdefault(EXISTS + absolute, file_digest(EXISTS + absolute))
             self._made.add(absolute)
+        elif absolute not in self.seen.writes and (keeps or absolute in self.seen.reads):
+            if self._is_the_worlds(absolute, write=True):
+                self.seen.looked.setdefault(absolute, file_digest(absolute))
         self._wrote(absolute, appends=keeps and not created and absolute not in self.seen.writes)
 
     def _read(self, path: str) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops.capture.watch import Seen, Watch
-from jupyter_mlops.store.digests import EXISTS
+from jupyter_mlops.store.digests import EXISTS, file_digest
 
 
 @pytest.fixture(autouse=True)
@@ -150,6 +150,21 @@ def test_looking_gives_what_it_always_gives() -> None:
         with pytest.raises(TypeError):
             os.path.exists()  # type: ignore[call-arg]
     assert os.path.exists.__code__ is before[2]
+
+
+@pytest.mark.parametrize(
+    "work",
+    [
+        lambda: write("old.txt", "a"),
+        lambda: write("old.txt", "r+"),
+        lambda: write("old.txt", "w" if Path("old.txt").read_text() else "a"),
+    ],
+)
+def test_the_earlier_content_of_what_is_appended_to_or_read_and_written_is_a_condition(
+    work: Callable[[], object],
+) -> None:
+    before = file_digest(os.path.abspath("old.txt"))
+    assert seen(work).looked == {os.path.abspath("old.txt"): before}
 
 
 def test_a_folder_listed_before_the_step_writes_into_it_is_known_as_it_was() -> None:
