@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -137,6 +139,22 @@ def test_with_a_corrupt_index_cells_run_and_a_clear_line_says_what_to_do(
     os.replace(index, tmp_path / "aside")
     assert kernel.run("%%step a\nvalue = 1\nvalue").text == "1"
     assert kernel.run("%%step a\nvalue = 1\nvalue").reused, "after the mend it works without a restart"
+
+
+def test_with_an_index_of_a_newer_version_cells_run_and_one_line_says_to_upgrade(
+    tmp_path: Path, start_kernel: Callable[..., LiveKernel]
+) -> None:
+    open_store(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / ".mlops" / "index.db")) as index, index:
+        index.execute("update alembic_version set version_num = '9999'")
+    kernel = start_kernel(tmp_path)
+    cell = kernel.run("%%step x\nvalue = 1\nprint('ran')")
+    assert "ran" in cell.text
+    assert "schema 9999" in cell.text
+    assert "pip install -U jupyter-mlops" in cell.text
+    assert "9999" in two_lines(kernel.run("%mlops store status"))[0]
+    with contextlib.closing(sqlite3.connect(tmp_path / ".mlops" / "index.db")) as index:
+        assert index.execute("select count(*) from step_runs").fetchall() == [(0,)]
 
 
 def test_an_index_that_turns_corrupt_while_a_kernel_uses_it_does_not_stop_its_cells(
