@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.storage import Transfer
+from jupyter_mlops.operations.store.exporting import export_store
+from jupyter_mlops.operations.store.importing import import_store
 from jupyter_mlops.store.store import Store
 
 NOW = datetime.now(timezone.utc)
@@ -66,3 +70,25 @@ def add_result(
 def kept(store: Store, *step_runs: StepRun) -> list[bool]:
     """Which of them still have their result, bytes and all."""
     return [(name := store.steps.run(each.id).result) is not None and name in store.objects for each in step_runs]
+
+
+def export(store: Store, name: str = "runs.zip", **chosen: Any) -> Path:
+    file = store.root / name
+    export_store(store, file, now=NOW, **chosen)
+    return file
+
+
+def bring(store: Store, file: Path, **options: Any) -> Transfer:
+    return import_store(store, file, now=NOW, **options)
+
+
+def fill(store: Store) -> tuple[StepRun, StepRun]:
+    """A run with a notebook, a computed step and one that was reused from an earlier run."""
+    source = add_result(store, "load", display=put(store, b"shown"), metrics={"auc": float("nan")})
+    run = add_run(store, notebook_object=put(store, b"{}"), environment=put(store, b"[]"), parameters={"rate": 0.5})
+    add_result(store, "load", status=Status.REUSED, result=None, reused_from=source.id, run_id=run.id)
+    return source, add_result(store, run_id=run.id, files={str(store.root / "out.csv"): put(store, b"a,b")})
+
+
+def contents(store: Store) -> tuple[list[Any], list[Any], set[str]]:
+    return store.runs.list(), store.steps.runs(), set(store.objects.names())

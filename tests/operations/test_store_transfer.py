@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import json
 import os
-import tarfile
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from keeping import NOW, add_result, add_run, age, put
+from keeping import NOW, add_result, add_run, age, bring, contents, export, fill, put
 
 from jupyter_mlops.capture import values
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import Conditions, StepRun
-from jupyter_mlops.domain.storage import Transfer
-from jupyter_mlops.errors import DamagedObjectError, IndexVersionError, InputError, MLOpsError, UnknownNameError
+from jupyter_mlops.domain.step import Conditions
+from jupyter_mlops.errors import (
+    DamagedObjectError,
+    MLOpsError,
+    UnknownNameError,
+)
 from jupyter_mlops.operations.store import references
 from jupyter_mlops.operations.store.exporting import export_store
 from jupyter_mlops.operations.store.gc import collect_garbage
-from jupyter_mlops.operations.store.importing import import_store
 from jupyter_mlops.operations.store.verify import verify_store
-from jupyter_mlops.store import archive, schema, signing
+from jupyter_mlops.store import signing
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.store.transfer import UNTRUSTED
-
-Members = dict[str, bytes]
 
 
 @pytest.fixture
@@ -54,28 +48,6 @@ def other_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[], 
         monkeypatch.setattr(signing, "key_path", lambda: tmp_path / "other" / "key")
 
     return become
-
-
-def export(store: Store, name: str = "runs.zip", **chosen: Any) -> Path:
-    file = store.root / name
-    export_store(store, file, now=NOW, **chosen)
-    return file
-
-
-def bring(store: Store, file: Path, **options: Any) -> Transfer:
-    return import_store(store, file, now=NOW, **options)
-
-
-def fill(store: Store) -> tuple[StepRun, StepRun]:
-    """A run with a notebook, a computed step and one that was reused from an earlier run."""
-    source = add_result(store, "load", display=put(store, b"shown"), metrics={"auc": float("nan")})
-    run = add_run(store, notebook_object=put(store, b"{}"), environment=put(store, b"[]"), parameters={"rate": 0.5})
-    add_result(store, "load", status=Status.REUSED, result=None, reused_from=source.id, run_id=run.id)
-    return source, add_result(store, run_id=run.id, files={str(store.root / "out.csv"): put(store, b"a,b")})
-
-
-def contents(store: Store) -> tuple[list[Any], list[Any], set[str]]:
-    return store.runs.list(), store.steps.runs(), set(store.objects.names())
 
 
 @pytest.mark.parametrize("name", ["runs.zip", "runs.tar", "runs.tar.gz"])
@@ -245,137 +217,3 @@ def test_an_export_to_no_archive_is_refused(here: Store, name: str) -> None:
     with pytest.raises(MLOpsError) as caught:
         export(here, name)
     assert caught.value.hint
-
-
-def unpacked(file: Path) -> Members:
-    with zipfile.ZipFile(file) as zipped:
-        return {name: zipped.read(name) for name in zipped.namelist()}
-
-
-def packed(file: Path, members: Members) -> None:
-    with zipfile.ZipFile(file, "w") as zipped:
-        for name, data in members.items():
-            zipped.writestr(name, data)
-
-
-def resealed(members: Members, **changed: Any) -> None:
-    """Change the manifest, and sign it as its maker would."""
-    manifest = json.loads(members[archive.MANIFEST])
-    manifest.pop("signature")
-    members[archive.MANIFEST] = archive.seal(manifest | changed)
-
-
-def with_row(members: Members, table: str, **changed: Any) -> None:
-    """Change each row of a table, such that its digest is right again."""
-    member = f"index/{table}.jsonl"
-    rows = [json.loads(line) | changed for line in members[member].splitlines()]
-    members[member] = b"".join(json.dumps(row).encode() + b"\n" for row in rows)
-    tables = json.loads(members[archive.MANIFEST])["tables"]
-    resealed(members, tables=tables | {table: hashlib.sha256(members[member]).hexdigest()})
-
-
-def first_object(members: Members) -> str:
-    return next(name for name in members if name.startswith("objects/"))
-
-
-def altered_object(members: Members) -> None:
-    name = first_object(members)
-    members[name] = members[name][:-1] + b"!"
-
-
-BROKEN: dict[str, Callable[[Members], Any]] = {
-    "an altered object": altered_object,
-    "a longer object": lambda members: members.update({first_object(members): b"x" * 999}),
-    "a missing object": lambda members: members.pop(first_object(members)),
-    "an object of no manifest": lambda members: members.update({"objects/" + "0" * 64: b"x"}),
-    "an altered table": lambda members: members.update({"index/runs.jsonl": b""}),
-    "a missing table": lambda members: members.pop("index/runs.jsonl"),
-    "a path out of the store": lambda members: members.update({"../../evil": b"x"}),
-    "an absolute path": lambda members: members.update({"/tmp/evil": b"x"}),
-    "a path within": lambda members: members.update({"objects/../../index.db": b"x"}),
-    "a manifest that is none": lambda members: members.update({archive.MANIFEST: b"[]"}),
-    "a manifest that is cut": lambda members: members.update({archive.MANIFEST: members[archive.MANIFEST][:50]}),
-    "no manifest": lambda members: members.pop(archive.MANIFEST),
-    "a result that is a path": lambda members: with_row(members, "step_runs", result="../../../../etc/passwd"),
-    "a file that is a path": lambda members: with_row(members, "step_runs", files={"/a": "../../evil"}),
-    "a notebook that is a path": lambda members: with_row(members, "runs", notebook_object="../x"),
-    "a column of no version": lambda members: with_row(members, "runs", color="blue"),
-    "a number that is a text": lambda members: with_row(members, "runs", number="1; drop table runs"),
-    "a status there is not": lambda members: with_row(members, "runs", status="great"),
-    "inputs that are none": lambda members: with_row(members, "step_runs", inputs=[1]),
-    "a time that is none": lambda members: with_row(members, "runs", created_at="yesterday"),
-    "a step run of no run": lambda members: with_row(members, "step_runs", run_id="none"),
-    "two rows of one identity": lambda members: with_row(members, "step_runs", id="same"),
-}
-
-
-@pytest.mark.parametrize("breaking", BROKEN.values(), ids=BROKEN.keys())
-def test_a_broken_archive_imports_nothing(here: Store, there: Store, breaking: Callable[[Members], Any]) -> None:
-    fill(here)
-    file = export(here)
-    members = unpacked(file)
-    breaking(members)
-    packed(file, members)
-    before = sorted(path for path in there.root.rglob("*") if "index.db" not in path.name and path.name != "gc.lock")
-    with pytest.raises(InputError) as caught:
-        bring(there, file)
-    assert caught.value.hint
-    assert contents(there) == ([], [], set())
-    after = sorted(path for path in there.root.rglob("*") if "index.db" not in path.name and path.name != "gc.lock")
-    assert after == before
-
-
-@pytest.mark.parametrize("name", ["runs.zip", "runs.tar", "runs.tar.gz"])
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.99])
-def test_an_archive_that_is_cut_short_imports_nothing(here: Store, there: Store, name: str, share: float) -> None:
-    fill(here)
-    add_result(here, data=os.urandom(40_000))
-    file = export(here, name)
-    data = file.read_bytes()
-    file.write_bytes(data[: int((len(data) - (10_240 if name == "runs.tar" else 0)) * share)])
-    with pytest.raises(InputError):
-        bring(there, file)
-    assert contents(there) == ([], [], set())
-
-
-def test_links_in_an_archive_are_refused(here: Store, there: Store) -> None:
-    made = add_result(here)
-    members = unpacked(export(here))
-    file = here.root / "links.tar"
-    with tarfile.open(file, "w") as tar:
-        for name, data in members.items():
-            entry = tarfile.TarInfo(name)
-            entry.size = len(data)
-            if name.endswith(str(made.result)):
-                entry.type, entry.linkname, entry.size = tarfile.SYMTYPE, "/etc/passwd", 0
-            tar.addfile(entry, io.BytesIO(data))
-    with pytest.raises(InputError, match="no export writes"):
-        bring(there, file)
-
-
-def test_an_archive_of_a_newer_version_is_told_so(here: Store, there: Store) -> None:
-    add_result(here)
-    file = export(here)
-    members = unpacked(file)
-    resealed(members, schema="9999")
-    packed(file, members)
-    with pytest.raises(IndexVersionError, match="9999") as caught:
-        bring(there, file)
-    assert "pip install -U" in caught.value.hint
-    assert schema.HEAD < "9999"
-
-
-def test_a_manifest_that_was_altered_is_not_taken_for_ones_own(here: Store, there: Store) -> None:
-    made = add_result(here)
-    file = export(here)
-    members = unpacked(file)
-    manifest = json.loads(members[archive.MANIFEST])
-    members[archive.MANIFEST] = json.dumps(manifest | {"root": "/elsewhere"}).encode()
-    packed(file, members)
-    assert not bring(there, file).trusted
-    assert there.steps.run(made.id).unrepeatable == UNTRUSTED
-
-
-def test_a_file_that_is_not_there_is_told(there: Store) -> None:
-    with pytest.raises(InputError, match=r"no\.zip"):
-        bring(there, there.root / "no.zip")

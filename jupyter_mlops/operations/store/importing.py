@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
 from jupyter_mlops.domain.storage import Transfer
-from jupyter_mlops.errors import IndexVersionError, InputError, NotWritableError
+from jupyter_mlops.errors import IndexVersionError, InputError, NotWritableError, StoreError
 from jupyter_mlops.store import archive, schema, signing
 from jupyter_mlops.store.archive import broken
 from jupyter_mlops.store.locks import file_lock
@@ -133,13 +134,26 @@ def _prove(file: Path, name: str, size: int, content: IO[bytes], target: Path | 
     with open(target or os.devnull, "wb") as out:
         while left and (piece := content.read(min(left, archive.PIECE))):
             digest.update(piece)
-            out.write(piece)
             left -= len(piece)
+            with _room():
+                out.write(piece)
         if target is not None:
-            out.flush()
-            os.fsync(out.fileno())
+            with _room():
+                out.flush()
+                os.fsync(out.fileno())
     if digest.hexdigest() != name:
         raise broken(file, f"object {name[:12]} was altered")
+
+
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    """A disk that is full is none of the archive's faults."""
+    try:
+        yield
+    except OSError as error:
+        raise StoreError(
+            f"The store cannot be written: {error.strerror or error}.", "Nothing was imported. Free some disk space."
+        ) from error
 
 
 def _check_references(file: Path, tables: dict[str, list[Row]]) -> None:
