@@ -16,6 +16,13 @@ from jupyter_mlops.analysis.walk import NO_ARGUMENTS, Found, Walk
 _TRANSPARENT = frozenset({"property", "staticmethod", "classmethod", "abstractmethod", "cached_property", "overload"})
 """Decorators that call nothing of what they decorate when they do."""
 _TRANSPARENT_CLASS = frozenset({"dataclass", "total_ordering", "final", "unique"})
+_TRANSPARENT_BASES = frozenset(
+    str.split(
+        "object Exception ValueError RuntimeError BaseEstimator TransformerMixin ClassifierMixin RegressorMixin "
+        "ClusterMixin Module Dataset IterableDataset ABC Protocol NamedTuple TypedDict Generic dict list set tuple str int"
+    )
+)
+"""Classes that call nothing of a class derived from them when it is made."""
 _PASSING = frozenset(
     str.split(
         "open catch_warnings errstate printoptions option_context no_grad inference_mode enable_grad autocast "
@@ -156,7 +163,8 @@ def _class(flow: Flow, node: ast.ClassDef) -> None:
     for method in body.methods.values():
         methods.add(method)
     methods.reads -= set(own)
-    if node.bases or node.keywords or any(_last(item) not in _TRANSPARENT_CLASS for item in node.decorator_list):
+    bases = [base for base in node.bases if _last(base) not in _TRANSPARENT_BASES]
+    if bases or node.keywords or any(_last(item) not in _TRANSPARENT_CLASS for item in node.decorator_list):
         flow.release(methods, node.name)
     flow.define(node.name, methods)
 
