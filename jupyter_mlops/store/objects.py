@@ -43,6 +43,8 @@ def write_atomically(path: Path, chunks: Iterable[Chunk], sync: bool = True) -> 
             if sync:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
+        if sync:
+            _sync_folder(path.parent)
     except PermissionError as error:
         raise NotWritableError(
             f"'{path}' cannot be written: {error.strerror}.", f"Give yourself write permission on '{path.parent}'."
@@ -53,8 +55,6 @@ def write_atomically(path: Path, chunks: Iterable[Chunk], sync: bool = True) -> 
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
-    if sync:
-        _sync_folder(path.parent)
 
 
 def _pieces(chunk: Chunk) -> Iterator[memoryview]:

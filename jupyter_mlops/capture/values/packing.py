@@ -8,18 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_mlops.capture.values.parts import INLINE, Part
+from jupyter_mlops.capture.values.parts import Part
 
 SEGMENT = 1 << 20
 """Bytes of a pickle from which on one `bytes` or `str` in it is an object of its own."""
 
-
-@dataclass(frozen=True)
-class Segment:
-    """A stretch of a component's pickle. `plain` is the content of one `bytes` or `str`, and so never executed."""
-
-    part: Part
-    plain: bool
+TOO_DEEP = "it is nested too deeply"
 
 
 @dataclass(frozen=True)
@@ -30,7 +24,7 @@ class PackedComponent:
     """
 
     names: tuple[str, ...]
-    segments: list[Segment]
+    segments: list[Part]
     buffers: list[Sequence[Part]]
     leads: list[int]
     foreign: int
@@ -38,8 +32,7 @@ class PackedComponent:
 
     def parts(self) -> Iterator[Part]:
         """All pieces there are."""
-        for segment in self.segments:
-            yield segment.part
+        yield from self.segments
         for buffer in self.buffers:
             yield from buffer
         yield self.small
@@ -87,8 +80,6 @@ def pack(components: Sequence[Mapping[str, Any]], namespace: dict[str, Any]) -> 
     for component in components:
         try:
             packed.append(pack_one(component, namespace))
-        except RecursionError:
-            failed.update(_trouble(component, namespace, "it is nested too deeply"))
         except MemoryError:
             failed.update(dict.fromkeys(component, "there is not enough memory to store it"))
         except Exception as error:  # noqa: BLE001 - pickling runs the code of foreign types, which may raise anything
@@ -115,20 +106,19 @@ def pack_one(component: Mapping[str, Any], namespace: dict[str, Any]) -> PackedC
     return PackedComponent(tuple(component), segments, buffers, leads, len(layout.buffers), small)
 
 
-def _segments(chunks: list[bytes]) -> list[Segment]:
-    """The chunks of a pickle, small ones joined. A chunk of its own that is large is the content of `bytes` or `str`."""
-    segments: list[Segment] = []
+def _segments(chunks: list[bytes]) -> list[Part]:
+    """The chunks of a pickle, small ones joined; a large one, such as the content of one `bytes`, stays uncopied."""
+    segments: list[Part] = []
     joined: list[bytes] = []
-    for chunk in chunks:
-        if len(chunk) < SEGMENT:
+    for chunk in [*chunks, b""]:
+        if len(chunk) < SEGMENT and chunk:
             joined.append(chunk)
             continue
         if joined:
-            segments.append(Segment(Part(b"".join(joined)), plain=False))
+            segments.append(Part(b"".join(joined)))
             joined = []
-        segments.append(Segment(Part(chunk), plain=False))
-    if joined:
-        segments.append(Segment(Part(b"".join(joined)), plain=False))
+        if chunk:
+            segments.append(Part(chunk))
     return segments
 
 
@@ -143,12 +133,11 @@ def told(error: BaseException) -> str:
     from jupyter_mlops.capture.values.memory import Entangled
     from jupyter_mlops.capture.values.pickling import Unstorable
 
+    if isinstance(error, RecursionError) or isinstance(error.__cause__, RecursionError):
+        return TOO_DEEP
     if isinstance(error, (Unstorable, Entangled)):
         return str(error)
     message = str(error).partition("\n")[0][:200]
     if isinstance(error, (TypeError, pickle.PicklingError)) and message:
         return message
     return f"{type(error).__name__}: {message}" if message else type(error).__name__
-
-
-__all__ = ["INLINE", "Packed", "PackedComponent", "Segment", "pack"]

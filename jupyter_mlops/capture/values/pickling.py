@@ -87,7 +87,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         special = _SPECIAL.get(type(value))
         if special is not None:
             return special(self, value)
-        _refuse(value)
+        if reason := refused(value):
+            raise Unstorable(reason)
         found = frames.reduce(value, self.memory)
         if found is not None:
             return found
@@ -274,16 +275,17 @@ def _contents(cell: types.CellType) -> tuple[Any, ...]:
         return ()
 
 
-def _refuse(value: Any) -> None:
-    """Raise `Unstorable` for what a pickle would take apart from the world it belongs to."""
+def refused(value: Any) -> str | None:
+    """Why a value of this type is not pickled: it would be taken apart from the world it belongs to."""
     if isinstance(value, io.IOBase) and not isinstance(value, (io.BytesIO, io.StringIO)):
-        raise Unstorable("is an open file")
+        return "is an open file"
     artist = getattr(sys.modules.get("matplotlib.artist"), "Artist", None)
     if artist is not None and isinstance(value, artist):
-        raise Unstorable("is a matplotlib figure or a part of one, which lives in its window or canvas")
+        return "is a matplotlib figure or a part of one, which lives in its window or canvas"
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.memmap) and value.mode in ("r+", "w+"):
-        raise Unstorable("is a file mapped into memory for writing")
+        return "is a file mapped into memory for writing"
+    return None
 
 
 def _note_foreign_memory(value: Any, memory: Memory) -> None:

@@ -7,6 +7,9 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from jupyter_mlops.capture.values.packing import TOO_DEEP, pack_one, told
+from jupyter_mlops.capture.values.pickling import refused
+
 SECONDS = 1.0
 """How long looking may take; then the part found so far is named."""
 
@@ -17,7 +20,8 @@ def find(component: Mapping[str, Any], namespace: dict[str, Any], reason: str) -
     for name, value in component.items():
         failure = _failure(value, namespace)
         if failure is not None:
-            path, why = search.within(value, name, failure) or (name, failure)
+            deep = failure == TOO_DEEP
+            path, why = (None if deep else search.within(value, name, failure)) or (name, failure)
             return f"{path}: {why}"
     return f"{', '.join(component)}: {reason}"  # it is their being together that fails
 
@@ -33,6 +37,8 @@ class _Search:
     def within(self, value: Any, path: str, reason: str) -> tuple[str, str] | None:
         """The path and reason of the deepest part; None at a dead end."""
         self._visited[id(value)] = value
+        if refused(value):
+            return path, reason
         dead_end = False
         for name, part in _parts(value):
             if time.monotonic() > self._deadline or len(self._visited) > 200:
@@ -50,12 +56,8 @@ class _Search:
 
 
 def _failure(value: Any, namespace: dict[str, Any]) -> str | None:
-    from jupyter_mlops.capture.values.packing import pack_one, told
-
     try:
         pack_one({"value": value}, namespace)
-    except RecursionError:
-        return "it is nested too deeply"
     except Exception as error:  # noqa: BLE001 - pickling runs the code of foreign types, which may raise anything
         return told(error)
     return None

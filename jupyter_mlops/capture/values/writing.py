@@ -52,7 +52,7 @@ class _Written:
         return {
             "names": component.names,
             "nbytes": component.nbytes,
-            "pickle": [self._part(segment.part) for segment in component.segments],
+            "pickle": [self._part(segment) for segment in component.segments],
             "buffers": [[self._part(part) for part in buffer] for buffer in component.buffers],
             "leads": component.leads,
             "foreign": component.foreign,
