@@ -16,20 +16,32 @@ def python_minor() -> str:
 
 
 def packages_digest() -> str:
-    """A digest of the names and versions of all installed packages, from their `.dist-info` folders."""
-    marks = []
+    """A digest of the names and versions of all installed packages, from their `.dist-info` folders.
+
+    A folder is listed again only when it was changed, so that asking before each step costs next to nothing.
+    """
+    names: set[str] = set()
     for entry in sys.path:
-        if entry and os.path.isdir(entry):
-            marks.append((entry, os.stat(entry).st_mtime_ns))
-    return _digest(tuple(marks))
+        try:
+            names |= _packages_in(entry, os.stat(entry).st_mtime_ns) if entry else frozenset()
+        except OSError:
+            continue
+    return _digest(frozenset(names))
 
 
-@lru_cache(maxsize=4)
-def _digest(marks: tuple[tuple[str, int], ...]) -> str:
-    names = {
+@lru_cache(maxsize=64)
+def _packages_in(folder: str, _modified: int) -> frozenset[str]:
+    try:
+        entries = os.listdir(folder)
+    except NotADirectoryError:
+        return frozenset()
+    return frozenset(
         name
-        for entry, _ in marks
-        for name in os.listdir(entry)
+        for name in entries
         if name.endswith((".dist-info", ".egg-info")) and not name.startswith(("jupyter_mlops-", "~"))
-    }
-    return xxhash.xxh3_128_hexdigest("\n".join(sorted(names)).encode())
+    )
+
+
+@lru_cache(maxsize=16)
+def _digest(names: frozenset[str]) -> str:
+    return xxhash.xxh3_128_hexdigest("\n".join(sorted(names)).encode("utf-8", "surrogateescape"))

@@ -1,38 +1,70 @@
-"""Project-local modules: those that no package version stands for. Their source, and what they hold, is part of the key."""
+"""Project-local modules: those that no package version stands for. Their source is part of the key; what a loaded one
+holds only where that is no more what it was right after the import, so that it does not matter whether it is loaded.
+"""
 
 from __future__ import annotations
 
-import importlib.machinery
 import os
 import sys
 import types
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.analysis.code import source_facts
+import xxhash
+
+from jupyter_mlops.analysis.code import CodeFacts, source_facts
 from jupyter_mlops.analysis.doubts import Doubts
 from jupyter_mlops.capture.digest import Undigestible, Walker
-from jupyter_mlops.capture.watch import is_library_file
+from jupyter_mlops.capture.held import held_by
+from jupyter_mlops.capture.imported import ImportNotes, find_by_others
+from jupyter_mlops.capture.watch import begin, import_reads, is_library_file
 from jupyter_mlops.store.digests import file_digest
 
 _OURS = __name__.partition(".")[0]
 
 
 class LocalModules:
-    """Knows the local modules of this process, and the source each had when it was first seen loaded."""
+    """Knows the local modules of this process, and what each was when its import ended."""
 
     def __init__(self) -> None:
-        self._first_seen: dict[str, str] = {}
+        self._sources: dict[str, str] = {}
+        self._pristine: dict[str, tuple[types.ModuleType, str | None]] = {}
         self._library: set[str] = set()
+        self._looked: list[str] = []
+
+    def install(self) -> LocalModules:
+        """Look at each local module from now on as soon as it is imported; without this, `look` sees it later."""
+        begin()
+        ImportNotes(self._imported).install()
+        return self
+
+    def _imported(self, module: types.ModuleType) -> None:
+        """Note a module whose code has just run. One that is reloaded may keep names of before: it is never pristine."""
+        name = module.__name__
+        file = _local_file(module)
+        if file is None or name == "__main__":
+            return
+        self._sources[name] = _source_digest(file)
+        again = name in self._pristine and self._pristine[name][0] is module
+        try:
+            held = None if again else Walker({}).fingerprint(name, held_by(module)).digest
+        except Undigestible:
+            held = None
+        self._pristine[name] = (module, held)
 
     def look(self) -> None:
         """Note the source of local modules that were loaded since the last look."""
-        for name in sys.modules.keys() - self._library - self._first_seen.keys():
+        loaded = list(sys.modules)
+        if loaded == self._looked:
+            return
+        self._looked = loaded
+        for name in set(loaded) - self._library - self._sources.keys():
             file = _local_file(sys.modules.get(name))
             if file is None:
                 self._library.add(name)
             else:
-                self._first_seen[name] = file_digest(file)
+                self._sources[name] = _source_digest(file)
 
     def closure(self, names: set[str]) -> dict[str, str]:
         """The local modules that `names` and, in turn, their imports lead to: dotted name → source file."""
@@ -60,47 +92,63 @@ class LocalModules:
         digests: dict[str, str] = {}
         doubts: list[str] = []
         for name, file in sorted(names.items()):
-            source = file_digest(file)
-            seen = self._first_seen.get(name)
-            if seen is not None and seen != source:
-                doubts.append(f"{os.path.basename(file)} changed since it was imported (restart the kernel)")
-            digests[name] = source
+            source = _source_digest(file)
+            seen = self._sources.get(name)
             module = sys.modules.get(name)
+            if module is not None and seen is not None and seen != source:
+                doubts.append(f"{os.path.basename(file)} changed since it was imported (restart the kernel)")
+            digests[name] = source + _files_of(name, file)
             if module is not None:
                 try:
-                    held = walker.fingerprint(name, _held(module))
-                    digests[name] += ":" + held.digest
+                    digests[name] += self._held(name, module, walker)
                 except Undigestible as error:
                     doubts.append(f"uses the module {name}, which holds something of unknown content ({error.what})")
         return digests, doubts
 
+    def _held(self, name: str, module: types.ModuleType, walker: Walker) -> str:
+        """What the module holds, where it is not known to be what the import gave. Raises `Undigestible`."""
+        held = walker.fingerprint(name, held_by(module)).digest
+        pristine = self._pristine.get(name)
+        if pristine is not None and pristine[0] is module and pristine[1] == held:
+            return ""
+        return f":{held}"
+
 
 def module_doubts(file: str) -> Doubts | None:
     """What is doubtful anywhere in a local module's source; None where it is not readable Python."""
+    facts = _facts(file)
+    return None if facts is None else facts.doubts
+
+
+def _facts(file: str) -> CodeFacts | None:
+    """What the source says, as it is now; texts that were read before are not analysed again."""
     try:
-        return source_facts(Path(file).read_text(encoding="utf-8")).doubts
+        return source_facts(Path(file).read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
         return None
 
 
-def _held(module: types.ModuleType) -> dict[str, Any]:
-    """What a module's names hold, but for what its source makes anew each time and for other modules."""
-    held = {}
-    for name, value in vars(module).items():
-        if name.startswith("__") or isinstance(value, types.ModuleType):
-            continue
-        if isinstance(value, (type, types.FunctionType)) and value.__module__ == module.__name__:
-            held[name] = _code_of(value)
-        else:
-            held[name] = value
-    return held
+def _source_digest(file: str) -> str:
+    """Equal for equal meaning; of what is no Python source, the digest of the bytes."""
+    facts = _facts(file)
+    return file_digest(file) if facts is None else facts.digest
 
 
-def _code_of(value: Any) -> Any:
-    """A function's or class's own code as plain values: shows when it was replaced by hand."""
-    if isinstance(value, types.FunctionType):
-        return (value.__qualname__, value.__code__.co_code, value.__code__.co_names, value.__defaults__)
-    return [(name, _code_of(item)) for name, item in vars(value).items() if isinstance(item, types.FunctionType)]
+def _files_of(name: str, file: str) -> str:
+    """Files that the module's texts name, and those it was seen to read while it was imported, with their content."""
+    facts = _facts(file)
+    found = set(import_reads.get(name, ()))
+    folder = os.path.dirname(file)
+    for text in facts.names.strings if facts is not None else ():
+        if 0 < len(text) < 1000 and "\n" not in text and "\0" not in text:
+            for path in (os.path.abspath(text), os.path.join(folder, text)):
+                if os.path.isfile(path):
+                    found.add(os.path.normpath(path))
+    return "".join(f":{_portable(path, folder)}={file_digest(path)}" for path in sorted(found))
+
+
+def _portable(path: str, folder: str) -> str:
+    return xxhash.xxh3_64_hexdigest(os.path.relpath(path, folder).encode("utf-8", "surrogateescape"))
 
 
 def _local_file(module: Any) -> str | None:
@@ -109,7 +157,12 @@ def _local_file(module: Any) -> str | None:
     name = getattr(module, "__name__", "")
     if not isinstance(file, str) or name.partition(".")[0] == _OURS:
         return None
-    return None if is_library_file(file) else os.path.abspath(file)
+    return None if _is_library(file) else os.path.abspath(file)
+
+
+@lru_cache(maxsize=8192)
+def _is_library(file: str) -> bool:
+    return is_library_file(file)
 
 
 def _find_file(name: str) -> str | None:
@@ -118,7 +171,7 @@ def _find_file(name: str) -> str | None:
     spec = None
     for depth in range(name.count(".") + 1):
         part = ".".join(name.split(".")[: depth + 1])
-        spec = importlib.machinery.PathFinder.find_spec(part, path)
+        spec = find_by_others(part, path)
         if spec is None:
             return None
         path = list(spec.submodule_search_locations or [])
@@ -129,13 +182,12 @@ def _find_file(name: str) -> str | None:
 
 
 def _imports_of(file: str, name: str) -> list[str]:
-    try:
-        imports = source_facts(Path(file).read_text(encoding="utf-8")).names.imports
-    except (OSError, SyntaxError, ValueError):
+    facts = _facts(file)
+    if facts is None:
         return []
     package = name if os.path.basename(file) == "__init__.py" else name.rpartition(".")[0]
     found = []
-    for dotted in imports:
+    for dotted in facts.names.imports:
         level = len(dotted) - len(dotted.lstrip("."))
         if not level:
             found.append(dotted)

@@ -88,7 +88,7 @@ class Watch:
         }
 
     def __enter__(self) -> Watch:
-        _install()
+        begin()
         self._beside = Beside()
         self._main = threading.get_ident()
         _active.append(self)
@@ -150,9 +150,8 @@ class Watch:
             if self._is_the_worlds(absolute, write=True) and (keeps or flags & os.O_EXCL):
                 self.seen.looked.setdefault(EXISTS + absolute, file_digest(EXISTS + absolute))
             self._made.add(absolute)
-        elif absolute not in self.seen.writes and (keeps or absolute in self.seen.reads):
-            if self._is_the_worlds(absolute, write=True):
-                self.seen.looked.setdefault(absolute, file_digest(absolute))
+        elif (keeps or absolute in self.seen.reads) and self._is_new_here(absolute):
+            self.seen.looked.setdefault(absolute, file_digest(absolute))
         self._wrote(absolute, appends=keeps and not created and absolute not in self.seen.writes)
 
     def _read(self, path: str) -> None:
@@ -171,6 +170,9 @@ class Watch:
         return not path.startswith(
             (*self._ignored, *(("/dev/", "/proc/") if write else (*_library_folders(), *_DEVICES)))
         )
+
+    def _is_new_here(self, path: str) -> bool:
+        return path not in self.seen.writes and self._is_the_worlds(path, write=True)
 
     def _looked(self, mark: str, path: str) -> None:
         if self._is_the_worlds(path) and path not in self._made and path not in self.seen.writes:
@@ -263,8 +265,8 @@ def _hook(name: str, arguments: tuple[Any, ...]) -> None:
 
 
 @lru_cache(maxsize=1)
-def _install() -> None:
-    """Called when the first step runs, or before the first cell."""
+def begin() -> None:
+    """Install the hook: before the first cell, so that what modules read while they are imported is known."""
     sys.addaudithook(_hook)
 
 

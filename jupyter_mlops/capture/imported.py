@@ -1,0 +1,70 @@
+"""What local modules are right after their import: noted by a finder that looks at each as soon as its code has run."""
+
+from __future__ import annotations
+
+import sys
+import types
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
+from typing import Any
+
+from jupyter_mlops.capture.watch import is_library_file
+
+
+class ImportNotes:
+    """A finder that finds nothing by itself: it asks the others, and has local modules' loaders tell when they are done.
+
+    The loader stays the object it is; only its `exec_module` is another until the module has been executed.
+    """
+
+    def __init__(self, note: Callable[[types.ModuleType], None]) -> None:
+        self._note = note
+
+    def install(self) -> None:
+        """Go in front of all finders, instead of one that was there before."""
+        self.remove()
+        sys.meta_path.insert(0, self)
+
+    def remove(self) -> None:
+        """Leave no finder of this kind."""
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, ImportNotes)]
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: types.ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """As the other finders say."""
+        spec = find_by_others(name, path, target)
+        if spec is not None and isinstance(spec.origin, str) and not _is_installed(spec.origin):
+            _tell_when_done(spec.loader, self._note)
+        return spec
+
+
+def find_by_others(name: str, path: Sequence[str] | None, target: types.ModuleType | None = None) -> ModuleSpec | None:
+    """Where a module would be imported from; nothing is imported for it."""
+    for finder in list(sys.meta_path):
+        find = None if isinstance(finder, ImportNotes) else getattr(finder, "find_spec", None)
+        spec: ModuleSpec | None = None if find is None else find(name, path, target)
+        if spec is not None:
+            return spec
+    return None
+
+
+def _is_installed(origin: str) -> bool:
+    return origin in ("built-in", "frozen") or is_library_file(origin)
+
+
+def _tell_when_done(loader: Any, note: Callable[[types.ModuleType], None]) -> None:
+    execute = getattr(loader, "exec_module", None)
+    if execute is None or "exec_module" in getattr(loader, "__dict__", {"exec_module": None}):
+        return
+
+    def done(module: types.ModuleType) -> None:
+        del loader.exec_module
+        execute(module)
+        note(module)
+
+    # Python leaves its own frames out of a traceback by these names: one of ours should not appear either.
+    done.__code__ = done.__code__.replace(
+        co_filename="<frozen importlib._bootstrap>", co_name="_call_with_frames_removed"
+    )
+    loader.exec_module = done
