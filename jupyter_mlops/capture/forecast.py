@@ -20,6 +20,7 @@ from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import facts_of
 from jupyter_mlops.capture.reuse import conditions_hold, in_time, known_in
+from jupyter_mlops.capture.world import UNTOLD
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import REUSE, RUN, UNKNOWN, Forecast
 from jupyter_mlops.domain.status import Status
@@ -55,6 +56,21 @@ class RecordedWorld:
         found = set(names)
         for name in list(found):
             found |= {other for other in self.groups.get(name, ()) if self.groups.get(other) == self.groups.get(name)}
+        return found
+
+    def shapes(self, names: Iterable[str]) -> dict[str, str]:
+        """See `World`."""
+        left = self.component(names)
+        found = {}
+        while left:
+            group = self.component({min(left)})
+            left -= group
+            known = [self.names[name] for name in sorted(group) if name in self.names]
+            whole = all({name, *self.names[name].shares} == group for name in group if name in self.names)
+            shape = (
+                (known[0].shape if len(group) > 1 else known[0].digest) if whole and len(known) == len(group) else ""
+            )
+            found[",".join(sorted(group))] = shape or UNTOLD
         return found
 
     def libraries(self) -> Mapping[str, str]:
@@ -116,6 +132,10 @@ def forecast(store: Store | None, notebook: str, cells: Sequence[Cell]) -> tuple
     runs = _newest(store, notebook, steps)
     folder = str((store.root / notebook).parent) if store is not None else ""
     return tuple(_Forecaster(store, RecordedWorld(where=folder), runs, folder).steps(steps))
+
+
+def _begun(run: StepRun) -> str:
+    return "" if run.started_at is None else run.started_at.isoformat()
 
 
 def _newest(store: Store | None, notebook: str, steps: Sequence[StepCell]) -> dict[str, list[StepRun]]:
@@ -188,8 +208,23 @@ class _Forecaster:
             world.take(spec.name, same)  # it ran on the same before, and will most likely give the same
         else:
             world.doubt(spec.name, facts, found, history)
+            if not history and self._as_seen(step, facts):
+                why = "it is no step in a live kernel"
         shown = self._forecast(step, RUN, why, found, [same] if same else history)
         return replace(shown, repeats=same.id) if same is not None else shown
+
+    def _as_seen(self, step: StepCell, facts: CodeFacts) -> bool:
+        """Let a plain cell that was never recorded give what steps read of it; False where none did."""
+        label, seen, names = f"cell:{facts.digest[:16]}", False, self._world.names
+        for run in sorted((run for runs in self._runs.values() for run in runs), key=_begun, reverse=True):
+            for name, data in run.extra.get("given", {}).items():
+                open_yet = name not in names or names[name].digest.startswith(_NOT_YET)
+                if open_yet and run.inputs[name].producer == label:
+                    known = names[name] = Known.from_json(data)
+                    self._world.groups[name] = frozenset({name, *known.shares})
+                    self._world.makers[name] = step.spec.name
+                    seen = True
+        return seen
 
     def _candidate(self, found: Examination, step: StepCell, place: int) -> StepRun | None:
         for candidate in self._candidates(found.key):
@@ -197,6 +232,9 @@ class _Forecaster:
                 continue
             lost = {name for name, known in candidate.known.items() if known.get("lost")}
             lost |= {"_", "__", "___", "Out"} if candidate.effects.get("result") else set()
+            before = {name for group in candidate.conditions.shapes for name in group.split(",")}
+            if lost & before:
+                continue
             if not lost or not self._later_reads(place, lost):
                 return candidate
         return None

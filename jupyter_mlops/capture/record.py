@@ -48,7 +48,7 @@ class Recorded:
             cell_id=step.cell.id or None,
             pid=pid,
             pid_started=pid_started,
-            extra=_extra(step),
+            extra=_extra(step, found, producers),
         )
 
     def start(self) -> None:
@@ -161,9 +161,13 @@ def _why(step: StepCell, found: Examination, last: StepRun | None, producers: di
     return "a file or random state it read changed"
 
 
-def _extra(step: StepCell) -> dict[str, Any]:
+def _extra(step: StepCell, found: Examination, producers: dict[str, str]) -> dict[str, Any]:
+    """What else is recorded of a step run; of plain cells only what it read of them (`given`) tells a forecast."""
     spec = step.spec
-    told = {"kind": spec.kind, "repeatable": spec.repeatable, "ttl": spec.ttl}
+    given = {
+        name: known.to_json() for name, known in found.inputs.items() if producers.get(name, "").startswith("cell:")
+    }
+    told = {"kind": spec.kind, "repeatable": spec.repeatable, "ttl": spec.ttl, "given": given}
     return {name: value for name, value in told.items() if value}
 
 

@@ -15,6 +15,8 @@ from jupyter_mlops.verbs.project import notebook_file
 from jupyter_mlops.verbs.verb import MAGIC, Context
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from jupyter_mlops.capture.session import Session
 
 
@@ -55,11 +57,16 @@ def run_line(line: str, session: Session, form: Callable[[Path], None] | None = 
 
 
 def _context(session: Session) -> Context:
-    from rich.console import Console
-
     from jupyter_mlops.magics.live import LiveKernel
 
-    return Context(MAGIC, session.start_folder, Console(file=sys.stdout), session.notebook_path, LiveKernel(session))
+    return Context(MAGIC, session.start_folder, _lines(), session.notebook_path, LiveKernel(session))
+
+
+def _lines() -> Console:
+    """For a line now and then while a verb works: they are one text below the cell, in the colours of a terminal."""
+    from rich.console import Console
+
+    return Console(file=sys.stdout, force_terminal=True, force_jupyter=False, color_system="standard", width=100)
 
 
 def _display(renderable: object) -> None:

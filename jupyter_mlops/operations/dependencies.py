@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.code import CodeFacts, cell_facts
 from jupyter_mlops.analysis.notebook import StepCell, all_steps_of, match_step
@@ -75,6 +75,7 @@ def dependencies(store: Store | None, notebook: str, cells: Sequence[Cell], name
     parts = dict(run.ingredients) if run else {}
     conditions = run.conditions if run else None
     environment = set(facts.doubts.environment if facts else ()) | set(_named(parts, "environment:"))
+    written = {*run.files, *run.effects.get("written", ())} if run else set()
     files = set(_named(parts, "file:")) | set(conditions.files if conditions else ())
     step = next(step for step in pipeline.steps if step.spec.name == name)
     return Dependencies(
@@ -84,11 +85,11 @@ def dependencies(store: Store | None, notebook: str, cells: Sequence[Cell], name
         run=run,
         edited=run is not None and facts is not None and run.version_digest != facts.digest,
         files=tuple(sorted(files | set(step.spec.reads))),
-        written=tuple(sorted({*(run.files if run else ()), *step.spec.writes})),
+        written=tuple(sorted({*written, *step.spec.writes})),
         imports=pipeline.imports[name],
         modules=_named(parts, "module:"),
         libraries=_named(parts, "library:"),
-        effects=tuple(sorted(run.effects)) if run else (),
+        effects=_effects(run.effects) if run else (),
         environment=tuple(sorted(environment)),
         random=tuple(sorted(conditions.random_before)) if conditions else (),
     )
@@ -172,6 +173,12 @@ def _uses_of(
         uses += [Use(name, other, target, note="" if maker in makers else UNSEEN) for other in makers if other != maker]
         uses.append(Use(name, maker, target, input_.digest, "" if maker in makers else SEEN))
     return uses
+
+
+def _effects(effects: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a step did besides binding names, in words."""
+    words = {"deleted": "deletes", "libraries": "sets options of", "random": "moves the generator of"}
+    return tuple(f"{word} {name}" for key, word in words.items() for name in sorted(effects.get(key, ())))
 
 
 def _named(parts: Mapping[str, str], prefix: str) -> tuple[str, ...]:

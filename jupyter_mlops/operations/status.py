@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from jupyter_mlops.analysis.notebook import StepCell, all_steps_of
 from jupyter_mlops.analysis.parameters import checked_parameters
@@ -36,7 +36,8 @@ def pipeline_status(
     told = {item.cell_index: item for item in forecast(store, notebook, cells)}
     newest = _newest(store, notebook)
     numbers = {run.id: run.number for run in store.runs.list()} if store is not None else {}
-    states = tuple(_status(step, told[step.cell.index], newest.get(step.spec.name), told, numbers) for step in steps)
+    names = frozenset(step.spec.name for step in steps)
+    states = tuple(_status(step, told[step.cell.index], newest.get(step.spec.name), names, numbers) for step in steps)
     return PipelineStatus(notebook, states, parameters, problems)
 
 
@@ -51,19 +52,18 @@ def _status(
     step: StepCell,
     told: Forecast,
     newest: StepRun | None,
-    every: Mapping[int, Forecast],
+    shown: Collection[str],
     numbers: Mapping[str, int],
 ) -> StepStatus:
     """One step's state, with the figures of the run that stands for it."""
     state, reason = _state(told, newest)
-    names = {item.name for item in every.values()}
     return StepStatus(
         name=step.spec.name,
         cell_id=step.cell.id,
         cell_index=step.cell.index,
         state=state,
         reason=reason,
-        upstream=tuple(sorted({maker for maker in told.inputs.values() if maker in names})),
+        upstream=tuple(sorted({maker for maker in told.inputs.values() if maker in shown})),
         version=newest.version if newest else None,
         reused=newest is not None and newest.status is Status.REUSED,
         duration=newest.duration if newest else None,

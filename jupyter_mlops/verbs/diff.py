@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.operations.restore import find_version
 from jupyter_mlops.operations.why import code_diff
-from jupyter_mlops.verbs.project import open_project
+from jupyter_mlops.verbs.project import notebook_of, open_project
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
 if TYPE_CHECKING:
@@ -26,8 +26,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     with open_project(context) as store:
-        before = find_version(store, arguments.step, arguments.before, arguments.notebook).version
-        after = find_version(store, arguments.step, arguments.after, arguments.notebook).version
+        notebook = notebook_of(store, arguments.notebook, context, arguments.step)
+        before = find_version(store, arguments.step, arguments.before, notebook).version
+        after = find_version(store, arguments.step, arguments.after, notebook).version
     names = f"{before.step} v{before.number}", f"{after.step} v{after.number}"
     lines = code_diff(before.source, after.source, names)
 

@@ -91,7 +91,7 @@ def _closing(plan: Plan) -> str:
     if plan.seconds:
         text += f", about {_time(plan.seconds)}"
     if plan.untimed:
-        text += f"{' and' if plan.seconds else ','} {plan.untimed} that never ran before"
+        text += f"{' and' if plan.seconds else ','} {plan.untimed} whose time is not known"
     if plan.unknown:
         text += f"; {plan.unknown} more may"
         text += f", up to {_time(plan.uncertain)}" if plan.uncertain else ""

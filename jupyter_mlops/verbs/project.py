@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from jupyter_mlops.analysis.notebook import cells_of
+from jupyter_mlops.analysis.notebook import cells_of, match_step
 from jupyter_mlops.domain.pipeline import Cell
-from jupyter_mlops.errors import InputError
+from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.store.notebooks import read_notebook
 from jupyter_mlops.store.project import find_project
 from jupyter_mlops.store.store import Store
@@ -35,6 +35,20 @@ def notebook_project(path: Path) -> Iterator[tuple[Store | None, str]]:
         return
     with Store.open(path, create=False) as store:
         yield store, store.relative(path)
+
+
+def notebook_of(store: Store, named: str | None, context: Context, step: str) -> str | None:
+    """The notebook whose step is meant: the named one, or the live one where it has such a step."""
+    if named is not None:
+        return store.relative(context.start / named)
+    if context.notebook is None:
+        return None
+    notebook = store.relative(context.notebook)
+    try:
+        match_step(step, store.steps.names(notebook))
+    except UnknownNameError:
+        return None
+    return notebook
 
 
 def add_notebook(parser: argparse.ArgumentParser) -> None:

@@ -10,7 +10,7 @@ from jupyter_mlops.domain.step import StepVersion
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.operations.restore import code_of, find_version, values_of
 from jupyter_mlops.store.objects import write_atomically
-from jupyter_mlops.verbs.project import open_project
+from jupyter_mlops.verbs.project import notebook_of, open_project
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
         raise InputError("Values can be restored in a kernel only.", "In the notebook: %mlops restore STEP V --values")
     values = {}
     with open_project(context) as store:
-        found = find_version(store, arguments.step, arguments.version, arguments.notebook)
+        notebook = notebook_of(store, arguments.notebook, context, arguments.step)
+        found = find_version(store, arguments.step, arguments.version, notebook)
         if arguments.values and live is not None:
             values = values_of(store, found, dict.fromkeys(live.names()))
     code = code_of(found.version)

@@ -30,7 +30,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
 
     def on_end(step: StepCell, end: Ended) -> None:
         ended.append({"step": step.spec.name, "named": step.spec.named, "state": end.state, "duration": end.duration})
-        if not arguments.json:
+        if not arguments.json and end.state != "reused":  # of a reuse the kernel has told
             context.console.print(_line(step, end), highlight=False, soft_wrap=True)
 
     run_steps(live, cells, start=arguments.start, until=arguments.until, force=arguments.force, on_end=on_end)

@@ -90,7 +90,7 @@ def test_status_tells_of_edits_that_are_saved(kernel: LiveKernel) -> None:
     assert "stale" in found["load"]
     assert "its code changed" in found["load"]
     assert "stale" in found["train"]
-    assert "not fresh" in found["train"]
+    assert "depends on what 'load' gives" in found["train"]
     write_notebook(path)
     assert "fresh" in rows(shown(kernel, "status"))["train"]
 
@@ -135,7 +135,8 @@ def test_log_shows_versions_and_runs_of_one_step(kernel: LiveKernel) -> None:
 
 
 def test_diff_shows_what_changed_between_two_versions(kernel: LiveKernel) -> None:
-    lines = shown(kernel, "diff train 1 v2").splitlines()
+    assert "1 score = 0 1 score = sum(numbers) * rate" in " ".join(shown(kernel, "diff train 1 v2").split())
+    lines = shown(kernel, "diff train 1 v2 --unified").splitlines()
     assert "-score = 0" in [line.strip() for line in lines]
     assert "+score = sum(numbers) * rate" in [line.strip() for line in lines]
     assert "same" in shown(kernel, "diff train 1 1")
@@ -173,7 +174,7 @@ def test_help_lists_the_verbs_of_the_magic_and_explains_each(kernel: LiveKernel)
     assert shown(kernel, "") == text, "no verb is a question for help"
     names = [entry["name"] for entry in data_of(kernel, "help")]
     assert {"status", "steps", "log", "diff", "runs", "why", "form", "help"} <= set(names)
-    assert not {"run", "demo", "drain"} & set(names)
+    assert not {"demo", "drain"} & set(names)
     assert all(name in text for name in names)
     assert "%%step NAME" in text
     for name in names:
@@ -206,3 +207,64 @@ def test_form_shows_a_form_of_widgets(kernel: LiveKernel) -> None:
 
 def test_drain_says_nothing(kernel: LiveKernel) -> None:
     assert kernel.run("%mlops drain").outputs == []
+
+
+def test_a_graph_is_shown_as_a_picture(kernel: LiveKernel) -> None:
+    cell = kernel.run("%mlops graph")
+    assert [kind for kind, _ in cell.outputs] == ["display_data"]
+    assert cell.text.startswith("nb.ipynb: ")
+    assert not list(kernel.folder.glob("*.svg"))
+
+
+def test_a_plan_knows_plain_cells_by_what_steps_read_of_them(kernel: LiveKernel) -> None:
+    found = {step["name"]: step for step in data_of(kernel, "plan")["steps"]}
+    assert [found[name]["decision"] for name in ("load", "train", "report", "never")] == [
+        "reuse",
+        "reuse",
+        "run",
+        "run",
+    ]
+    path = kernel.folder / "nb.ipynb"
+    write_notebook(path, p="rate = 0.75")
+    found = {step["name"]: step for step in data_of(kernel, "plan")["steps"]}
+    assert (found["load"]["decision"], found["train"]["decision"]) == ("reuse", "unknown")
+    write_notebook(path)
+
+
+def test_a_version_comes_back_as_the_next_cell_with_its_values(kernel: LiveKernel) -> None:
+    cell = kernel.run("%mlops restore train 1 --values\nprint(score)")
+    assert "Restored score." in cell.text
+    assert cell.text.splitlines()[-1] == "0"
+    kernel.run(SOURCES["train"], cell_id="train")
+
+
+def test_run_executes_the_saved_cells_each_as_if_by_hand(kernel: LiveKernel) -> None:
+    kernel.run("del numbers, score, rate")
+    cell = kernel.run("%mlops run --from train --until report\nprint(score)")
+    text = re.sub(r"\x1b\[[0-9;]*m", "", cell.text)
+    assert [note["step"] for note in cell.notes] == ["load", "train"]
+    assert re.search(r"^report +executed", text, re.MULTILINE)
+    assert text.splitlines()[-1] == "3.0"
+    runs = data_of(kernel, "log train -n 1")["runs"]
+    assert (runs[0]["status"], runs[0]["cell_id"]) == ("reused", "train")
+    assert {"train", "report"} <= {row["step"] for row in data_of(kernel, "steps")}
+    assert "executed" in kernel.run("%mlops run --from train --until train --force").text
+    assert data_of(kernel, "log train -n 1")["runs"][0]["why"] == "it is forced"
+
+
+def test_run_stops_at_a_cell_that_fails_and_the_kernel_goes_on(kernel: LiveKernel) -> None:
+    path = kernel.folder / "nb.ipynb"
+    write_notebook(path, load="%%step load\n1 / 0")
+    cell = kernel.run("%mlops run --from load")
+    assert "Step 'load' failed: ZeroDivisionError" in cell.text
+    assert "%mlops run --from load" in cell.text
+    write_notebook(path)
+    assert kernel.run("1").text == "1"
+
+
+def test_capture_makes_every_cell_a_step_until_it_is_put_off(kernel: LiveKernel) -> None:
+    kernel.run("%mlops capture on")
+    kernel.run("plain = 1", cell_id="never")
+    assert data_of(kernel, "capture")["all"] is True
+    kernel.run("%mlops capture off")
+    assert any("@" in row["step"] for row in data_of(kernel, "steps --all"))

@@ -51,7 +51,7 @@ def test_what_reuse_saves_is_what_computing_took(tmp_path: Path, monkeypatch: py
 
 def test_steps_that_never_ran_have_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     step = Forecast("a", "a", 0, True, "run", "it has not run yet", None)
-    assert show(tmp_path, monkeypatch, step)[-1] == "1 of 1 step would run, 1 that never ran before."
+    assert show(tmp_path, monkeypatch, step)[-1] == "1 of 1 step would run, 1 whose time is not known."
 
 
 def test_unnamed_cells_that_are_reused_are_one_line_unless_all_is_asked_for(
