@@ -21,7 +21,7 @@ class Known:
     which cannot be stored has both. `globals` are the names its notebook functions look up when called, `sources` the
     code of these functions. `modules` are those its functions, classes and instances come from; `dotted` is the real
     name of a module, or of a function or class of one. `text` is the value where it may name a file. `shares` are the
-    other names that the same mutable objects are reached from.
+    other names that the same mutable objects are reached from, and `shape` the digest of them all as one value.
     """
 
     digest: str = ""
@@ -34,6 +34,7 @@ class Known:
     sources: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     shares: tuple[str, ...] = ()
+    shape: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something."""

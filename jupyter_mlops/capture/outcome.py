@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jupyter_mlops.capture.known import Known
-from jupyter_mlops.capture.world import LiveWorld
+from jupyter_mlops.capture.world import UNTOLD, LiveWorld
 from jupyter_mlops.domain.step import StepSpec
 
 
@@ -18,7 +18,7 @@ class Outcome:
 
     `kept` are names that were there before and are part of the result, because what the step made or changed is
     reached from them too; `groups` are the sets of names that must be stored together, `known` what is known of them all.
-    `companions` gives the digests that kept names which are no inputs had before.
+    `shapes` says how the kept ones hung together before, as `World.shapes` does.
     """
 
     bound: set[str] = field(default_factory=set)
@@ -27,7 +27,7 @@ class Outcome:
     kept: set[str] = field(default_factory=set)
     groups: list[set[str]] = field(default_factory=list)
     known: dict[str, Known] = field(default_factory=dict)
-    companions: dict[str, str] = field(default_factory=dict)
+    shapes: dict[str, str] = field(default_factory=dict)
     reasons: list[str] = field(default_factory=list)
 
     @property
@@ -53,6 +53,7 @@ def judge(
     touches: set[str] | None,
     before: Mapping[str, Any],
     known_before: Mapping[str, Known],
+    shapes_before: Mapping[str, str],
 ) -> Outcome:
     """Compare the namespace with what it was. `touches` are the names the step may have changed, None for all."""
     outcome = Outcome()
@@ -68,11 +69,11 @@ def judge(
                 outcome.changed.add(name)
         elif old.digest != new.digest:
             outcome.changed.add(name)
-    _group(world, inputs, known_before, outcome)
+    _group(world, shapes_before, outcome)
     return outcome
 
 
-def _group(world: LiveWorld, inputs: Mapping[str, Known], known_before: Mapping[str, Known], outcome: Outcome) -> None:
+def _group(world: LiveWorld, shapes_before: Mapping[str, str], outcome: Outcome) -> None:
     made = outcome.bound | outcome.changed
     alone = {name for name in made if not world.has_parts(name)}
     together = world.component(made - alone) if made - alone else set()
@@ -84,16 +85,20 @@ def _group(world: LiveWorld, inputs: Mapping[str, Known], known_before: Mapping[
         left -= group
     outcome.groups += [{name} for name in sorted(alone)]
     for group in outcome.groups:
+        shape = world.shape(group) if len(group) > 1 else ""
         for name in group:
             known = world.know(name)
             if known is not None:
-                outcome.known[name] = replace(known, shares=tuple(sorted(group - {name})))
-    for name in sorted(outcome.kept - set(inputs)):
-        old = known_before.get(name)
-        if old is None or not old.digest:
-            outcome.reasons.append(f"changes or shares what '{name}' holds, whose content before is not known")
-        else:
-            outcome.companions[name] = old.digest
+                shares = tuple(sorted(group - {name}))
+                outcome.known[name] = replace(known, shares=shares, shape="" if shape == UNTOLD else shape)
+    left = set(outcome.kept)
+    for names, shape in shapes_before.items():
+        members = set(names.split(","))
+        if members & left and shape != UNTOLD:
+            outcome.shapes[names] = shape
+            left -= members
+    for name in sorted(left):
+        outcome.reasons.append(f"changes or shares what '{name}' holds, and what that was before is not known")
 
 
 def named_metrics(spec: StepSpec, namespace: dict[str, Any]) -> tuple[dict[str, float], list[str]]:

@@ -90,22 +90,18 @@ def conditions_hold(candidate: StepRun, world: World) -> bool:
         now = world.randoms()
         if any(now.get(name) != digest for name, digest in needed.items()):
             return False
-    return _companions_hold(candidate, world)
+    return _shapes_hold(candidate, world)
 
 
-def _companions_hold(candidate: StepRun, world: World) -> bool:
-    """Whether nothing else reaches what would be replaced, and what reaches it is as it was."""
-    conditions = candidate.conditions
-    if not conditions.kept:
+def _shapes_hold(candidate: StepRun, world: World) -> bool:
+    """Whether what would be replaced holds what it held, hangs together as it did, and nothing else reaches it."""
+    shapes = candidate.conditions.shapes
+    if not shapes:
         return True
-    for name, digest in conditions.companions.items():
-        known = world.know(name)
-        if known is None or known.digest != digest:
-            return False
-    if world.untold():
+    names = {name for group in shapes for name in group.split(",")}
+    if world.untold() or any(world.know(name) is None for name in names):
         return False
-    present = {name for name in conditions.kept if world.know(name) is not None}
-    return world.component(present) <= set(conditions.group)
+    return world.shapes(names) == shapes
 
 
 def _open(store: Store, candidate: StepRun) -> Reuse:

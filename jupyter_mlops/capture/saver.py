@@ -137,6 +137,9 @@ class Saver:
                 seen[item] = walker.fingerprint(item, loaded[item])
                 if seen[item].digest != known[item].digest:
                     return f"{item}: it does not survive storing unchanged"
+            shape = known[min(group)].shape
+            if shape and walker.fingerprint("", [loaded[item] for item in sorted(group)]).digest != shape:
+                return f"{min(group)}: what it shares with {', '.join(sorted(group)[1:])} does not survive storing"
             apart = _apart(seen)
             if apart is not None:
                 return f"{apart}: what it shares with {', '.join(sorted(group - {apart}))} does not survive storing"

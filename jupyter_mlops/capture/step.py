@@ -108,6 +108,9 @@ class Execution:
     def _serves(self, candidate: StepRun) -> bool:
         """Whether no later cell needs what a reuse of this result would not give: lost values, the shell's `_`."""
         lost = {name for name, known in candidate.known.items() if known.get("lost")}
+        before = {name for group in candidate.conditions.shapes for name in group.split(",")}
+        if lost & before or (lost and not self.session.view.steps()):
+            return False  # where a lost value was changed in place, its step alone could not make it again
         if candidate.effects.get("result"):
             lost |= {"_", "__", "___", "Out"}
         return not lost or not self.session.later_reads(self.step, lost)
@@ -115,6 +118,7 @@ class Execution:
     def _look_before(self) -> None:
         world = self.session.world
         self._names_before = dict(world.namespace)
+        self._shapes_before = world.shapes(name for name in self.examination.inputs if name in world.namespace)
         self._known_before = world.known_now()
         self._random_before = libraries.random_digests()
         self._libraries_before = dict(world.libraries())
@@ -141,7 +145,9 @@ class Execution:
             self.record.failed(error, duration)
             session.listener.after(self.record.step_run)
             return bound
-        outcome = judge(session.world, found.inputs, found.touches, self._names_before, self._known_before)
+        outcome = judge(
+            session.world, found.inputs, found.touches, self._names_before, self._known_before, self._shapes_before
+        )
         refused = contradicted_outputs(self.step.spec, outcome)
         if refused is not None:
             self.refused = refused
@@ -209,10 +215,8 @@ class Execution:
         files.update(getattr(seen, "looked", {}))
         now = libraries.random_digests()
         drawn = {name: digest for name, digest in self._random_before.items() if now.get(name) != digest}
-        kept = sorted(outcome.kept)
-        group = sorted({*outcome.known}) if kept else []
         folder = os.getcwd() if files or self._written() else ""
-        return Conditions(files, folder, drawn, outcome.companions, kept, group)
+        return Conditions(files, folder, drawn, outcome.shapes)
 
     def _effects(self, outcome: Outcome) -> dict[str, Any]:
         """What the step changed besides names, as `restore` needs it."""

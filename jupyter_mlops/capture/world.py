@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import sys
 from collections.abc import Iterable, Mapping
@@ -30,6 +31,10 @@ class World(Protocol):
     def component(self, names: Iterable[str]) -> set[str]:
         """The names, and all others that share mutable state with them."""
 
+    def shapes(self, names: Iterable[str]) -> dict[str, str]:
+        """The groups that the components of `names` fall into ("a,b") → digest of each group as one value, which tells
+        also how its values hang together; `UNTOLD` where that is not known."""
+
     def libraries(self) -> Mapping[str, str]:
         """Library → digest of its options."""
 
@@ -47,6 +52,10 @@ class World(Protocol):
 
     def untold(self) -> list[str]:
         """Names of values that are there, and whose sharing with others cannot be told."""
+
+
+UNTOLD = "?"
+"""In place of a digest that cannot be told."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +94,7 @@ class LiveWorld:
         """Library → digest and value of the options that a reused step left, not set yet."""
         self._hidden = hidden
         self._marks: dict[str, _Mark] = {}
+        self._shapes: dict[frozenset[str], tuple[list[_Mark], str]] = {}
 
     def is_shells(self, name: str) -> bool:
         """Whether a name is the shell's own, not the notebook's."""
@@ -171,6 +181,8 @@ class LiveWorld:
             self._marks[name].fresh = False
         for name in [name for name in self._marks if name not in self.namespace]:
             del self._marks[name]
+        for group in [group for group in self._shapes if not group <= self._marks.keys() or group & touched]:
+            del self._shapes[group]
         for name in [name for name in self.pending if name in self.namespace]:
             del self.pending[name]
         return {name for name in touched if name in self.namespace}
@@ -221,6 +233,42 @@ class LiveWorld:
                 self.mark(name)
             found |= set(self._sharing(live))
         return found
+
+    def shapes(self, names: Iterable[str]) -> dict[str, str]:
+        """See `World`."""
+        left = self.component(names)
+        found = {}
+        while left:
+            group = self.component({min(left)})
+            left -= group
+            found[",".join(sorted(group))] = self.shape(group)
+        return found
+
+    def shape(self, group: set[str]) -> str:
+        """The digest of values that share, as one value."""
+        names = sorted(group)
+        here = [name for name in names if name in self.namespace]
+        if not here:
+            known = [pending.known for name in names if (pending := self.pending.get(name)) is not None]
+            if len(known) != len(names) or any(
+                {name, *item.shares} != group for name, item in zip(names, known, strict=True)
+            ):
+                return UNTOLD
+            return known[0].digest or UNTOLD if len(known) == 1 else known[0].shape or UNTOLD
+        if len(here) < len(names):
+            return UNTOLD
+        marks = [self._look(name) for name in names]
+        if len(names) == 1:
+            return marks[0].known.digest or UNTOLD
+        before = self._shapes.get(frozenset(names))
+        if before is not None and all(map(operator.is_, before[0], marks)):
+            return before[1]
+        try:
+            shape = Walker(self.namespace).fingerprint("", [self.namespace[name] for name in names]).digest
+        except Undigestible:
+            shape = UNTOLD
+        self._shapes[frozenset(names)] = (marks, shape)
+        return shape
 
     @staticmethod
     def _same_group(one: Pending, other: Pending | None) -> bool:

@@ -72,12 +72,9 @@ class Conditions:
     """The working folder, where files were read: names of files are relative to it."""
     random_before: dict[str, str] = field(default_factory=dict)
     """Generator ("random", "numpy") → digest of its state before the step drew from it."""
-    companions: dict[str, str] = field(default_factory=dict)
-    """Name → digest before, of names that are no inputs, but from which what the step changed is reached too."""
-    kept: list[str] = field(default_factory=list)
-    """Names that were there before and are part of the result."""
-    group: list[str] = field(default_factory=list)
-    """All names of the result, where any is kept: no other may share with the kept ones."""
+    shapes: dict[str, str] = field(default_factory=dict)
+    """Names that were there before and are part of the result, by groups that share mutable state ("a,b") → digest of
+    the group as a whole before: of what its values hold, and of how they hang together."""
 
 
 @dataclass(frozen=True)

@@ -26,10 +26,10 @@ def judged(code: str, **namespace: Any) -> Outcome:
     for name in world.user_names():
         world.know(name)
     found = examine(cell_facts(code), world, LocalModules(), display_mode="")
-    before, known = dict(namespace), world.known_now()
+    before, known, shapes = dict(namespace), world.known_now(), world.shapes(found.inputs)
     exec(code, namespace)
     namespace.pop("__builtins__", None)
-    return judge(world, found.inputs, found.touches, before, known)
+    return judge(world, found.inputs, found.touches, before, known, shapes)
 
 
 def test_names_bound_are_results_and_names_deleted_are_told() -> None:
@@ -73,7 +73,7 @@ def test_what_reaches_a_changed_value_is_part_of_the_result() -> None:
     outcome = judged("x.append(1)", x=inner, y={"in": inner}, z=[])
     assert outcome.changed == {"x", "y"}, "another name for the same list changed too"
     assert outcome.groups == [{"x", "y"}]
-    assert set(outcome.companions) == {"y"}, "and what it was before is a condition of the reuse"
+    assert set(outcome.shapes) == {"x,y"}, "and how they hung together before is a condition of the reuse"
 
 
 @pytest.mark.parametrize(
