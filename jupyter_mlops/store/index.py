@@ -83,7 +83,7 @@ class Index:
                 ) from error
             raise StoreError(f"The index '{self.path}' failed: {text}.", _ASIDE.format(self.path)) from error
         except DatabaseError as error:
-            if isinstance(error, sa.exc.IntegrityError):
+            if isinstance(error, (sa.exc.IntegrityError, sa.exc.ProgrammingError)):
                 raise
             raise StoreError(f"The index '{self.path}' is corrupt: {error.orig}.", _ASIDE.format(self.path)) from error
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from jupyter_mlops.domain.run import Progress, Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
 
+OTHER_VERSION = "was recorded by another version, under conditions unknown here"
+_CONDITIONS = {each.name for each in fields(Conditions)}
 SPARE = ("known", "effects", "files")
 """Columns of step runs that are NULL where there is nothing to tell."""
 
@@ -39,11 +41,15 @@ def run_from(row: Mapping[Any, Any], executed: int = 0, reused: int = 0) -> Run:
 
 
 def step_run_from(row: Mapping[Any, Any]) -> StepRun:
-    """The StepRun of a row of `step_runs`."""
+    """The StepRun of a row of `step_runs`. What another version put under conditions unknown here is not reused."""
     values = dict(row)
+    given = values["conditions"]
+    if not given.keys() <= _CONDITIONS:
+        given = {name: value for name, value in given.items() if name in _CONDITIONS}
+        values["unrepeatable"] = values["unrepeatable"] or OTHER_VERSION
     values["status"] = Status(values["status"])
     values["inputs"] = {name: StepInput(**item) for name, item in values["inputs"].items()}
-    values["conditions"] = Conditions(**values["conditions"])
+    values["conditions"] = Conditions(**given)
     for name in SPARE:
         values[name] = values[name] or {}
     return StepRun(**values)

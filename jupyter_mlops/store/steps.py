@@ -143,7 +143,7 @@ class StepStore:
         """Completed step runs of this key whose result may be reused, newest first."""
         with self._index.read() as connection:
             rows = connection.execute(_CANDIDATES, {"of_key": key, "at_most": limit}).mappings()
-            return [step_run_from(row) for row in rows]
+            return [found for row in rows if not (found := step_run_from(row)).unrepeatable]
 
     def by_keys(self, keys: Iterable[str], *, limit: int = 20) -> dict[str, list[StepRun]]:
         """What `candidates` gives for each of many keys, at once; a key without any is left out."""
@@ -151,7 +151,8 @@ class StepStore:
         with self._index.read() as connection:
             rows = connection.execute(_BY_KEYS, {"of_keys": json.dumps(list(keys)), "at_most": limit}).mappings()
             for row in rows:
-                found.setdefault(row["key"], []).append(step_run_from(row))
+                if not (step_run := step_run_from(row)).unrepeatable:
+                    found.setdefault(row["key"], []).append(step_run)
         return found
 
     def newest(self, notebook: str, digests: Iterable[str] | None = None) -> dict[str, list[StepRun]]:

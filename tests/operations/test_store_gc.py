@@ -81,6 +81,20 @@ def test_what_the_newest_reuse_of_a_step_came_from_stays(store: Store) -> None:
     assert kept(store, source) == [True]
 
 
+def test_reuses_go_with_what_they_reused_and_stay_with_it(store: Store) -> None:
+    file = put(store, b"a,b")
+    gone, stays = (add_result(store, files={"/a.csv": file if n else put(store, b"old")}) for n in (0, 1))
+    old_reuse, reuse = (
+        add_result(store, days=90, status=Status.REUSED, result=None, reused_from=each.id, files=each.files)
+        for each in (gone, stays)
+    )
+    report = collect(store)
+    assert [result.step_run_id for result in report.results] == [gone.id]
+    assert kept(store, gone, stays) == [False, True]
+    assert (store.steps.run(old_reuse.id).files, store.steps.run(reuse.id).files) == ({}, {"/a.csv": file})
+    assert (report.objects, file in store.objects) == (2, True)
+
+
 def test_results_of_a_run_at_work_stay_with_what_they_were_reused_from(store: Store) -> None:
     run = add_run(store, status=Status.RUNNING, kind="session")
     source = add_result(store, "load")

@@ -185,3 +185,16 @@ def test_the_newest_completed_run_of_each_version_is_given_by_step(store: Store,
     assert {step: [run.id for run in runs] for step, runs in found.items()} == {"load": [new, old], "train": [train]}
     only = store.steps.newest("nb.ipynb", digests=["a", "none"])
     assert {step: [run.id for run in runs] for step, runs in only.items()} == {"load": [old]}
+
+
+def test_a_result_under_conditions_of_another_version_is_read_and_not_offered(
+    store: Store, add_step_run: AddStepRun
+) -> None:
+    made = add_step_run(key="k", status=Status.COMPLETED, result="r", conditions=Conditions({"/a": "d"}))
+    with store.index.write() as connection:
+        connection.exec_driver_sql("update step_runs set conditions = json_set(conditions, '$.moon', 'full')")
+    assert store.steps.candidates("k") == []
+    assert store.steps.by_keys(["k"]) == {}
+    found = store.steps.run(made.id)
+    assert found.conditions.files == {"/a": "d"}
+    assert "another version" in found.unrepeatable

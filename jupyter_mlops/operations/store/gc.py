@@ -8,7 +8,7 @@ renamed and looked at again, so that one put again at this very moment comes bac
 from __future__ import annotations
 
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -35,6 +35,8 @@ class _Plan:
     """Which step runs lose their results, and what stays needed then."""
 
     results: list[RemovedResult] = field(default_factory=list)
+    reuses: list[str] = field(default_factory=list)
+    """Reuses of these results: they name the same files."""
     needed: set[str] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
 
@@ -61,7 +63,7 @@ def collect_garbage(
             with store.index.write() as connection:  # once more: the rows may have changed; what was read stays known
                 plan = _plan(connection, closures, sizes, now, keep, max_size)
                 note = f"its result was removed by gc on {now.date().isoformat()}"
-                release(connection, [result.step_run_id for result in plan.results], note)
+                release(connection, [*(result.step_run_id for result in plan.results), *plan.reuses], note)
         if not dry_run:
             with store.index.read() as connection:
                 plan.needed = _needed(connection, closures, holdings(connection))
@@ -98,8 +100,9 @@ def _plan(
     users.update(_of_others(connection))
     left = sum(sizes.get(name, 0) for name in users)
     plan = _Plan()
+    reuses, following = _reuses(held)
     oldest = sorted(
-        (each for each in held if each.objects and each.id not in needed),
+        (each for each in held if each.objects and each.id not in needed and each.id not in following),
         key=lambda each: (used[each.id] or now, each.row),
     )
     for each in oldest:
@@ -109,6 +112,9 @@ def _plan(
         if at > now - GRACE or not (is_old or is_too_much):
             continue
         objects = closures.of(each)
+        for reuse in reuses[each.id]:
+            users.subtract(reuse.objects)
+            plan.reuses.append(reuse.id)
         users.subtract(objects)
         freed = sum(sizes.get(name, 0) for name in objects if users[name] == 0)
         left -= freed
@@ -117,6 +123,16 @@ def _plan(
         plan.notes.append(f"{left} bytes are needed, which is more than the {max_size} asked for.")
     plan.needed = {name for name, count in users.items() if count > 0}
     return plan
+
+
+def _reuses(held: list[Holding]) -> tuple[dict[str, list[Holding]], set[str]]:
+    """Reuses that name the files of what they reused: by that, and all their ids. They go with it."""
+    known = {each.id for each in held if each.result}
+    reuses: dict[str, list[Holding]] = defaultdict(list)
+    for each in held:
+        if each.reused_from in known and not each.result and each.objects:
+            reuses[str(each.reused_from)].append(each)
+    return reuses, {each.id for found in reuses.values() for each in found}
 
 
 def _needed(connection: sa.Connection, closures: Closures, held: Iterable[Holding]) -> set[str]:
