@@ -71,7 +71,7 @@ class Walker:
         walk = Walk(self.namespace, self._alive, self._handlers, self._named, _resolve, BUDGET_SECONDS)
         try:
             walk.value(value)
-            if len(walk.extents) > 1:
+            if len(walk.views) > 1:
                 _views(walk)
         except RecursionError:
             raise Undigestible(name, "it is nested too deeply") from None
@@ -114,16 +114,17 @@ def _meet(some: Sequence[Extent], others: Sequence[Extent]) -> bool:
 
 
 def _views(walk: Walk) -> None:
-    """Feed which arrays of the value are views of one memory: a change of one shows in the other."""
-    order = sorted(range(len(walk.extents)), key=walk.extents.__getitem__)
+    """Feed which arrays of the value are views of one memory: a change of one shows in the other. Not those of frames."""
+    views = walk.views
+    order = sorted(range(len(views)), key=lambda number: views[number][0])
     found: list[tuple[int, int, int]] = []
     open_ones: list[int] = []
     for number in order:
-        low = walk.extents[number][0]
-        open_ones = [other for other in open_ones if walk.extents[other][1] > low]
+        low = views[number][0][0]
+        open_ones = [other for other in open_ones if views[other][0][1] > low]
         for other in open_ones:
             first, second = sorted((number, other))
-            one, two = walk.arrays[first], walk.arrays[second]
+            one, two = views[first][1], views[second][1]
             if arrays.overlaps(one, two):
                 found.append((first, second, arrays.element_offset(one, two)))
         open_ones.append(number)

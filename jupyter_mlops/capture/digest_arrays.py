@@ -155,8 +155,9 @@ def _tensor(walk: Walk, value: Any) -> None:
     if str(value.device) == "cpu" and value.numel():
         last = sum((length - 1) * stride for length, stride in zip(value.shape, strides, strict=True)) + 1
         start = int(dense.data_ptr())
-        walk.extents.append((start, start + last * int(value.element_size())))
-        walk.arrays.append(None)
+        extent = start, start + last * int(value.element_size())
+        walk.extents.append(extent)
+        walk.views.append((extent, None))
     walk.check_time()
     walk.blob(memoryview(dense.contiguous().reshape(-1).view(torch.uint8).numpy()))
     walk.value(getattr(value, "grad", None) if value.requires_grad else None)

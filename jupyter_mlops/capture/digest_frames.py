@@ -13,6 +13,9 @@ from jupyter_mlops.capture import arrays, digest_arrays, digest_arrow
 from jupyter_mlops.capture.digest_objects import immutable, reduced
 from jupyter_mlops.capture.digest_walk import Handler, Undigestible, Walk, no_step
 
+_DERIVED = frozenset({"design_info", "model_spec"})
+"""Attributes in which patsy and formulaic note how they made a frame: never pickled, and made anew from the formula."""
+
 
 def resolve(kind: type) -> Handler | None:
     """The handler of a type of pandas, or derived from one; None for any other."""
@@ -59,7 +62,7 @@ def _scalar(walk: Walk, value: Any) -> None:
 def _about(walk: Walk, value: Any) -> None:
     """What a frame has beside axes and columns; of attributes also those that pandas does not pickle."""
     walk.value(type(value))
-    own = {name: item for name, item in vars(value).items() if name[:1] != "_"}
+    own = {name: item for name, item in vars(value).items() if name[:1] != "_" and name not in _DERIVED}
     own |= {name: getattr(value, name, None) for name in type(value)._metadata}
     flags = value._flags.allows_duplicate_labels
     if own or value._attrs or not flags:
@@ -197,6 +200,8 @@ def _index(walk: Walk, value: Any) -> None:
 def _array(walk: Walk, value: Any) -> None:
     """One of pandas' arrays that stands alone: it is written in place, as a numpy array is."""
     if walk.first_time(value):
+        freq = getattr(value, "_freq", None)  # before pandas 3; in a series or index it is not the array's
+        walk.value(None if freq is None else freq.freqstr)
         _extension(walk, value)
 
 
@@ -232,8 +237,6 @@ def _extension(walk: Walk, value: Any) -> None:
         for side in (value._left, value._right):
             _content(walk, side)
     elif hasattr(value, "_ndarray"):
-        freq = getattr(value, "_freq", None)
-        walk.value(None if freq is None else freq.freqstr)
         _content(walk, value._ndarray)
     else:
         immutable(walk, value)

@@ -29,6 +29,7 @@ from jupyter_mlops.capture.digest_walk import Handler, Undigestible, Walk, no_st
 _CACHES = {
     "sklearn": {"_stop_words_id", "_deprecated_key_to_warnings"},
     "pandas": {"_cache"},
+    "statsmodels": {"_cache", "_summary_cache", "_nobs_int", "diagn"},
     "scipy": {"_has_sorted_indices", "_has_canonical_format", "has_canonical_format"},
 }
 """Library → attributes that follow from others, or are an address: reading a value may set them."""

@@ -75,7 +75,6 @@ class Walk:
         "_seen",
         "_ticks",
         "alive",
-        "arrays",
         "extents",
         "frame_extents",
         "functions",
@@ -89,6 +88,7 @@ class Walk:
         "namespace",
         "resolve",
         "update",
+        "views",
     )
 
     def __init__(
@@ -109,7 +109,7 @@ class Walk:
         self.update: Callable[[Any], None] = self.hash.update
         self.ids: set[int] = set()
         self.extents: list[tuple[int, int]] = []
-        self.arrays: list[Any] = []
+        self.views: list[tuple[tuple[int, int], Any]] = []
         self.frame_extents: list[tuple[int, int]] = []
         self.modules: set[str] = set()
         self.functions: list[Any] = []
@@ -181,8 +181,8 @@ class Walk:
         extent = arrays.extent(array)
         if extent is not None:
             self._held.append(extent)
-            if self._held is self.extents:
-                self.arrays.append(array)
+            if not self._inner:
+                self.views.append((extent, array))
         owner = arrays.owner(array)
         if owner is not None:
             self.shared(owner)
@@ -191,8 +191,6 @@ class Walk:
         """Note an object that a frame may hold and someone else write into: its own address is its memory."""
         self.alive.append(value)
         self._held.append((id(value), id(value) + 1))
-        if self._held is self.extents:
-            self.arrays.append(None)
 
     @contextmanager
     def within(self, *, copies: bool) -> Iterator[None]:

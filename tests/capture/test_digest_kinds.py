@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,14 +30,13 @@ def digest(value: Any) -> str:
     return Walker({}).fingerprint("value", value).digest
 
 
-@pytest.mark.parametrize("make", MADE.values(), ids=MADE.keys())
-def test_a_value_has_one_digest_made_anew_looked_at_again_and_after_pickling(make: Callable[[], Any]) -> None:
+@pytest.mark.parametrize("name", MADE)
+def test_a_value_has_one_digest_made_anew_looked_at_again_and_after_pickling(name: str) -> None:
+    make = MADE[name]
     value = make()
     expected = digest(value)
     assert digest(value) == expected, "walking changes nothing"
     assert digest(make()) == expected
-    if isinstance(value, np.void):
-        return
     assert digest(pickle.loads(pickle.dumps(value, 5))) == expected
 
 
@@ -66,7 +65,7 @@ print(json.dumps({name: Walker({}).fingerprint("value", make()).digest for name,
 def test_digests_are_the_same_in_another_process_with_other_hashes() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, str(Path(__file__).parents[1])],
-        env={"PYTHONHASHSEED": "77", "PATH": ""},
+        env={"PYTHONHASHSEED": "77", "PATH": "", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
         check=True,
