@@ -1,4 +1,8 @@
-"""What local modules are right after their import: noted by a finder that looks at each as soon as its code has run."""
+"""What modules are right after their import: noted by a finder that looks at each as soon as its code has run.
+
+Local modules are noted one by one; of an installed package all that one import statement of the notebook, or of a local
+module, has loaded: a cell may import a package and configure it at once.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +12,12 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from typing import Any
 
+from jupyter_mlops.capture.libraries.snapshots import note_imported
 from jupyter_mlops.capture.watch import is_library_file
 
 
 class ImportNotes:
-    """A finder that finds nothing by itself: it asks the others, and has local modules' loaders tell when they are done.
+    """A finder that finds nothing by itself: it asks the others, and has the modules' loaders tell when they are done.
 
     The loader stays the object it is; only its `exec_module` is another until the module has been executed.
     """
@@ -34,9 +39,28 @@ class ImportNotes:
     ) -> ModuleSpec | None:
         """As the other finders say."""
         spec = find_by_others(name, path, target)
-        if spec is not None and isinstance(spec.origin, str) and not _is_installed(spec.origin):
+        if spec is None or not isinstance(spec.origin, str):
+            return spec
+        if not _is_installed(spec.origin):
             _tell_when_done(spec.loader, self._note)
+        elif spec.origin not in ("built-in", "frozen") and not _asked_by_library():
+            _tell_when_done(spec.loader, _package_imported)
         return spec
+
+
+def _package_imported(module: types.ModuleType) -> None:
+    note_imported(module.__name__.partition(".")[0])
+
+
+def _asked_by_library() -> bool:
+    """Whether an installed package, not the notebook or a local module, asks for the import."""
+    frame: types.FrameType | None = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith("<frozen importlib") and frame.f_globals.get("__name__") != "importlib":
+            return file.startswith("<frozen") or is_library_file(file)
+        frame = frame.f_back
+    return True
 
 
 def find_by_others(name: str, path: Sequence[str] | None, target: types.ModuleType | None = None) -> ModuleSpec | None:
@@ -55,7 +79,11 @@ def _is_installed(origin: str) -> bool:
 
 def _tell_when_done(loader: Any, note: Callable[[types.ModuleType], None]) -> None:
     execute = getattr(loader, "exec_module", None)
-    if execute is None or "exec_module" in getattr(loader, "__dict__", {"exec_module": None}):
+    if (
+        execute is None
+        or isinstance(loader, type)
+        or "exec_module" in getattr(loader, "__dict__", {"exec_module": None})
+    ):
         return
 
     def done(module: types.ModuleType) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
@@ -152,3 +153,24 @@ def test_the_loader_and_a_traceback_are_what_they_are_without_us(modules: LocalM
     except ZeroDivisionError as error:
         files = [Path(frame.filename).name for frame in traceback.extract_tb(error.__traceback__)]
     assert files == ["test_modules_held.py", "<string>", "mlopsheldbroken.py"]
+
+
+def test_a_package_that_is_imported_and_configured_in_one_cell_shows() -> None:
+    code = """
+from jupyter_mlops.capture.libraries import package_changes, package_snapshot
+from jupyter_mlops.capture.modules import LocalModules
+LocalModules().install()
+before = package_snapshot({"scipy", "yaml"})
+import yaml
+assert package_changes(before, package_snapshot({"yaml"})) == []
+yaml.SafeLoader.yaml_constructors["!x"] = None
+changes = package_changes(before, package_snapshot({"yaml"}))
+assert changes == ["yaml.loader.SafeLoader.yaml_constructors.!x changed"] or "yaml_constructors" in changes[0], changes
+import scipy.stats
+import scipy.optimize
+scipy.stats.norm.fit([1, 2, 3])
+assert package_changes(before, package_snapshot({"scipy"})) == [], package_changes(before, package_snapshot({"scipy"}))
+scipy.optimize.mine = 1
+assert package_changes(before, package_snapshot({"scipy"})) == ["scipy.optimize.mine changed"]
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -118,6 +118,18 @@ def package_snapshot(packages: Iterable[str]) -> dict[str, object]:
     return found
 
 
+_at_import: dict[str, object] = {}
+"""Module → what it held when the import that loaded it ended."""
+
+
+def note_imported(package: str) -> None:
+    """An import of the package has ended: remember what modules held that it loaded, for steps that go on to change it."""
+    for name, record in package_snapshot({package}).items():
+        known = _at_import.get(name)
+        if not isinstance(known, _Record) or known.module is not cast("_Record", record).module:
+            _at_import[name] = record
+
+
 def _grouped() -> dict[str, dict[str, types.ModuleType]]:
     """The loaded modules by top-level package."""
     now = list(sys.modules.values())
@@ -131,11 +143,14 @@ def _grouped() -> dict[str, dict[str, types.ModuleType]]:
 
 
 def package_changes(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
-    """What changed, a sentence each; modules that were not loaded before do not count, nor what is filled lazily."""
+    """What changed, a sentence each; of modules that were not loaded before, since their import ended.
+
+    What is filled lazily does not count.
+    """
     changes: list[str] = []
     told: set[tuple[int, str]] = set()
-    for name, old in before.items():
-        new = after.get(name)
+    for name, new in after.items():
+        old = before.get(name, _at_import.get(name))
         if new is old or not isinstance(old, _Record) or not isinstance(new, _Record):
             continue
         for owner, path in _differences(old, new):
