@@ -1,10 +1,12 @@
-"""The interpreter and packages a result depends on: any installed package may, through another, so all of them count."""
+"""The interpreter and the packages a result depends on: those that are used, and all that these may require."""
 
 from __future__ import annotations
 
 import os
 import platform
+import re
 import sys
+from collections.abc import Iterable
 from functools import lru_cache
 
 import xxhash
@@ -27,6 +29,76 @@ def packages_digest() -> str:
         except OSError:
             continue
     return _digest(frozenset(names))
+
+
+def versions_digest(packages: Iterable[str]) -> str:
+    """A digest of the versions of what gives these top-level packages, and of all that it may require and is installed.
+
+    Where it is not known what gives one of them, all installed packages count.
+    """
+    marks = []
+    for entry in sys.path:
+        try:
+            marks.append((entry, os.stat(entry).st_mtime_ns))
+        except OSError:
+            continue
+    return _versions(tuple(packages), tuple(marks))
+
+
+@lru_cache(maxsize=256)
+def _versions(packages: tuple[str, ...], marks: tuple[tuple[str, int], ...]) -> str:
+    installed: dict[str, str] = {}
+    for entry, modified in marks:
+        for name in _packages_in(entry, modified):
+            installed.setdefault(_normal(name.partition("-")[0]), os.path.join(entry, name))
+    waiting = [_normal(_GIVEN_BY.get(package, package)) for package in packages]
+    if any(name not in installed for name in waiting):
+        return packages_digest()
+    found = {os.path.basename(installed[name]) for name in ("ipython",) if name in installed}
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name in installed and name not in seen:
+            seen.add(name)
+            found.add(os.path.basename(installed[name]))
+            waiting += _required_by(installed[name])
+    return _digest(frozenset(found))
+
+
+_GIVEN_BY = {
+    "sklearn": "scikit-learn", "skimage": "scikit-image", "PIL": "pillow", "cv2": "opencv-python", "yaml": "pyyaml",
+    "bs4": "beautifulsoup4", "dateutil": "python-dateutil", "mpl_toolkits": "matplotlib", "IPython": "ipython",
+    "dotenv": "python-dotenv", "pylab": "matplotlib",
+}  # fmt: skip
+"""Packages that do not have the name of what is installed for them."""
+
+
+_NOT_FOR_USE = ("test", "dev", "doc", "build", "lint", "all", "bench", "maint", "install", "ci", "type", "mypy")
+"""How the extras begin that only those need who work on a package."""
+
+
+def _normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@lru_cache(maxsize=512)
+def _required_by(folder: str) -> tuple[str, ...]:
+    """What a distribution may require, under whatever condition, from the head of its metadata."""
+    names = []
+    for file in ("METADATA", "PKG-INFO"):
+        try:
+            with open(os.path.join(folder, file), encoding="utf-8", errors="replace") as lines:
+                for line in lines:
+                    if not line.strip():
+                        break
+                    match = re.match(r"Requires-Dist:\s*([\w.-]+)", line)
+                    extra = re.search(r"extra\s*==\s*['\"]([\w-]+)", line)
+                    if match is not None and (extra is None or not extra[1].startswith(_NOT_FOR_USE)):
+                        names.append(_normal(match[1]))
+        except OSError:
+            continue
+        break
+    return tuple(names)
 
 
 @lru_cache(maxsize=64)

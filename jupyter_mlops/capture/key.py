@@ -86,7 +86,6 @@ def examine(facts: CodeFacts, world: World, modules: LocalModules, *, display_mo
         {
             "code": facts.digest,
             "python": environment.python_minor(),
-            "packages": environment.packages_digest(),
             "display": display_mode,
         }
     )
@@ -99,6 +98,7 @@ class _Examiner:
         self.found = found
         self.world = world
         self.modules = modules
+        self._local: set[str] = set()
 
     def examine(self) -> None:
         found = self.found
@@ -106,8 +106,10 @@ class _Examiner:
         self._inputs()
         names = set(found.facts.names.imports).union(*(item.modules for item in found.inputs.values()))
         names |= {item.dotted for item in found.inputs.values() if item.kind == "module"}
+        names |= {name for item in found.inputs.values() for source in item.sources for name in _imports_in(source)}
         found.packages = {name.lstrip(".").partition(".")[0] for name in names if name.lstrip(".")}
         closure = self.modules.closure(names)
+        self._local = set(closure)
         digests, doubts = self.modules.ingredients(closure, Walker({}))
         found.ingredients |= {f"module:{name}": digest for name, digest in digests.items()}
         found.reasons += doubts
@@ -227,6 +229,8 @@ class _Examiner:
         for library, digest in sorted(self.world.effects.items()):
             if library == ANY_LIBRARY or library in found.packages:
                 found.ingredients[f"effects:{library}"] = digest
+        used = found.packages - sys.stdlib_module_names - {name.partition(".")[0] for name in self._local}
+        found.ingredients["packages"] = environment.versions_digest(sorted(used - {"jupyter_mlops"}))
         relevant = relevant_libraries(found.packages)
         for library, state in self.world.libraries().items():
             if relevant is not None and library not in relevant:
@@ -328,6 +332,14 @@ class Resolver:
 def _name_of(source: str) -> str:
     found = re.search(r"\b(?:def|class)\s+(\w+)", source)
     return found[1] if found else "a lambda"
+
+
+def _imports_in(source: str) -> frozenset[str]:
+    """What a function imports when it is called."""
+    try:
+        return source_facts(source).names.imports
+    except (SyntaxError, ValueError):
+        return frozenset()
 
 
 def _imports_of(file: str) -> frozenset[str]:

@@ -105,8 +105,18 @@ def _sources(functions: list[types.FunctionType]) -> tuple[tuple[str, ...], tupl
         try:
             sources[textwrap.dedent(inspect.getsource(function))] = None
         except (OSError, TypeError, SyntaxError, ValueError):
+            if _is_generated(function):
+                continue
             doubts.append(f"calls '{function.__name__}', whose source is not known")
     return tuple(sources), tuple(dict.fromkeys(doubts))
+
+
+def _is_generated(function: types.FunctionType) -> bool:
+    """Whether a function without source is one that dataclasses and named tuples make of a class's fields."""
+    name = function.__code__.co_name
+    return function.__code__.co_filename.startswith("<") and (
+        (name.startswith("__") and name.endswith("__")) or name in ("_make", "_replace", "_asdict")
+    )
 
 
 def dotted(value: Any) -> str | None:

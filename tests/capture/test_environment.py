@@ -1,53 +1,45 @@
-"""Which packages are installed: told from folder names, and only looked up again where a folder changed."""
+"""Which packages' versions a result depends on."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.capture.environment import packages_digest, python_minor
+from jupyter_mlops.capture.environment import packages_digest, versions_digest
 
 
-def test_a_version_that_changes_shows_and_other_files_do_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "some-1.0.dist-info").mkdir()
-    monkeypatch.syspath_prepend(tmp_path)
-    before = packages_digest()
-    (tmp_path / "module.py").touch()
-    (tmp_path / "jupyter_mlops-9.dist-info").mkdir()
-    os.utime(tmp_path, (5, 5))
-    assert packages_digest() == before
-    (tmp_path / "some-1.0.dist-info").rename(tmp_path / "some-1.1.dist-info")
-    assert packages_digest() != before
+def install(folder: Path, name: str, version: str, *requires: str) -> None:
+    info = folder / f"{name}-{version}.dist-info"
+    info.mkdir()
+    head = "".join(f"Requires-Dist: {line}\n" for line in requires)
+    (info / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n{head}\nRequires-Dist: never\n")
 
 
-def test_only_a_folder_that_changed_is_listed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(tmp_path)
-    packages_digest()
-    listed: list[str] = []
-    plainly = os.listdir
-
-    def noting(path: str) -> list[str]:
-        listed.append(path)
-        return plainly(path)
-
-    monkeypatch.setattr(os, "listdir", noting)
-    packages_digest()
-    assert listed == []
-    (tmp_path / "other-1.0.dist-info").mkdir()
-    os.utime(tmp_path, (7, 7))
-    packages_digest()
-    assert listed == [str(tmp_path)]
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr("sys.path", [str(tmp_path)])
+    install(tmp_path, "plots", "1.0", "Num_Py>=1", 'fast-math; extra == "speed"', 'checker; extra == "tests"')
+    install(tmp_path, "num_py", "2.0")
+    return tmp_path
 
 
-def test_entries_that_are_no_folders_do_no_harm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = packages_digest()
-    (tmp_path / "archive.zip").touch()
-    monkeypatch.syspath_prepend(tmp_path / "none")
-    monkeypatch.syspath_prepend(tmp_path / "archive.zip")
-    assert packages_digest() == before
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [("other", False), ("never", False), ("checker", False), ("fast_math", True)],
+)
+def test_what_is_installed_besides_counts_where_the_package_may_use_it(site: Path, name: str, counts: bool) -> None:
+    before = versions_digest(["plots"])
+    install(site, name, "1.0")
+    assert (versions_digest(["plots"]) != before) is counts
 
 
-def test_the_interpreter_is_named_without_its_patch_version() -> None:
-    assert python_minor().count(".") == 1
+def test_another_version_of_what_a_package_requires_counts(site: Path) -> None:
+    before = versions_digest(["plots"])
+    (site / "num_py-2.0.dist-info").rename(site / "num_py-2.1.dist-info")
+    assert versions_digest(["plots"]) != before
+
+
+def test_where_it_is_not_known_what_gives_a_package_all_count(site: Path) -> None:
+    assert versions_digest(["nosuch"]) == packages_digest()
+    assert versions_digest([]) != packages_digest()

@@ -1,0 +1,68 @@
+"""In a kernel that was started anew: takes what the cells above had made from the record, when a cell first needs it.
+
+Only names that are missing are taken, and only from steps that a run from the top would reuse, or run on the same again.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.analysis.code import CodeFacts
+from jupyter_mlops.analysis.notebook import StepCell
+from jupyter_mlops.capture.forecast import forecast
+from jupyter_mlops.capture.reuse import known_in
+from jupyter_mlops.capture.world import Pending
+from jupyter_mlops.domain.plan import Forecast
+
+if TYPE_CHECKING:
+    from jupyter_mlops.capture.session import Session
+
+
+def missing_names(session: Session, facts: CodeFacts) -> set[str]:
+    """Names a cell may read that nothing is bound to."""
+    return {name for name in facts.names.reads if session.world.know(name) is None and not hasattr(builtins, name)}
+
+
+def recall(session: Session, step: StepCell, facts: CodeFacts) -> dict[str, str]:
+    """Let the world know of the missing names what the steps above made of them; gives name → step."""
+    missing = missing_names(session, facts)
+    place = session.view.place(step)
+    if not missing or place <= 0:
+        return {}
+    above = session.view.steps()[:place]
+    told = {item.cell_index: item for item in forecast(session.store, session.notebook, session.view.cells())}
+    taken: dict[str, str] = {}
+    changed: dict[str, str] = {}
+    for other in above:
+        _take(session, told[other.cell.index], taken, changed)
+    for name in sorted(missing & changed.keys()):
+        session.listener.warn(
+            f"'{name}' is not in this kernel, and step '{changed[name]}', which makes it, has changed since it ran.",
+            f"Run that step, or all that are needed: %mlops run --until {step.spec.name}",
+        )
+    return {name: taken[name] for name in sorted(missing & taken.keys())}
+
+
+def _take(session: Session, item: Forecast, taken: dict[str, str], changed: dict[str, str]) -> None:
+    source = item.source or item.repeats
+    if source is None:
+        for name in item.outputs:
+            changed[name] = item.name
+            taken.pop(name, None)
+        return
+    run = session.store.steps.run(source)
+    world = session.world
+    for name, known in known_in(run).items():
+        if name in world.namespace or (name in world.pending and name not in taken):
+            continue
+        result = None if known.lost else run.result
+        world.pending[name] = Pending(known, run.id, result, frozenset({name, *known.shares}))
+        session.producers[name] = item.name
+        taken[name] = item.name
+        changed.pop(name, None)
+    for name in run.effects.get("deleted", ()):
+        if taken.pop(name, None) is not None:
+            world.pending.pop(name, None)
+    for name in run.effects.get("imports", ()):
+        session.hydrator.imports[name] = None
