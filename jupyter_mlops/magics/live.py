@@ -36,9 +36,14 @@ class LiveKernel:
         namespace = self._session.namespace
         return {name: maker for name, maker in self._session.producers.items() if name in namespace}
 
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """The kernel's names, as its cells see them."""
+        return self._session.namespace
+
     def names(self) -> Iterable[str]:
-        """The names that stand in the kernel."""
-        return set(self._session.namespace)
+        """The names that stand in the kernel, loaded or not."""
+        return {*self._session.namespace, *self._session.world.pending}
 
     def next_cell(self, code: str) -> None:
         """Put a new cell below the one that runs."""

@@ -31,6 +31,10 @@ class Live(Protocol):
     def captured(self) -> Mapping[str, str]:
         """The names that are bound to a recorded value, each with the step or cell that made it."""
 
+    @property
+    def namespace(self) -> dict[str, Any]:
+        """The kernel's names, as its cells see them."""
+
     def names(self) -> Iterable[str]:
         """The names that stand in the kernel, loaded or not."""
 

@@ -34,7 +34,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
         notebook = notebook_of(store, arguments.notebook, context, arguments.step)
         found = find_version(store, arguments.step, arguments.version, notebook)
         if arguments.values and live is not None:
-            values = values_of(store, found, dict.fromkeys(live.names()))
+            values = values_of(store, found, live.namespace)
     code = code_of(found.version)
     output = None if arguments.output is None else context.start / Path(arguments.output).expanduser()
     if output is not None:

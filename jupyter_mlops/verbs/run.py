@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
+from jupyter_mlops.analysis.notebook import all_steps_of, cells_of, match_step
+from jupyter_mlops.capture.session import FORCE_VARIABLE
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.errors import RunError
+from jupyter_mlops.operations.plan import ALL
+from jupyter_mlops.store.notebooks import read_notebook
 from jupyter_mlops.verbs import tables
 from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
 
@@ -28,6 +35,9 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", help="the executed notebook's file; runs/NOTEBOOK-NUMBER.ipynb where left out"
     )
     parser.add_argument("--kernel", help="the kernel to use, in place of the notebook's own")
+    parser.add_argument(
+        "--force", nargs="?", const=ALL, metavar="STEP", help="run this step, or all of them, whatever could be reused"
+    )
 
 
 def add_parameters(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +60,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
     output = context.start / arguments.output if arguments.output else None
     parameters = read_parameters(notebook, [(name, value) for name, value in arguments.parameter])
     try:
-        with progress(context.console) as on_event:
+        with forced(notebook, arguments.force), progress(context.console) as on_event:
             run = run_notebook(notebook, parameters, output, kernel=arguments.kernel, on_event=on_event)
     except RunError as error:
         ended, failed = error.details.get("run"), error
@@ -58,6 +68,23 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
             raise
         return View(ended, lambda: failure(ended, failed), error.exit_code)
     return View(run, lambda: summary(run))
+
+
+@contextmanager
+def forced(notebook: Path, step: str | None) -> Iterator[None]:
+    """While a job starts: its kernel is told by the environment which step it may not reuse."""
+    if step is None:
+        yield
+        return
+    names = [item.spec.name for item in all_steps_of(cells_of(read_notebook(notebook)))[0]]
+    before = os.environ.get(FORCE_VARIABLE)
+    os.environ[FORCE_VARIABLE] = ALL if step == ALL else match_step(step, names)
+    try:
+        yield
+    finally:
+        os.environ.pop(FORCE_VARIABLE)
+        if before is not None:
+            os.environ[FORCE_VARIABLE] = before
 
 
 def progress(console: Console) -> RunProgress:

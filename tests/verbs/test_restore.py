@@ -55,6 +55,19 @@ def test_values_are_those_of_the_newest_run_of_the_version(tmp_path: Path) -> No
     assert "Restored score." in text
 
 
+def test_of_several_notebooks_the_live_one_is_meant_where_it_has_the_step(tmp_path: Path) -> None:
+    filled(tmp_path)
+    with open_store(tmp_path) as store:
+        add_step(store, add_run(store, notebook="other.ipynb"), "train", "x = 1")
+        add_step(store, add_run(store, notebook="other.ipynb"), "alone", "x = 1")
+    with pytest.raises(InputError, match="Several notebooks"):
+        text_of(tmp_path, "restore train 1")
+    kernel, notebook = FakeKernel(), tmp_path / "nb.ipynb"
+    for line in ("restore train 1", "restore alone 1", "restore train 1 --notebook other.ipynb"):
+        text_of(tmp_path, line, surface=MAGIC, live=kernel, notebook=notebook)
+    assert kernel.cells == ["%%step train\nscore = 0", "%%step alone\nx = 1", "%%step train\nx = 1"]
+
+
 def test_values_that_were_not_kept_are_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No result of version 1 of step 'train' was kept"):
         text_of(filled(tmp_path), "restore train 1 --values", surface=MAGIC, live=FakeKernel())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -113,3 +114,17 @@ def test_what_is_not_there_cannot_be_canceled(terminal: Terminal) -> None:
     code, _, err = terminal("cancel", "1")
     assert code == 2
     assert "no run" in err
+
+
+@pytest.mark.kernel
+def test_a_step_can_be_forced_and_what_follows_from_it_is_reused(terminal: Terminal) -> None:
+    assert terminal("run", "a.ipynb")[0] == 0
+    exit_code, _, err = terminal("run", "a.ipynb", "--force", "load")
+    assert exit_code == 0
+    assert re.search(r"load +executed", err)
+    assert re.search(r"score +reused", err)
+    assert "MLOPS_FORCE" not in os.environ
+    assert terminal.json("log", "load")["runs"][0]["why"] == "it is forced"
+    exit_code, _, err = terminal("run", "a.ipynb", "--force", "laod")
+    assert exit_code == 2
+    assert "Did you mean 'load'?" in err
