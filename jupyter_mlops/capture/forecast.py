@@ -261,6 +261,9 @@ class _Forecaster:
         for path, digest in history[0].conditions.files.items():
             if self._world.file(path) != digest:
                 return f"the file {path} changed"
+        lost = [name for name, known in history[0].known.items() if known.get("lost")]
+        if lost and history[0].key == found.key:
+            return f"a later cell needs '{lost[0]}', which cannot be stored"
         return "what it drew from a random generator, or what shares its values, changed"
 
     def _forecast(

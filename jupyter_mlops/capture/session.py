@@ -59,6 +59,9 @@ class Listener(Protocol):
     def reused(self, step_run: StepRun, saved: float, source: StepRun) -> None:
         """A step was reused: `saved` is how long computing it took, in seconds."""
 
+    def recalled(self, names: Mapping[str, str]) -> None:
+        """Values that were not in this kernel (name → the step that makes it) were taken from the record."""
+
     def warn(self, message: str, hint: str) -> None:
         """Something the author should know; the cell goes on."""
 
@@ -226,6 +229,17 @@ class Session:
     def remember_last(self, step_run: StepRun) -> None:
         """Note the newest run of a step."""
         self._last[step_run.notebook, step_run.step] = step_run
+
+    def recall(self, step: StepCell, facts: CodeFacts) -> None:
+        """In a kernel started anew, let a step find what the cells above it had made."""
+        if self.is_job or not self.view.steps():
+            return
+        from jupyter_mlops.capture.recall import missing_names, recall
+
+        if missing_names(self, facts):
+            taken = recall(self, step, facts)
+            if taken:
+                self.listener.recalled(taken)
 
     def before_plain(self, facts: CodeFacts) -> None:
         """Make ready what a cell that is no step may read."""

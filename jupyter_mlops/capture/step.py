@@ -57,6 +57,7 @@ class Execution:
         session = self.session
         self._began = time.perf_counter()
         started_at = session.store.now()
+        session.recall(self.step, self.facts)
         self.examination = self._examine()
         self.refused = contradicted_inputs(self.step.spec, self.examination)
         self.record = Recorded(session, self.step, self.examination, started_at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import logging
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +58,18 @@ class KernelListener:
             NOTE: {"note": "reused", "step": step_run.step, "step_run": step_run.id, "source": source.id},
         }
         self._publish(data)
+
+    def recalled(self, names: Mapping[str, str]) -> None:
+        """One quiet line."""
+        makers = ", ".join(dict.fromkeys(names.values()))
+        text = f"↺ {', '.join(names)} taken from {makers}"
+        self._publish(
+            {
+                "text/plain": text,
+                "text/html": f'<span style="opacity:.6;font-size:.9em">{html.escape(text)}</span>',
+                NOTE: {"note": "recalled", "names": dict(names)},
+            }
+        )
 
     def warn(self, message: str, hint: str) -> None:
         """Two lines on the error stream."""
