@@ -10,7 +10,7 @@ import time
 
 from rich.console import Console
 
-NAMES = ("magics", "reuse", "jobs")
+NAMES = ("magics", "reuse", "digest", "jobs")
 
 
 def main() -> None:
