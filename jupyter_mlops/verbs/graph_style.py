@@ -52,10 +52,10 @@ _FACE = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-s
 def style(theme: str) -> str:
     """The style sheet. A fixed theme has its colours written out, so that programs that know no variables draw it too."""
     if theme == "light":
-        return _rules(_LIGHT)
+        return _rules(_LIGHT, name_of(theme))
     if theme == "dark":
-        return _rules(_DARK)
-    rules = _rules({name: _variable(name) for name in _LIGHT})
+        return _rules(_DARK, name_of(theme))
+    rules = _rules({name: _variable(name) for name in _LIGHT}, name_of(theme))
     light, dark = _variables(_LIGHT), _variables(_DARK)
     return "".join(
         (
@@ -68,6 +68,11 @@ def style(theme: str) -> str:
     )
 
 
+def name_of(theme: str) -> str:
+    """The class of a picture: pictures of several themes may stand on one page."""
+    return "jp-mlops-graph" + ("" if theme == "auto" else f"-{theme}")
+
+
 def _variable(name: str) -> str:
     own = f"var(--mlops-{name})"
     return f"var({_OF_LAB[name]},{own})" if name in _OF_LAB else own
@@ -77,8 +82,8 @@ def _variables(colours: dict[str, str]) -> str:
     return "".join(f"--mlops-{name}:{colour};" for name, colour in colours.items())
 
 
-def _rules(colours: dict[str, str]) -> str:
-    of = ".jp-mlops-graph"
+def _rules(colours: dict[str, str], name: str) -> str:
+    of = f".{name}"
     states = "".join(
         f"{of} .{state} rect{{fill:{colours[f'{name}-fill']};stroke:{colours[name]}}}"
         f"{of} .{state} .state{{fill:{colours[name]}}}"

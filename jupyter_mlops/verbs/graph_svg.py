@@ -11,7 +11,7 @@ from xml.sax.saxutils import escape
 
 from jupyter_mlops.operations.layout import Layout, Point, Sizes, arrange
 from jupyter_mlops.verbs import tables
-from jupyter_mlops.verbs.graph_style import MARKS, style
+from jupyter_mlops.verbs.graph_style import MARKS, name_of, style
 
 if TYPE_CHECKING:
     from jupyter_mlops.operations.graph import Graph, Link, Node
@@ -30,23 +30,28 @@ def draw(graph: Graph, theme: str = "auto") -> str:
     left = (width - layout.width) / 2
     foot = 24.0 if graph.hidden else 0.0
     height = layout.height + HEAD + 2 * MARGIN + foot
-    labels = _Labels(layout, sizes)
+    labels, of = _Labels(layout, sizes), name_of(theme)
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="jp-mlops-graph" role="img" viewBox="0 0 {width:g} {height:g}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="{of}" role="img" viewBox="0 0 {width:g} {height:g}" '
         f'width="{width:g}" height="{height:g}" aria-label="{_quoted(_title(graph))}">',
         f"<style>{style(theme)}</style>",
-        '<defs><marker id="jp-mlops-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
+        f'<defs><marker id="{of}-arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" '
         'orient="auto"><path class="head" d="M0 0.8 L7.4 4 L0 7.2 z"/></marker></defs>',
         f'<rect class="page" width="{width:g}" height="{height:g}" rx="6"/>',
         f'<text class="title" x="{MARGIN:g}" y="{MARGIN + 10:g}">{_text(_title(graph))}</text>',
         f'<g transform="translate({left:g} {MARGIN + HEAD:g})">',
-        *(_link(link, layout) for link in graph.links if (link.source, link.target) in layout.ways),
+        *(_link(link, layout, of) for link in graph.links if (link.source, link.target) in layout.ways),
         *(labels.of(link) for link in graph.links if (link.source, link.target) in layout.ways),
         *(_node(node, layout.boxes[node.name], sizes) for node in graph.nodes),
         "</g>",
     ]
     if graph.hidden:
-        text = f"{graph.hidden} cell{'s' * (graph.hidden != 1)} that only import or stand alone: not shown (--all)"
+        what = (
+            "1 cell that only imports or stands"
+            if graph.hidden == 1
+            else f"{graph.hidden} cells that only import or stand"
+        )
+        text = f"{what} alone: not shown (--all)"
         parts.append(f'<text class="quiet" x="{MARGIN:g}" y="{height - MARGIN:g}">{text}</text>')
     return "\n".join([*(part for part in parts if part), "</svg>\n"])
 
@@ -88,12 +93,12 @@ def _node(node: Node, at: Point, sizes: Sizes) -> str:
     )
 
 
-def _link(link: Link, layout: Layout) -> str:
+def _link(link: Link, layout: Layout, of: str) -> str:
     told = f"{link.source} → {link.target}: {', '.join(link.names)}" + (f"\n{link.note}" if link.note else "")
     path = _path(layout.ways[link.source, link.target])
     return (
         f'<g class="link{" seen" if link.note else ""}"><title>{_text(told)}</title>'
-        f'<path class="near" d="{path}"/><path class="line" marker-end="url(#jp-mlops-arrow)" d="{path}"/></g>'
+        f'<path class="near" d="{path}"/><path class="line" marker-end="url(#{of}-arrow)" d="{path}"/></g>'
     )
 
 
