@@ -1,11 +1,11 @@
-"""The state of each step as its notebook stands now, as a table of edits and what they make stale."""
+"""The state of each step as its notebook stands now, by what capture forecasts and what its newest run came to."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,13 @@ import pytest
 from verbs.projects import NOON, add_run, add_step
 
 from jupyter_mlops.analysis.code import cell_facts
+from jupyter_mlops.analysis.notebook import all_steps_of
 from jupyter_mlops.capture.digest import Walker
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
+from jupyter_mlops.domain.plan import Forecast
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import Conditions, StepInput
+from jupyter_mlops.domain.step import StepInput
+from jupyter_mlops.operations import status
 from jupyter_mlops.operations.status import pipeline_status
 from jupyter_mlops.store.processes import this_process
 from jupyter_mlops.store.store import Store
@@ -84,75 +87,70 @@ def states(status: PipelineStatus) -> list[str]:
     return [step.state.value for step in status.steps]
 
 
-@dataclass
-class Edit:
-    """Cells that are other than recorded, the states of load, train and report then, and words of the first reason."""
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Sets what capture forecasts of steps; of the others that they are reused."""
 
-    name: str
-    states: str
-    reason: str = ""
-    cells: dict[str, str] = field(default_factory=dict)
+    def set_to(**steps: Forecast) -> None:
+        def forecast(store: Store | None, notebook: str, cells: Sequence[Cell]) -> tuple[Forecast, ...]:
+            return tuple(
+                replace(steps.get(step.spec.name, REUSED), name=step.spec.name, cell_index=step.cell.index)
+                for step in all_steps_of(cells)[0]
+            )
 
+        monkeypatch.setattr(status, "forecast", forecast)
 
-EDITS = [
-    Edit("nothing", "fresh fresh fresh"),
-    Edit("a comment", "fresh fresh fresh", cells={"train": CELLS["train"] + "  # why", "load": "numbers = [1,2]"}),
-    Edit("the first step", "stale stale stale", "its code changed", {"load": "numbers = [1, 3]"}),
-    Edit("the middle step", "fresh stale stale", "its code changed", {"train": "score = 0"}),
-    Edit("the last step", "fresh fresh stale", "its code changed", {"report": "text = ''"}),
-    Edit("a parameter", "fresh stale stale", "parameter 'rate' had another value", {"parameters": "rate = 3"}),
-    Edit("a parameter's type", "fresh stale stale", "parameter 'rate'", {"parameters": "rate = 2.0"}),
-    Edit(
-        "a plain cell", "fresh stale stale", "the cell that makes its input 'offset' changed", {"helper": "offset = 2"}
-    ),
-    Edit("no more Python", "stale stale stale", "not valid Python", {"load": "numbers = = 1"}),
-]
+    return set_to
 
 
-@pytest.mark.parametrize("edit", EDITS, ids=lambda edit: edit.name)
-def test_an_edit_makes_stale_what_depends_on_it(store: Store, edit: Edit) -> None:
+REUSED = Forecast("", "", 0, True, "reuse", "nothing it depends on changed", 0.0, source="1")
+CHANGED = replace(REUSED, decision="run", reason="its code changed", source=None)
+OPEN = replace(
+    CHANGED, decision="unknown", reason="depends on what 'load' gives", inputs={"numbers": "load", "rate": "x"}
+)
+AGAIN = replace(CHANGED, reason="it reads the clock (now)", repeats="1")
+
+
+@pytest.mark.parametrize(
+    ("forecast", "state", "reason"),
+    [
+        (REUSED, "fresh", ""),
+        (CHANGED, "stale", "its code changed"),
+        (OPEN, "stale", "depends on what 'load' gives"),
+        (AGAIN, "fresh", "runs always: it reads the clock (now)"),
+    ],
+)
+def test_a_step_is_as_capture_forecasts(
+    store: Store, told: Callable[..., None], forecast: Forecast, state: str, reason: str
+) -> None:
     record(store)
-    status = pipeline_status(store, "nb.ipynb", cells_of(CELLS | edit.cells))
-    assert states(status) == edit.states.split()
-    stale = [step for step in status.steps if step.state == "stale"]
-    assert edit.reason in (stale[0].reason if stale else "")
+    told(train=forecast)
+    found = pipeline_status(store, "nb.ipynb", cells_of(CELLS))
+    assert [step.name for step in found.steps] == list(STEPS)
+    assert states(found) == ["fresh", state, "fresh"]
+    assert found.steps[1].reason == reason
+
+
+def test_what_a_step_takes_from_is_told_of_the_steps_that_are_shown(store: Store, told: Callable[..., None]) -> None:
+    record(store)
+    told(train=OPEN)
+    assert pipeline_status(store, "nb.ipynb", cells_of(CELLS)).steps[1].upstream == ("load",)
 
 
 def test_before_anything_ran_all_is_never_run() -> None:
-    status = pipeline_status(None, "nb.ipynb", cells_of(CELLS))
-    assert states(status) == ["never_run"] * 3
-    assert [step.upstream for step in status.steps] == [(), ("load",), ("train",)]
-    assert [parameter.name for parameter in status.parameters] == ["rate"]
+    found = pipeline_status(None, "nb.ipynb", cells_of(CELLS))
+    assert states(found) == ["never_run"] * 3
+    assert [step.upstream for step in found.steps] == [(), ("load",), ("train",)]
+    assert [parameter.name for parameter in found.parameters] == ["rate"]
 
 
-def test_an_edit_taken_back_is_fresh_again(store: Store) -> None:
-    record(store)
-    record(store, train={"code": "score = 0", "outputs": {"score": digest(0)}})
-    assert states(pipeline_status(store, "nb.ipynb", cells_of(CELLS)))[:2] == ["fresh", "fresh"]
-
-
-def test_a_file_that_changed_makes_its_reader_stale(store: Store, tmp_path: Path) -> None:
-    from jupyter_mlops.store.digests import file_digest
-
-    path = tmp_path / "data.csv"
-    path.write_text("one")
-    record(store, load={"conditions": Conditions({str(path): file_digest(str(path))})})
-    assert states(pipeline_status(store, "nb.ipynb", cells_of(CELLS))) == ["fresh"] * 3
-    path.write_text("two")
-    status = pipeline_status(store, "nb.ipynb", cells_of(CELLS))
-    assert states(status) == ["stale"] * 3
-    assert status.steps[0].reason == f"the file {path} changed"
-    path.unlink()
-    assert states(pipeline_status(store, "nb.ipynb", cells_of(CELLS))) == ["stale"] * 3
-
-
-def test_an_upstream_step_that_now_makes_another_value_makes_its_followers_stale(store: Store) -> None:
-    record(store)
-    run = add_run(store)
-    add_step(store, run, "load", CELLS["load"], outputs={"numbers": digest([9])})
-    status = pipeline_status(store, "nb.ipynb", cells_of(CELLS))
-    assert states(status) == ["fresh", "stale", "stale"]
-    assert status.steps[1].reason == "its input 'numbers' changed (from step load)"
+def test_cells_that_no_one_named_are_steps_where_none_is_or_all_are_asked_for(told: Callable[..., None]) -> None:
+    told()
+    cells = cells_of({**CELLS, "steering": "%mlops status"})
+    assert len(pipeline_status(None, "nb.ipynb", cells).steps) == 3
+    assert len(pipeline_status(None, "nb.ipynb", cells, everything=True).steps) == 5
+    plain = cells_of({"helper": CELLS["helper"], "steering": "%mlops status"})
+    assert len(pipeline_status(None, "nb.ipynb", plain).steps) == 1
 
 
 @pytest.mark.parametrize(
@@ -166,9 +164,9 @@ def test_an_upstream_step_that_now_makes_another_value_makes_its_followers_stale
 def test_a_step_whose_newest_run_did_not_succeed_has_failed(store: Store, values: dict[str, Any], reason: str) -> None:
     record(store)
     record(store, train=values)
-    status = pipeline_status(store, "nb.ipynb", cells_of(CELLS))
-    assert status.steps[1].state == "failed"
-    assert status.steps[1].reason == reason
+    found = pipeline_status(store, "nb.ipynb", cells_of(CELLS))
+    assert found.steps[1].state == "failed"
+    assert found.steps[1].reason == reason
 
 
 def test_a_step_runs_only_while_its_process_lives(store: Store) -> None:
@@ -180,12 +178,6 @@ def test_a_step_runs_only_while_its_process_lives(store: Store) -> None:
     record(store, train={"status": Status.RUNNING, "pid": gone.pid, "pid_started": 1.0})
     step = pipeline_status(store, "nb.ipynb", cells_of(CELLS)).steps[1]
     assert (step.state.value, step.reason) == ("failed", "the kernel that ran it is gone")
-
-
-def test_a_step_that_runs_always_says_so_and_is_fresh_until_then(store: Store) -> None:
-    record(store, report={"unrepeatable": "reads the clock (now)"})
-    step = pipeline_status(store, "nb.ipynb", cells_of(CELLS)).steps[2]
-    assert (step.state.value, step.reason) == ("fresh", "runs always: it reads the clock (now)")
 
 
 def test_the_figures_are_those_of_the_newest_run(store: Store) -> None:
@@ -217,40 +209,6 @@ def test_what_is_wrong_in_the_notebook_is_a_problem_at_its_cell(
     assert problem.hint
 
 
-def test_a_step_moved_above_its_input_is_told_apart(store: Store) -> None:
-    """What binds an input is the nearest cell above; where none is left, it is another pipeline."""
-    record(store)
-    moved = {name: CELLS[name] for name in ("parameters", "helper", "train", "load", "report")}
-    train = pipeline_status(store, "nb.ipynb", cells_of(moved)).steps[0]
-    assert train.name == "train"
-    assert train.upstream == ()
-
-
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [
-        ("load", "step 'load', which makes its input 'numbers', is not fresh"),
-        ("helper", "the cell that makes its input 'offset' is gone"),
-    ],
-)
-def test_a_step_whose_input_no_cell_makes_any_more_is_stale(store: Store, name: str, reason: str) -> None:
-    record(store)
-    rest = {other: source for other, source in CELLS.items() if other != name}
-    (train,) = [step for step in pipeline_status(store, "nb.ipynb", cells_of(rest)).steps if step.name == "train"]
-    assert (train.state.value, train.reason) == ("stale", reason)
-
-
-def test_an_input_that_only_running_showed_counts_while_its_cell_is_there(store: Store) -> None:
-    """`globals()["hidden"] = 1` binds a name that the code does not show."""
-    code = "globals()['hidden'] = 1"
-    maker = f"cell:{cell_facts(code).digest[:16]}"
-    run = add_run(store)
-    add_step(store, run, "report", "text = str(hidden)", inputs={"hidden": StepInput(digest(1), maker)})
-    cells = {"setup": code, "report": "text = str(hidden)"}
-    assert states(pipeline_status(store, "nb.ipynb", cells_of(cells))) == ["fresh"]
-    assert states(pipeline_status(store, "nb.ipynb", cells_of(cells | {"setup": code.replace("1", "2")}))) == ["stale"]
-
-
 @pytest.fixture
 def looks(store: Store) -> Callable[[], int]:
     """How many rows there are: looking must not write."""
@@ -268,17 +226,7 @@ def test_looking_writes_nothing(store: Store, looks: Callable[[], int]) -> None:
     assert (looks(), store.index.change_token()) == before
 
 
-def test_a_step_to_which_a_model_was_added_is_stale(store: Store) -> None:
-    record(store)
-    cells = cells_of(CELLS)
-    train = cells[3]
-    named = Cell(train.index, train.id, train.kind, train.source.replace("%%step train", "%%step train --model score"))
-    status = pipeline_status(store, "nb.ipynb", [*cells[:3], named, cells[4]])
-    found = next(step for step in status.steps if step.name == "train")
-    assert (found.state.value, found.reason) == ("stale", "the model it names changed")
-
-
 def test_a_parameters_cell_that_is_no_python_is_told_as_a_problem() -> None:
-    status = pipeline_status(None, "a.ipynb", [Cell(0, "here", "code", "rate = = 2", ("parameters",))])
-    assert [problem.cell_id for problem in status.problems] == ["here"]
-    assert status.parameters == ()
+    found = pipeline_status(None, "a.ipynb", [Cell(0, "here", "code", "rate = = 2", ("parameters",))])
+    assert [problem.cell_id for problem in found.problems] == ["here"]
+    assert found.parameters == ()
