@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import collections
 import copyreg
+import dataclasses
 import datetime
 import decimal
 import enum
 import fractions
 import functools
+import logging
 import operator
 import pathlib
 import re
@@ -67,6 +69,7 @@ def _reduced(walk: Walk, value: Any) -> None:
     parts = _reduction(kind, value)
     if isinstance(parts, str):
         _global(walk, kind, value, parts)
+        walk.ids.discard(id(value))  # it is a library's own, and held by whoever uses that
         return
     walk.alive.append(parts)
     walk.update(b"\0make")
@@ -253,6 +256,12 @@ def _zone(walk: Walk, value: zoneinfo.ZoneInfo) -> None:
     walk.tag("zone", key)
 
 
+def _other_zone(walk: Walk, value: datetime.tzinfo) -> None:
+    """One of another library, which is made once and held by all that use it."""
+    with walk.within(copies=True):
+        immutable(walk, value)
+
+
 def _text(walk: Walk, value: Any) -> None:
     walk.tag(type(value).__name__, str(value))
 
@@ -286,6 +295,18 @@ def _type_variable(walk: Walk, value: Any) -> None:
         bound, constraints = getattr(value, "__bound__", None), getattr(value, "__constraints__", ())
         walk.tag(type(value).__name__, value.__name__, str(value.__module__))
         walk.sequence(b"tvar", (bound, *constraints), no_step)
+
+
+def _logger(walk: Walk, value: logging.Logger) -> None:
+    if logging.getLogger(value.name) is value:
+        walk.tag("logger", value.name)
+    else:
+        reduced(walk, value)
+
+
+def _sentinel(walk: Walk, value: Any) -> None:
+    """A mark that the standard library compares by identity."""
+    walk.tag("sentinel", type(value).__qualname__, str(getattr(value, "name", "")))
 
 
 def _handle(walk: Walk, value: Any) -> None:
@@ -325,6 +346,12 @@ HANDLERS: dict[type, Handler] = {
     type(functools.lru_cache(len)): _cached_function,
     typing.TypeVar: _type_variable,
     typing.ParamSpec: _type_variable,
+    types.GenericAlias: immutable,
+    types.UnionType: immutable,
+    type(dataclasses.MISSING): _sentinel,
+    type(dataclasses.KW_ONLY): _sentinel,
+    type(getattr(dataclasses, "_FIELD", None)): _sentinel,
+    type(getattr(dataclasses, "_HAS_DEFAULT_FACTORY", None)): _sentinel,
     datetime.date: _time,
     datetime.time: _time,
     datetime.datetime: _time,
@@ -345,6 +372,8 @@ _FAMILIES: tuple[tuple[type, Handler], ...] = (
     (types.ModuleType, _module),
     (types.FunctionType, digest_code.function),
     (enum.Enum, _member),
+    (datetime.tzinfo, _other_zone),
+    (logging.Logger, _logger),
 )
 
 
@@ -357,6 +386,8 @@ def resolve(kind: type) -> Handler | None:
         handle = getattr(sys.modules.get(module), name, None)
         if isinstance(handle, type) and issubclass(kind, handle):
             return _handle
+    if kind.__module__ == "typing":
+        return immutable
     plain = all(getattr(kind, name) is getattr(object, name) for name in ("__reduce_ex__", "__reduce__"))
     if issubclass(kind, tuple) and hasattr(kind, "_fields") and plain and not kind.__dictoffset__:
         return _named_tuple

@@ -211,3 +211,30 @@ def test_recursive_functions_and_classes_end() -> None:
     assert print_of("class f:\n    def m(self): return super().m()").digest
     assert print_of("def h():\n    def g(): return g\n    return g\nf = h()").digest
     assert sys.getrefcount(print_of) > 0
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from dataclasses import dataclass\n@dataclass\nclass f:\n    x: int = 1\n@dataclass\nclass g:\n    y: int = 1",
+        "from typing import Optional\ndef f(x: Optional[int]): pass\ndef g(x: Optional[int]): pass",
+        "from typing import List\nclass f:\n    x: List[int]\nclass g:\n    y: List[int]",
+        "import enum\nclass f(enum.Enum):\n    A = 1\nclass g(enum.Enum):\n    B = 1",
+        "import abc\nclass f(abc.ABC): pass\nclass g(abc.ABC): pass",
+        "from typing import NamedTuple\nclass f(NamedTuple):\n    x: int\nclass g(NamedTuple):\n    x: int",
+        "from typing import Protocol\nclass f(Protocol):\n    x: int\nclass g(Protocol):\n    x: int",
+        "import logging\nf = [logging.getLogger('a')]\ng = [logging.getLogger('a')]",
+        "import numpy as np\nf = partial(np.sqrt)\ng = partial(np.sqrt)",
+        "from zoneinfo import ZoneInfo\nf = [ZoneInfo('Asia/Tokyo')]\ng = [ZoneInfo('Asia/Tokyo')]",
+        "from dateutil import tz\nf = [tz.gettz('Asia/Tokyo')]\ng = [tz.gettz('Asia/Tokyo')]",
+        "from sklearn.linear_model import Ridge\nf = Ridge()\ng = Ridge()",
+        "from sklearn.preprocessing import FunctionTransformer as F\nimport numpy as np\nf = F(np.log1p)\ng = F(np.log1p)",
+        "import contextlib\n@contextlib.contextmanager\ndef f(): yield\n@contextlib.contextmanager\ndef g(): yield",
+        "import functools\n@functools.lru_cache\ndef f(): pass\n@functools.lru_cache\ndef g(): pass",
+        "import functools\n@functools.total_ordering\nclass f:\n    def __lt__(self, o): return 1\ng = functools.wraps(len)",
+    ],
+)
+def test_what_is_made_with_the_same_library_shares_nothing(code: str) -> None:
+    made = in_the_notebook(code)
+    walker = Walker(made)
+    assert not walker.fingerprint("f", made["f"]).shares_with(walker.fingerprint("g", made["g"]))
