@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from jupyter_mlops.analysis.doubts import Doubts, find_doubts
+from jupyter_mlops.analysis.magics import automagic
 from jupyter_mlops.analysis.names import Names, find_names
 from jupyter_mlops.analysis.tree import canonical
 
@@ -33,12 +34,13 @@ def cell_facts(code: str) -> CodeFacts:
 
     Functions it only defines count where they are called: their doubts are those of `source_facts` of their source.
     """
+    magic, line = automagic(code)
     if not _PROMPT.search(code):
         with contextlib.suppress(SyntaxError, ValueError):  # what is Python as it stands, IPython leaves as it is
-            return _facts(code, cell=True)
+            return _facts(code, cell=True, automagic=magic)
     from IPython.core.inputtransformer2 import TransformerManager
 
-    return _facts(TransformerManager().transform_cell(code), cell=True)
+    return _facts(TransformerManager().transform_cell(line), cell=True)
 
 
 @lru_cache(maxsize=2048)
@@ -47,7 +49,7 @@ def source_facts(source: str) -> CodeFacts:
     return _facts(source, cell=False)
 
 
-def _facts(source: str, *, cell: bool) -> CodeFacts:
+def _facts(source: str, *, cell: bool, automagic: str = "") -> CodeFacts:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the author is told when the code itself is compiled
         tree = compile(source, "<step>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -58,4 +60,4 @@ def _facts(source: str, *, cell: bool) -> CodeFacts:
     doubts = find_doubts(tree, idle=names.idle if cell else (), free=free)
     if names.everything and not doubts.certain:
         doubts = replace(doubts, certain=("may read any variable",))
-    return CodeFacts(digest, names, doubts)
+    return CodeFacts(digest, names, replace(doubts, automagic=automagic) if automagic else doubts)

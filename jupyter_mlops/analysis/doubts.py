@@ -60,6 +60,8 @@ class Doubts:
     """Paths of which the code asks only whether they exist."""
     seed_names: frozenset[str] = frozenset()
     """Variables given as seeds: where one holds None, fresh entropy is drawn."""
+    automagic: str = ""
+    """The magic that a cell of one word (`pwd`) is, where no variable has that name."""
 
 
 def find_doubts(tree: ast.Module, *, idle: Iterable[str] = (), free: Iterable[str] | None = None) -> Doubts:

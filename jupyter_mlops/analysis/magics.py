@@ -46,6 +46,26 @@ _PLAIN = frozenset(
 """Line magics that touch no name, but those in `$name` and `{name}` of their text."""
 
 
+_ONLY_MAGICS = frozenset(
+    str.split(
+        "run store reset reset_selective xdel macro save recall rerun rep edit ed load loadpy loadhtml sql automagic gui"
+    )
+)
+_WORD = re.compile(r"([A-Za-z_]\w*)(\s+\S.*)?\Z")
+
+
+def automagic(code: str) -> tuple[str, str]:
+    """The magic that a cell of one line without `%` may be for IPython, and the line with the sign; "" where it is none.
+
+    It is one only where no variable has that name.
+    """
+    line = code.strip()
+    match = None if "\n" in line else _WORD.match(line)
+    if match is None or match[1] not in _PLAIN | _HELP | _LISTING | _ONLY_MAGICS | CODE_MAGICS.keys() | {"matplotlib"}:
+        return "", code
+    return match[1], f"%{line}"
+
+
 @dataclass(frozen=True)
 class MagicCall:
     """What IPython makes of its syntax: `kind` is "line", "cell", "shell", or "other" for any other use of the shell."""

@@ -155,6 +155,8 @@ class _Examiner:
             if known is None:
                 if name not in vars(builtins):
                     found.ingredients[f"input:{name}"] = ABSENT
+                if name == found.facts.doubts.automagic:
+                    found.reasons.append(f"runs the magic %{name}")
                 continue
             if known.dotted.startswith("IPython.core") and known.kind != "module":
                 continue  # one of the names that IPython itself puts into the namespace

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlops.analysis.code import cell_facts, source_facts
@@ -40,6 +40,7 @@ def digest(code: str) -> str:
     return cell_facts(code).digest
 
 
+@settings(deadline=None)
 @given(SOURCES, st.data())
 def test_comments_and_empty_lines_do_not_count(source: str, data: st.DataObject) -> None:
     lines = []
@@ -51,11 +52,13 @@ def test_comments_and_empty_lines_do_not_count(source: str, data: st.DataObject)
     assert digest("\n".join([*lines, "", "# the end"])) == digest(source)
 
 
+@settings(deadline=None)
 @given(SOURCES)
 def test_reformatting_does_not_count(source: str) -> None:
     assert digest(ast.unparse(ast.parse(source))) == digest(source)
 
 
+@settings(deadline=None)
 @given(SOURCES, SOURCES)
 def test_two_codes_of_one_digest_are_the_same_tree(one: str, other: str) -> None:
     same = ast.dump(ast.parse(one)) == ast.dump(ast.parse(other))
@@ -141,3 +144,22 @@ def test_other_magics_are_doubts() -> None:
     assert cell_facts("%run other.py").doubts.magics == {"run"}
     assert cell_facts("!make").doubts.certain == ("starts a process (!)",)
     assert cell_facts("files = !ls").doubts.certain == ("starts a process (!)",)
+
+
+def test_a_line_that_is_a_magic_without_its_sign_is_seen() -> None:
+    assert cell_facts("run other.py").doubts.magics == {"run"}
+    assert cell_facts("cd data/{folder}").names.reads == {"folder"}
+    assert cell_facts("time y = x").names.writes == {"y"}
+    assert cell_facts("ls -l a.csv").doubts.certain == ("runs the magic %ls",)
+    with pytest.raises(SyntaxError):
+        cell_facts("ran other.py")
+    with pytest.raises(SyntaxError):
+        cell_facts("cd data\nx = 1")
+
+
+def test_one_word_may_be_a_variable_or_a_magic() -> None:
+    assert cell_facts("pwd").names.reads == {"pwd"}
+    assert cell_facts("pwd").doubts.automagic == "pwd"
+    assert cell_facts("ls -l").doubts.automagic == "ls"
+    assert cell_facts("df").doubts.automagic == ""
+    assert cell_facts("history.tail()").doubts.automagic == ""
