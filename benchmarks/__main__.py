@@ -10,7 +10,7 @@ import time
 
 from rich.console import Console
 
-NAMES = ("magics", "reuse", "digest", "jobs")
+NAMES = ("magics", "reuse", "digest", "values", "jobs", "capture", "peers")
 
 
 def main() -> None:
