@@ -12,8 +12,8 @@ from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from typing import Any
 
+from jupyter_mlops.capture.callers import is_library_file
 from jupyter_mlops.capture.libraries.snapshots import note_imported
-from jupyter_mlops.capture.watch import is_library_file
 
 
 class ImportNotes:

@@ -8,25 +8,43 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from jupyter_mlops.capture import swapped
+from jupyter_mlops.capture.callers import (
+    LIBRARY,
+    by_library,
+    by_mlflow,
+    by_rmtree,
+    importing,
+    is_entropy_of_a_library,
+    is_library_file,
+    library_folders,
+    may_exist,
+)
 from jupyter_mlops.capture.threads import Beside
 from jupyter_mlops.store.digests import EXISTS, file_digest
 
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _LISTINGS = ("os.listdir", "os.scandir")
+_CHANGES = (
+    "os.mkdir",
+    "os.remove",
+    "os.rmdir",
+    "os.rename",
+    "os.truncate",
+    "os.chmod",
+    "os.chown",
+    "os.link",
+    "os.symlink",
+)
 _PROCESSES = ("subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.spawn")
 _NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "urllib.Request")
-_LOGGING = ("mlflow.tracking", "mlflow.store", "mlflow.utils", "mlflow.telemetry", "mlflow.artifacts")
-"""Parts of MLflow that act for themselves."""
 _HISTORY = "history.sqlite"
 _HARMLESS_PROGRAMS = {"lscpu"}
 """Programs that libraries ask about the machine, and whose answer no result should depend on."""
@@ -42,6 +60,9 @@ _NATIVE = {
 def native_libraries() -> set[str]:
     """Which libraries are loaded whose native code opens files without Python's knowing."""
     return {name for name in _NATIVE if name in sys.modules}
+
+
+__all__ = ["Seen", "Watch", "begin", "import_reads", "is_library_file", "native_libraries"]
 
 
 @dataclass
@@ -68,6 +89,8 @@ class Watch:
         self.seen = Seen()
         self._ignored = tuple(f"{path}{os.sep}" for path in ignored)
         self._made: set[str] = set()
+        self._asked: set[str] = set()
+        self._status: dict[str, tuple[int, ...] | None] = {}
         self._busy = False
         self._events: dict[str, Callable[[tuple[Any, ...]], None]] = {
             "open": lambda arguments: self._opened(*arguments[:3]),
@@ -99,15 +122,25 @@ class Watch:
         swapped.quiet(self._told)
         _active.remove(self)
         self.seen.reasons += self._beside.reasons()
+        self._compare()
         for path in [path for path in self._made if not os.path.lexists(path)]:  # came and went within the step
             self.seen.writes.discard(path)
             self.seen.appends.discard(path)
             self.seen.reads.discard(path)
             self.seen.looked.pop(EXISTS + path, None)
 
+    def _compare(self) -> None:
+        """Find files that native code wrote after Python looked for them, and drop what need not be asked again."""
+        for path, before in self._status.items():
+            now = _status(path)
+            if now is not None and now != before:
+                self._wrote(path)
+            if path in self.seen.writes and path not in self._asked:
+                self.seen.looked.pop(EXISTS + path, None)  # a library looked whether it is about to overwrite a file
+
     def event(self, name: str, arguments: tuple[Any, ...]) -> None:
         """Take one audit event."""
-        if self._is_ours():
+        if self._is_ours() or (name in _CHANGES and importing() == LIBRARY):
             return
         self._busy = True
         try:
@@ -119,24 +152,28 @@ class Watch:
         identity = threading.get_ident()
         if self._busy or (identity != self._main and identity in self._beside.threads):
             return True
-        return "mlflow" in sys.modules and _by_mlflow()
+        return "mlflow" in sys.modules and by_mlflow()
 
     def _told(self, kind: str, path: Any) -> None:
         """Take a call of `capture.swapped`."""
-        if self._is_ours() or _importing() == _LIBRARY:
+        if self._is_ours() or importing() == LIBRARY:
             return
         self._busy = True
         try:
             if kind == "entropy":
-                if _is_entropy_of_a_library():
+                if is_entropy_of_a_library():
                     self.seen.reasons.append("draws fresh entropy")
-            elif not _may_exist():
-                self._looked(EXISTS, _absolute(path))
+            elif not may_exist():
+                absolute = _absolute(path)
+                self._looked(EXISTS, absolute)
+                self._status.setdefault(absolute, _status(absolute))
+                if not by_library():
+                    self._asked.add(absolute)
         finally:
             self._busy = False
 
     def _opened(self, path: Any, mode: Any, flags: Any) -> None:
-        if isinstance(path, int) or path is None or _importing() == _LIBRARY or _by_rmtree():
+        if isinstance(path, int) or path is None or importing() == LIBRARY or by_rmtree():
             return
         absolute = _absolute(path)
         if not (isinstance(flags, int) and flags & _WRITE_FLAGS):
@@ -168,7 +205,7 @@ class Watch:
     def _is_the_worlds(self, path: str, *, write: bool = False) -> bool:
         """Whether a path is neither ours nor, for reading, a library's or a device's."""
         return not path.startswith(
-            (*self._ignored, *(("/dev/", "/proc/") if write else (*_library_folders(), *_DEVICES)))
+            (*self._ignored, *(("/dev/", "/proc/") if write else (*library_folders(), *_DEVICES)))
         )
 
     def _is_new_here(self, path: str) -> bool:
@@ -181,19 +218,19 @@ class Watch:
                 self.seen.looked[asked] = file_digest(asked)
 
     def _listed(self, arguments: tuple[Any, ...]) -> None:
-        if not isinstance(arguments[0], int) and _importing() != _LIBRARY and not _by_rmtree():
+        if not isinstance(arguments[0], int) and importing() != LIBRARY and not by_rmtree():
             path = _absolute(arguments[0] or ".")
             if self._is_the_worlds(path) and path not in self.seen.looked and path not in self._made:
                 self.seen.looked[path] = file_digest(path)
 
     def _folder_made(self, path: str) -> None:
         if os.path.lexists(path):
-            if not _may_exist():
+            if not may_exist():
                 self._looked(EXISTS, path)
             if not os.path.isdir(path):
                 return
         else:
-            if not _may_exist():
+            if not may_exist():
                 self._looked(EXISTS, path)
             self._made.add(path)
         self._wrote(path)
@@ -278,113 +315,23 @@ def _absolute(path: Any) -> str:
     return os.path.abspath(os.fsdecode(path))
 
 
-@lru_cache(maxsize=1)
-def _library_folders() -> tuple[str, ...]:
-    """Folders of the interpreter and its packages: the package versions in the key stand for their files."""
-    import site
-
-    folders = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), site.getusersitepackages()}
-    return tuple(sorted(f"{os.path.abspath(folder)}{os.sep}" for folder in folders if folder and folder != "/"))
-
-
-def is_library_file(path: str) -> bool:
-    """Whether a file belongs to the interpreter or an installed package."""
-    return os.path.abspath(path).startswith(_library_folders())
-
-
-_IMPORTING = tuple(os.path.join("importlib", name) for name in ("metadata", "resources", "_bootstrap"))
-_OURS = __name__.partition(".")[0] + "."
-_LIBRARY = ""
 import_reads: dict[str, set[str]] = {}
 """Local module → files that it read while it was imported. They are part of what it holds."""
-
-
-@lru_cache(maxsize=4096)
-def _is_library_code(file: str) -> bool:
-    return file.startswith("<") or is_library_file(file)
-
-
-def _importing() -> str | None:
-    """The local module whose import acts; `_LIBRARY` where it is a library's, or the import system itself; else None."""
-    frame: FrameType | None = sys._getframe(2)
-    local = _LIBRARY
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if file.startswith(("<frozen importlib", "<frozen zipimport")) or any(part in file for part in _IMPORTING):
-            return local
-        name = frame.f_globals.get("__name__")
-        if name == "__main__":
-            return None
-        if not local and not _is_library_code(file) and not str(name).startswith(_OURS):
-            local = str(name)
-        frame = frame.f_back
-    return None
 
 
 def _note_import(arguments: tuple[Any, ...]) -> None:
     """Keep in mind what local modules read while they are imported, also between steps."""
     path = arguments[0]
     if isinstance(path, (str, bytes, os.PathLike)):
-        module = _importing()
+        module = importing()
         absolute = _absolute(path) if module else ""
-        if module and not absolute.startswith((*_library_folders(), *_DEVICES)):
+        if module and not absolute.startswith((*library_folders(), *_DEVICES)):
             import_reads.setdefault(module, set()).add(absolute)
 
 
-def _frames(count: int) -> list[FrameType]:
-    found: list[FrameType] = []
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None and len(found) < count:
-        found.append(frame)
-        frame = frame.f_back
-    return found
-
-
-def _by_rmtree() -> bool:
-    """Whether a whole folder is being removed: what is removed is told one by one."""
-    return any(frame.f_code.co_name.startswith("_rmtree") for frame in _frames(6))
-
-
-def _may_exist() -> bool:
-    """Whether the folder that is being made may be there already, by the caller's own word."""
-    for frame in _frames(8):
-        if frame.f_code.co_name in ("makedirs", "mkdir") and "exist_ok" in frame.f_code.co_varnames:
-            return bool(frame.f_locals.get("exist_ok"))
-    return False
-
-
-_COPYING = ("copy", "pickle", "_pickle", "cloudpickle", "joblib", "dill", "tempfile", "uuid", "IPython", "ipykernel")
-
-
-def _is_entropy_of_a_library() -> bool:
-    """Whether a library makes an unseeded generator for itself; `analysis` tells of the notebook's own.
-
-    numpy draws entropy also for `RandomState(seed)` and for a generator that is copied, and forgets it at once.
-    """
-    for frame in _frames(12):
-        module = str(frame.f_globals.get("__name__", ""))
-        if module.startswith(_OURS) or module in ("random", "secrets"):
-            continue
-        code = frame.f_code
-        if (
-            module.partition(".")[0] in _COPYING
-            or module == "numpy.random._pickle"
-            or not is_library_file(code.co_filename)
-        ):
-            return False
-        return "RandomState" not in code.co_names or "default_rng" in code.co_names
-    return False
-
-
-def _by_mlflow() -> bool:
-    """Whether MLflow is what acts: logging tells of a step, it is no part of its result.
-
-    The innermost of MLflow's frames decides: under autologging it calls the user's own code again.
-    """
-    frame: FrameType | None = sys._getframe(2)
-    while frame is not None:
-        module = str(frame.f_globals.get("__name__", ""))
-        if module.partition(".")[0] == "mlflow":
-            return module.startswith(_LOGGING) and not module.startswith("mlflow.utils.autologging_utils")
-        frame = frame.f_back
-    return False
+def _status(path: str) -> tuple[int, ...] | None:
+    """What changes when a file is written; None where there is no file."""
+    if not os.path.isfile(path):
+        return None
+    status = os.stat(path)
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -152,6 +152,25 @@ def test_looking_gives_what_it_always_gives() -> None:
     assert os.path.exists.__code__ is before[2]
 
 
+def test_what_native_code_writes_where_a_library_looked_is_written_and_not_looked_for() -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": [1]})
+    frame.to_parquet("warm.parquet")
+    for _ in range(2):
+        found = seen(lambda: frame.to_parquet("new.parquet"))
+        assert found.writes == here("new.parquet")
+        assert EXISTS + os.path.abspath("new.parquet") not in found.looked
+
+
+def test_what_the_notebook_itself_looked_for_stays_a_condition_when_it_is_written() -> None:
+    def work() -> None:
+        if not os.path.exists("new.txt"):
+            write("new.txt")
+
+    assert seen(work).looked == {EXISTS + os.path.abspath("new.txt"): "absent"}
+
+
 @pytest.mark.parametrize(
     "work",
     [

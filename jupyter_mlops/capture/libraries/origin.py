@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import FrameType
 
-from jupyter_mlops.capture.watch import is_library_file
+from jupyter_mlops.capture.callers import is_library_file
 
-_OURS = __name__.partition(".")[0]
-_OWN = (_OURS, "mlflow")
+_OUR_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+_OWN = (__name__.partition(".")[0], "mlflow")
 
 
 def by_library_import() -> bool:
@@ -19,7 +20,7 @@ def by_library_import() -> bool:
         file = frame.f_code.co_filename
         if file.startswith("<frozen importlib"):
             return bool(innermost) and is_library_file(innermost)
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] in _OWN:
+        if file.startswith(_OUR_FOLDER) or str(frame.f_globals.get("__name__", "")).partition(".")[0] in _OWN:
             return True
         if not innermost and not file.startswith("<frozen"):
             innermost = "" if file.endswith(("/os.py", "/warnings.py", "\\os.py", "\\warnings.py")) else file

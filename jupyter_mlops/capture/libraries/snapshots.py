@@ -18,6 +18,7 @@ from typing import Any, cast
 _KNOWN = frozenset(
     {"pandas", "numpy", "sklearn", "matplotlib", "mpl_toolkits", "matplotlib_inline", "torch", "mlflow", "IPython"}
     | {"ipykernel", "traitlets", "zmq", "tornado", "jupyter_client", "pytest", "_pytest", "joblib", "threadpoolctl"}
+    | {"pyarrow", "numexpr", "tqdm"}
     | set(sys.stdlib_module_names)
 )
 """Packages with fingerprints of their own, and those that serve the shell."""
@@ -36,6 +37,7 @@ class _Watched:
     target: Any
     content: Callable[[Any], Any]
     copy: Any
+    module: str = ""
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,7 @@ def package_changes(before: Mapping[str, object], after: Mapping[str, object]) -
         old = before.get(name, _at_import.get(name))
         if new is old or not isinstance(old, _Record) or not isinstance(new, _Record):
             continue
-        for owner, path in _differences(old, new):
+        for owner, path in _differences(old, new, before):
             key = (id(owner), path.rpartition(".")[2])  # a thing that many modules name is told once
             if key not in told:
                 told.add(key)
@@ -191,7 +193,7 @@ def _watch(path: str, value: Any, module: str, seen: set[int], depth: int) -> It
     seen.add(id(value))
     if isinstance(value, type):
         if value.__module__ == module:
-            yield _Watched(path, value, vars, dict(vars(value)))
+            yield _Watched(path, value, vars, dict(vars(value)), module)
             yield from _inside(path, vars(value), module, seen, depth)
         return
     kind = type(value)
@@ -206,7 +208,7 @@ def _watch(path: str, value: Any, module: str, seen: set[int], depth: int) -> It
     else:
         return
     held = content(value)
-    yield _Watched(path, value, content, range(len(held)) if len(held) > _MANY else held.copy())
+    yield _Watched(path, value, content, range(len(held)) if len(held) > _MANY else held.copy(), module)
     if isinstance(held, dict) and depth:
         yield from _inside(path, held, module, seen, depth)
 
@@ -233,17 +235,17 @@ def _is_harmless(name: str) -> bool:
     return any(part in lowered for part in _HARMLESS)
 
 
-def _differences(old: _Record, new: _Record) -> Iterator[tuple[Any, str]]:
+def _differences(old: _Record, new: _Record, before: Mapping[str, object]) -> Iterator[tuple[Any, str]]:
     """The thing that changed, and its path from the module."""
     for name in [*old.names, *(name for name in new.names if name not in old.names)]:
         if old.names.get(name) is not new.names.get(name) and not _is_harmless_name(name, old, new):
             yield new.module, name
     then = {item.path: item for item in old.watched}
     for item in new.watched:
-        before = then.get(item.path)
-        if before is None or before.target is not item.target:
+        former = then.get(item.path)
+        if former is None or former.target is not item.target:
             continue  # it was rebound: told by its owner
-        for path in _changed_inside(before, item):
+        for path in _changed_inside(former, item, before):
             yield item.target, path
 
 
@@ -260,8 +262,8 @@ def _is_harmless_name(name: str, old: _Record, new: _Record) -> bool:
     return "__getattr__" in new.names and origin.partition(".")[0] == root
 
 
-def _changed_inside(before: _Watched, after: _Watched) -> Iterator[str]:
-    then, now = before.copy, after.copy
+def _changed_inside(former: _Watched, after: _Watched, before: Mapping[str, object]) -> Iterator[str]:
+    then, now = former.copy, after.copy
     if not isinstance(now, Mapping) or not isinstance(then, Mapping):
         if not _holds(_Watched(after.path, now, _itself, then)):
             yield after.path
@@ -272,6 +274,8 @@ def _changed_inside(before: _Watched, after: _Watched) -> Iterator[str]:
         text = _text(key)
         if text.startswith("__") and after.content is vars:
             continue
+        if key not in then and (_is_by_import(key, before, after) or _is_by_import(now[key], before, after)):
+            continue
         if (
             _is_harmless(text)
             or _was_lazy(then.get(key))
@@ -281,6 +285,14 @@ def _changed_inside(before: _Watched, after: _Watched) -> Iterator[str]:
         yield f"{after.path}.{text}"
 
 
+def _is_by_import(item: Any, before: Mapping[str, object], after: _Watched) -> bool:
+    """Whether it comes from a part of the same package that was not loaded before, and was registered by its import."""
+    origin = getattr(item, "__module__", None)
+    return (
+        isinstance(origin, str) and origin not in before and origin.partition(".")[0] == after.module.partition(".")[0]
+    )
+
+
 def _is_filled_in(target: Any, name: str) -> bool:
     """Whether the attribute is one that its class computes at the first use."""
     return isinstance(getattr(type(target), name, None), functools.cached_property)
@@ -288,7 +300,7 @@ def _is_filled_in(target: Any, name: str) -> bool:
 
 def _was_lazy(value: Any) -> bool:
     """Whether it only stood for what is made at the first use."""
-    return "lazy" in type(value).__name__.lower()
+    return type(value) is object or "lazy" in type(value).__name__.lower()
 
 
 def _text(key: Any) -> str:

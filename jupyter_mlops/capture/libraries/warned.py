@@ -34,16 +34,15 @@ _first: list[Entry] = []
 def begin() -> None:
     """Note what is there before any cell runs, and from now on which filters come from imports."""
     _first[:] = [item for item in _all() if item in _PYTHONS or _is_shells(item)]
-    _by_libraries.update(item for item in _all() if _looks_like_a_librarys(item))
+    _by_libraries.update(_key(item) for item in _all() if _looks_like_a_librarys(item))
     add: Any = vars(warnings)["_add_filter"]
 
     @wraps(add)
     def noting(*item: Any, append: bool) -> None:
+        known = _key(item) in _keys(_all())  # a filter of the notebook stays one when a library adds its like
         add(*item, append=append)
-        if by_library_import():
-            _by_libraries.add(_plain(item))
-        else:
-            _by_libraries.discard(_plain(item))
+        if not known and by_library_import():
+            _by_libraries.add(_key(item))
 
     warnings._add_filter = noting  # type: ignore[attr-defined]
 
@@ -55,6 +54,15 @@ def _plain(item: Any) -> Entry:
 
 def _all() -> list[Entry]:
     return [_plain(item) for item in warnings.filters]
+
+
+def _key(item: Entry) -> Entry:
+    """What is equal for filters that mean the same: patterns by their text, which scikit-learn's threads compile anew."""
+    return tuple(part.pattern if isinstance(part, re.Pattern) else part for part in item)
+
+
+def _keys(items: list[Entry]) -> list[Entry]:
+    return [_key(item) for item in items]
 
 
 def _is_shells(item: Entry) -> bool:
@@ -72,15 +80,15 @@ def _looks_like_a_librarys(item: Entry) -> bool:
 
 def warning_options() -> Options:
     """All filters in order, where they are others than in the beginning."""
-    entries = [item for item in _all() if item not in _by_libraries]
-    return {} if entries == _first else {"filters": entries}
+    entries = [item for item in _all() if _key(item) not in _by_libraries]
+    return {} if _keys(entries) == _keys(_first) else {"filters": entries}
 
 
 def set_warning_options(options: Options) -> None:
     """Libraries' own filters stay, behind those that cells put in front."""
     wanted = [_plain(item) for item in options.get("filters", _first)]
-    behind = next((place for place, item in enumerate(wanted) if item in _first), len(wanted))
-    wanted[behind:behind] = [item for item in _all() if item in _by_libraries and item not in wanted]
+    behind = next((place for place, item in enumerate(wanted) if _key(item) in _keys(_first)), len(wanted))
+    wanted[behind:behind] = [item for item in _all() if _key(item) in _by_libraries and item not in wanted]
     filters: Any = warnings.filters
     filters[:] = wanted
     vars(warnings)["_filters_mutated"]()
