@@ -13,6 +13,8 @@ WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTE = "application/vnd.jupyter-mlops.note+json"
 """Marks our own line among a cell's outputs, so that tools can tell it from the cell's."""
 Event = dict[str, Any]
+_to_json = json.JSONEncoder(ensure_ascii=False).encode
+"""Taken at import: a notebook may put something else in place of `json.dumps`."""
 
 
 def can_record(shell: Any) -> bool:
@@ -82,7 +84,7 @@ class DisplayRecorder:
 
 def encode(events: list[Event]) -> bytes:
     """Events as bytes. Raises `TypeError` or `ValueError` for what is not JSON."""
-    return json.dumps(events, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return _to_json(events).encode("utf-8", "surrogatepass")
 
 
 def decode(data: bytes | bytearray) -> list[Event]:

@@ -25,7 +25,7 @@ from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import REUSE, RUN, UNKNOWN, Forecast
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
-from jupyter_mlops.store.digests import file_digest
+from jupyter_mlops.store.digests import EXISTS, file_digest
 from jupyter_mlops.store.store import Store
 
 DISPLAY_MODE = "last_expr ZMQInteractiveShell"
@@ -87,6 +87,8 @@ class RecordedWorld:
 
     def file(self, path: str) -> str:
         """See `World`."""
+        if path.startswith(EXISTS) and path[len(EXISTS) :] in self.written:
+            return "folder" if self.written[path[len(EXISTS) :]].startswith("folder:") else "file"
         return self.written.get(path) or file_digest(path)
 
     def is_loaded(self, module: str) -> bool:

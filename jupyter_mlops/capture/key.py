@@ -27,6 +27,7 @@ from jupyter_mlops.capture.world import World
 from jupyter_mlops.store.digests import named_files
 
 ABSENT = "absent"
+_BUILTINS = {**vars(builtins), **dict.fromkeys(("display", "get_ipython"))}
 ANY_LIBRARY = "*"
 """Stands for effects that may concern any library."""
 TRANSPARENT_MAGICS = {"matplotlib", "load_ext", "mlops", "time", "timeit", "capture", "pinfo", "pinfo2", "who", "whos"}
@@ -107,7 +108,7 @@ class _Examiner:
         names = set(found.facts.names.imports).union(*(item.modules for item in found.inputs.values()))
         names |= {item.dotted for item in found.inputs.values() if item.kind == "module"}
         names |= {name for item in found.inputs.values() for source in item.sources for name in _imports_in(source)}
-        found.packages = {name.lstrip(".").partition(".")[0] for name in names if name.lstrip(".")}
+        found.packages |= {name.lstrip(".").partition(".")[0] for name in names if name.lstrip(".")}
         closure = self.modules.closure(names)
         self._local = set(closure)
         digests, doubts = self.modules.ingredients(closure, Walker({}))
@@ -155,6 +156,8 @@ class _Examiner:
             if known is None:
                 if name not in vars(builtins):
                     found.ingredients[f"input:{name}"] = ABSENT
+                elif name not in _BUILTINS or _BUILTINS[name] not in (None, vars(builtins)[name]):
+                    found.packages.add("builtins")  # what someone put there is known by the cell that did it
                 if name == found.facts.doubts.automagic:
                     found.reasons.append(f"runs the magic %{name}")
                 continue
@@ -227,7 +230,7 @@ class _Examiner:
         packages = found.packages | {
             item.dotted.partition(".")[0] for item in found.inputs.values() if item.kind != "value" and item.dotted
         }
-        found.packages = packages - {"", "__main__", "builtins"}
+        found.packages = packages - {"", "__main__"}
         for library, digest in sorted(self.world.effects.items()):
             if library == ANY_LIBRARY or library in found.packages:
                 found.ingredients[f"effects:{library}"] = digest
@@ -278,7 +281,7 @@ def effects_of(doubts: Doubts, world: World) -> dict[str, list[str]]:
         if real is not None and configures(real, bare=False):
             add(real, f"may configure a library ({real})")
     for text in doubts.certain:
-        if text.startswith(("sets attributes", "runs code made")):
+        if text.startswith(("sets attributes", "runs code made", "talks to the shell")):
             add(None, text)
     for name in sorted(doubts.magics - TRANSPARENT_MAGICS):
         add(None, f"runs the magic %{name}")

@@ -97,7 +97,11 @@ class Saver:
             return
         finally:
             self._unsaved.remove(saving)
-        changed = [path for path, digest in saving.files.items() if file_digest(path) != digest]
+        changed = [
+            path
+            for path, digest in saving.files.items()
+            if not digest.startswith("folder:") and file_digest(path) != digest
+        ]
         if changed:
             self._give_up(saving, f"writes a file that was changed before it was stored ({changed[0]})")
             return

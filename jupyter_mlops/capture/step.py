@@ -184,7 +184,7 @@ class Execution:
         assert self._watch is not None
         written = {path: file_digest(path) for path in sorted(self._watch.seen.writes)}
         written |= {os.path.abspath(path): file_digest(os.path.abspath(path)) for path in self.step.spec.writes}
-        return {path: digest for path, digest in written.items() if digest != ABSENT and not os.path.isdir(path)}
+        return {path: digest for path, digest in written.items() if digest != ABSENT}
 
     def _watched(self) -> list[str]:
         """Reasons why the result is not repeatable, seen while it ran."""
@@ -211,9 +211,7 @@ class Execution:
             files[path] = file_digest(path)
             if os.path.exists(path) and os.stat(path).st_mtime_ns >= self._wall_before:
                 outcome.reasons.append(f"reads a file that changed while it ran ({path})")
-        for path in sorted(seen.writes & (seen.reads | set(getattr(seen, "appends", ())))):
-            outcome.reasons.append(f"changes a file it reads ({path})")
-        files.update(getattr(seen, "looked", {}))
+        files.update(seen.looked)
         now = libraries.random_digests()
         drawn = {name: digest for name, digest in self._random_before.items() if now.get(name) != digest}
         folder = os.getcwd() if files or self._written() else ""

@@ -54,6 +54,18 @@ class World(Protocol):
         """Names of values that are there, and whose sharing with others cannot be told."""
 
 
+_MODULES_OWN = {
+    "__name__",
+    "__doc__",
+    "__package__",
+    "__loader__",
+    "__spec__",
+    "__file__",
+    "__builtin__",
+    "__builtins__",
+}
+_MODULES_OWN |= {"__session__", "__vsc_ipynb_file__", "__warningregistry__", "__pydevd_ret_val_dict", "__cached__"}
+"""Names that every module has, or that tools put there."""
 UNTOLD = "?"
 """In place of a digest that cannot be told."""
 
@@ -98,7 +110,7 @@ class LiveWorld:
 
     def is_shells(self, name: str) -> bool:
         """Whether a name is the shell's own, not the notebook's."""
-        if name in SHELL_NAMES or name.startswith("__"):
+        if name in SHELL_NAMES or name in _MODULES_OWN:
             return True
         if name[:1] == "_" and name.lstrip("_").lstrip("i").isdigit():
             return True
