@@ -35,6 +35,7 @@ _CACHES = {
     "scipy": {"_has_sorted_indices", "_has_canonical_format", "has_canonical_format"},
 }
 """Library → attributes that follow from others, or are an address: reading a value may set them."""
+_TREES = ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")
 _HANDLES = (
     ("matplotlib.artist", "Artist"),
     ("matplotlib.backend_bases", "FigureManagerBase"),
@@ -118,6 +119,8 @@ def _state(walk: Walk, kind: type, value: Any, state: Any) -> None:
         walk.update(b"\0slot")
         walk.mapping(state[0] or {}, attributes=True)
         walk.mapping(state[1], attributes=True)
+    elif kind.__module__ in _TREES and type(state) is tuple and len(state) == 13:
+        walk.sequence(b"held", (*state[:7], *state[11:]), no_step)  # without how often it was asked
     elif state is not None:
         walk.update(b"\0held")
         walk.value(state)

@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -209,3 +210,45 @@ def test_views_within_a_value_count() -> None:
 def test_many_small_arrays_are_told_apart_from_views_of_one() -> None:
     base = np.zeros((2000, 3))
     assert digest(list(base)) == digest([np.zeros(3) for _ in range(2000)])
+
+
+READS: dict[str, Callable[[Any], Any]] = {
+    "frame": lambda frame: (
+        frame.describe(include="all"),
+        frame.values,
+        frame.groupby("a").sum(),
+        repr(frame),
+        frame.T,
+    ),
+    "frame in blocks": lambda frame: (frame.sum(axis=1), frame.corr(), frame.query("a > 1"), frame["a"].to_numpy()),
+    "frame with levels": lambda frame: (frame.loc["a"], frame.unstack(), frame.index.is_unique, frame.sort_index()),
+    "date index": lambda index: (index.get_loc(index[1]), index.is_monotonic_increasing, index.freqstr),
+    "category": lambda series: (series.cat.codes, series.value_counts(), series == "a"),
+    "grouped": lambda grouped: (grouped.mean(), grouped.groups, grouped.indices, len(grouped)),
+    "csr matrix": lambda matrix: (
+        matrix @ np.ones(3),
+        matrix.has_sorted_indices,
+        matrix.has_canonical_format,
+        matrix.T,
+    ),
+    "coo array": lambda matrix: (matrix.tocsr(), matrix.sum(), matrix.toarray()),
+    "masked": lambda array: (array.mean(), array.fill_value, array.filled(), repr(array)),
+    "masked, nothing hidden": lambda array: (array.fill_value, array.mask, array.sum()),
+    "regression": lambda model: (model.predict(np.ones((1, 4))), model.score, model._repr_html_()),
+    "forest": lambda model: (model.predict(np.ones((1, 4))), model.feature_importances_),
+    "neighbours": lambda model: model.predict(np.ones((1, 4))),
+    "words": lambda model: (model.transform(["a bc"]), model.get_feature_names_out()),
+    "iris": lambda bunch: (bunch.data, bunch["target"], dir(bunch)),
+    "generators": repr,
+    "paths": lambda paths: (str(paths[0]), paths[0].name, hash(paths[0])),
+    "partial": vars,
+    "namespace": vars,
+}
+
+
+@pytest.mark.parametrize("name", READS)
+def test_reading_a_value_does_not_change_its_digest(name: str) -> None:
+    value = MADE[name]()
+    before = digest(value)
+    READS[name](value)
+    assert digest(value) == before
