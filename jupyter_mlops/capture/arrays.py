@@ -140,7 +140,7 @@ def element_offset(one: Any, other: Any) -> int:
 
 def is_frame_part(kind: type) -> bool:
     """Whether instances are pandas' own."""
-    return kind.__module__.partition(".")[0] == "pandas"
+    return str(kind.__module__).partition(".")[0] == "pandas"
 
 
 def frames_are_copies() -> bool:

@@ -38,7 +38,7 @@ def resolve(kind: type) -> Handler | None:
         (pandas.Timestamp, pandas.Timedelta, pandas.Period, pandas.Interval, type(pandas.NaT), type(pandas.NA)),
     ):
         return _scalar
-    if kind.__module__.startswith("pandas._libs.tslibs.offsets"):
+    if str(kind.__module__).startswith("pandas._libs.tslibs.offsets"):
         return immutable
     return None
 

@@ -285,7 +285,7 @@ class Objects:
         folder = self.folder.parent / "damaged"
         folder.mkdir(mode=0o700, exist_ok=True)
         aside = folder / name
-        with contextlib.suppress(FileNotFoundError):  # another process moved it already
+        with contextlib.suppress(FileNotFoundError, PermissionError):  # another process moved it, or has it mapped
             os.replace(self.path(name), aside)
         return aside
 

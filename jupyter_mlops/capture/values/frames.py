@@ -17,7 +17,7 @@ from jupyter_mlops.capture.values.memory import INDEX, SHARED, Memory
 
 def reduce(value: Any, memory: Memory) -> Any:
     """The reduce tuple of `value`, or None where it needs none of its own."""
-    module = type(value).__module__.partition(".")[0]
+    module = str(type(value).__module__).partition(".")[0]
     if "pandas" in sys.modules and (module == "pandas" or _is_pandas(value)):
         return _reduce_pandas(value, memory)
     bunch = getattr(sys.modules.get("sklearn.utils"), "Bunch", None)
@@ -39,13 +39,11 @@ def _reduce_pandas(value: Any, memory: Memory) -> Any:
 
     if isinstance(value, NDFrame):
         return _frame(value)
-    if isinstance(value, Index):
+    if isinstance(value, Index) and arrays.frames_are_copies():
         reduced: Any = value.__reduce__()
         made, (kind, content), *rest = reduced
         return made, (kind, {name: _owned(item, INDEX, memory) for name, item in content.items()}), *rest
-    if isinstance(value, SingleBlockManager):
-        if not arrays.frames_are_copies():
-            return None
+    if isinstance(value, SingleBlockManager) and arrays.frames_are_copies():
         return type(value), (value.blocks[0], value.axes[0])
     if isinstance(value, Block) and arrays.frames_are_copies():
         made, (values, *rest) = value.__reduce__()

@@ -11,7 +11,7 @@ import ctypes
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from jupyter_mlops.capture import arrays
 from jupyter_mlops.capture.values import rebuild
@@ -33,8 +33,7 @@ class Entangled(Exception):
     """Memory is shared in a way that loading could not make again."""
 
 
-@dataclass(frozen=True)
-class _Record:
+class _Record(NamedTuple):
     number: int
     array: Any
     low: int
@@ -81,6 +80,9 @@ class Memory:
         owner = self._owners.get(id(array))
         self._alive.append(array)
         if array.dtype.hasobject:
+            root = _root(array) if owner is None else None
+            if root is not None:
+                return rebuild.objects_view, (root, *_position(array, root), bool(array.flags.writeable))
             self.foreign(array, owner)
             return self._objects(array)
         low, high = _extent(array)
@@ -198,6 +200,21 @@ def _extent(array: Any) -> tuple[int, int]:
         low = array.__array_interface__["data"][0]
         return low, low + array.nbytes
     return arrays.extent(array) or (0, 0)
+
+
+def _root(array: Any) -> Any:
+    """The array whose objects a view shows; None where the array has its own, or they are not an array's."""
+    root = array.base
+    while root is not None and arrays.is_array(root) and root.base is not None:
+        root = root.base
+    if root is None or not arrays.is_array(root) or root.dtype != array.dtype or not array.size:
+        return None
+    return root if root.flags.c_contiguous or root.flags.f_contiguous else None
+
+
+def _position(array: Any, root: Any) -> tuple[int, Any, Any]:
+    start = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
+    return start // array.itemsize, array.shape, array.strides
 
 
 def _text(array: Any) -> tuple[Any, bytes] | None:

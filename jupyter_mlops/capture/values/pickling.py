@@ -61,6 +61,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._filled: set[int] = set()
         self._sources: dict[str, str | None] = {}
         self._alive: list[Any] = []
+        self._ordinary: dict[int, type] = {}
 
     @property
     def chunks(self) -> list[bytes]:
@@ -76,6 +77,8 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
 
     def reducer_override(self, value: Any) -> Reduced:
         """How `value`, which is of no plain type, is pickled."""
+        if id(type(value)) in self._ordinary:
+            return NotImplemented
         if isinstance(value, types.FunctionType):
             return self._function(value)
         if isinstance(value, type):
@@ -92,8 +95,12 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         found = frames.reduce(value, self.memory)
         if found is not None:
             return found
-        _note_foreign_memory(value, self.memory)
-        return super().reducer_override(value)
+        numpy = sys.modules.get("numpy")
+        if numpy is not None and isinstance(value, numpy.ndarray):
+            self.memory.foreign(value)
+        elif str(type(value).__module__).partition(".")[0] != "pandas":  # whose columns differ from one another
+            self._ordinary[id(type(value))] = type(value)
+        return NotImplemented
 
     def _module(self, value: types.ModuleType) -> Reduced:
         if self.namespace.get("__builtins__") is value and not hasattr(self, "persistent_id_on"):
@@ -286,12 +293,6 @@ def refused(value: Any) -> str | None:
     if numpy is not None and isinstance(value, numpy.memmap) and value.mode in ("r+", "w+"):
         return "is a file mapped into memory for writing"
     return None
-
-
-def _note_foreign_memory(value: Any, memory: Memory) -> None:
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.ndarray):
-        memory.foreign(value)
 
 
 def refuse_names_of_main(chunks: list[bytes]) -> None:

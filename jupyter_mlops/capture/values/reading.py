@@ -177,6 +177,7 @@ class Loader:
 
     def _prove(self, place: Place, memory: memoryview) -> None:
         if memory.nbytes != place[0] or xxhash.xxh3_128_hexdigest(memory) != place[2]:
+            memory.release()  # a mapped file cannot be moved on Windows
             self._damaged(place)
 
     def _damaged(self, place: Place) -> None:

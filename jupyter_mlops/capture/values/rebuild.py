@@ -37,6 +37,21 @@ def texts(lengths: Any, letters: Any, shape: tuple[int, ...], order: Any) -> Any
     return flat.reshape(shape, order=order)
 
 
+def objects_view(root: Any, start: int, shape: tuple[int, ...], strides: tuple[int, ...], writeable: bool) -> Any:
+    """A view on an array of objects."""
+    import numpy
+
+    flat = root.reshape(-1, order="A")
+    step = root.itemsize
+    reach = range(flat.size)  # negative steps go down from the start, so it is a view from the lowest element
+    low = start + sum(min(0, (size - 1) * stride // step) for size, stride in zip(shape, strides, strict=True))
+    made = numpy.lib.stride_tricks.as_strided(flat[reach[low] :], shape, tuple(map(abs, strides)))
+    made = made[tuple(slice(None, None, -1 if stride < 0 else 1) for stride in strides)]
+    if not writeable:
+        made.flags.writeable = False
+    return made
+
+
 def set_cell(made: types.CellType, value: Any) -> None:
     """Fill a closure cell."""
     made.cell_contents = value
