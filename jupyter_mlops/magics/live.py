@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture.shell import cells_within
@@ -14,6 +16,29 @@ from jupyter_mlops.operations.live import Ended
 if TYPE_CHECKING:
     from jupyter_mlops.analysis.notebook import StepCell
     from jupyter_mlops.capture.session import Session
+
+
+@contextmanager
+def _awaiting(shell: Any) -> Iterator[None]:
+    """Let cells that `await` run while the kernel's own event loop waits for us: in a loop of their own."""
+    before = shell.loop_runner
+    shell.loop_runner = _in_own_loop
+    try:
+        yield
+    finally:
+        shell.loop_runner = before
+
+
+def _in_own_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    outer = asyncio._get_running_loop()
+    asyncio._set_running_loop(None)
+    loop = asyncio.new_event_loop()
+    try:
+        return loop.run_until_complete(coroutine)
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+        asyncio._set_running_loop(outer)
 
 
 class LiveKernel:
@@ -61,7 +86,7 @@ class LiveKernel:
         session.forced = frozenset({step.spec.name}) if force else frozenset()
         began = time.perf_counter()
         try:
-            with cells_within(session):
+            with cells_within(session), _awaiting(session.shell):
                 result = session.shell.run_cell(step.cell.source, store_history=True, cell_id=step.cell.id)
         finally:
             session.forced = forced

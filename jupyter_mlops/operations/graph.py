@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Node:
-    """A step as it is drawn. `kind` is what its author calls it, such as "train"; "" where nothing is said."""
+    """A step as it is drawn. `kind` is what its author calls it, such as "train"; "" where nothing is said. `duration`
+    is how long it took to compute."""
 
     name: str
     cell_index: int
@@ -72,7 +73,7 @@ def pipeline_graph(store: Store | None, notebook: str, cells: Sequence[Cell], *,
                 step.spec.kind,
                 status.state if status else StepState.NEVER_RUN if run is None else StepState.FRESH,
                 status.reason if status else "",
-                status.duration if status else run.duration if run else None,
+                run.duration if run else status.duration if status else None,
                 status.version if status else run.version if run else None,
             )
         )

@@ -262,6 +262,15 @@ def test_run_stops_at_a_cell_that_fails_and_the_kernel_goes_on(kernel: LiveKerne
     assert kernel.run("1").text == "1"
 
 
+def test_run_takes_cells_that_await(kernel: LiveKernel) -> None:
+    path = kernel.folder / "nb.ipynb"
+    write_notebook(path, load="%%step load\nimport asyncio\nawait asyncio.sleep(0)\nnumbers = [4]")
+    cell = kernel.run("%mlops run --from load --until load\nprint(numbers)\nawait asyncio.sleep(0)")
+    assert not cell.error
+    assert cell.text.splitlines()[-1] == "[4]"
+    write_notebook(path)
+
+
 def test_capture_makes_every_cell_a_step_until_it_is_put_off(kernel: LiveKernel) -> None:
     kernel.run("%mlops capture on")
     kernel.run("plain = 1", cell_id="never")
