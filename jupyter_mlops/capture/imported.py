@@ -13,7 +13,9 @@ from importlib.machinery import ModuleSpec
 from typing import Any
 
 from jupyter_mlops.capture.callers import is_library_file
+from jupyter_mlops.capture.libraries.origin import asked_by_library
 from jupyter_mlops.capture.libraries.snapshots import note_imported
+from jupyter_mlops.capture.libraries.warned import forget_past
 
 
 class ImportNotes:
@@ -43,24 +45,14 @@ class ImportNotes:
             return spec
         if not _is_installed(spec.origin):
             _tell_when_done(spec.loader, self._note)
-        elif spec.origin not in ("built-in", "frozen") and not _asked_by_library():
+        elif spec.origin not in ("built-in", "frozen") and not asked_by_library():
             _tell_when_done(spec.loader, _package_imported)
         return spec
 
 
 def _package_imported(module: types.ModuleType) -> None:
     note_imported(module.__name__.partition(".")[0])
-
-
-def _asked_by_library() -> bool:
-    """Whether an installed package, not the notebook or a local module, asks for the import."""
-    frame: types.FrameType | None = sys._getframe(2)
-    while frame is not None:
-        file = frame.f_code.co_filename
-        if not file.startswith("<frozen importlib") and frame.f_globals.get("__name__") != "importlib":
-            return file.startswith("<frozen") or is_library_file(file)
-        frame = frame.f_back
-    return True
+    forget_past()
 
 
 def find_by_others(name: str, path: Sequence[str] | None, target: types.ModuleType | None = None) -> ModuleSpec | None:

@@ -169,6 +169,8 @@ class Watch:
                 self._status.setdefault(absolute, _status(absolute))
                 if not by_library():
                     self._asked.add(absolute)
+                elif native_libraries() and os.path.isfile(absolute):
+                    self._read(absolute)  # what the library asks for, its native code may read
         finally:
             self._busy = False
 

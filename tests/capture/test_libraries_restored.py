@@ -155,3 +155,31 @@ import filtering
 assert set(libraries.library_state()) == {"warnings"}
 """
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+def test_a_filter_that_a_library_had_only_during_its_import_still_shows_when_the_notebook_adds_it() -> None:
+    code = """
+import sys, warnings
+from jupyter_mlops.capture import libraries
+from jupyter_mlops.capture.libraries import warned
+libraries.begin()
+import pandas, sklearn.ensemble, scipy.stats
+warned._by_libraries.add(("ignore", None, Warning, None, 0))
+warnings.filterwarnings("ignore")
+assert set(libraries.library_state()) == {"warnings"}
+warnings.filters.remove(("ignore", None, Warning, None, 0))
+assert libraries.library_state() == {}
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_threads_of_scikit_learn_that_set_all_filters_anew_change_none() -> None:
+    code = """
+from jupyter_mlops.capture import libraries
+libraries.begin()
+import numpy as np
+from sklearn.ensemble import RandomForestClassifier
+RandomForestClassifier(10, n_jobs=-1, random_state=0).fit(np.eye(4), [0, 1, 0, 1])
+assert libraries.library_state() == {}, libraries.library_values(["warnings"])
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)

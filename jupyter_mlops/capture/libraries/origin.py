@@ -9,6 +9,8 @@ from types import FrameType
 from jupyter_mlops.capture.callers import is_library_file
 
 _OUR_FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+_PASSED = tuple(os.sep + name for name in ("os.py", "warnings.py", os.path.join("importlib", "__init__.py")))
+"""Files whose functions only pass a call on."""
 _OWN = (__name__.partition(".")[0], "mlflow")
 
 
@@ -23,6 +25,17 @@ def by_library_import() -> bool:
         if file.startswith(_OUR_FOLDER) or str(frame.f_globals.get("__name__", "")).partition(".")[0] in _OWN:
             return True
         if not innermost and not file.startswith("<frozen"):
-            innermost = "" if file.endswith(("/os.py", "/warnings.py", "\\os.py", "\\warnings.py")) else file
+            innermost = "" if file.endswith(_PASSED) else file
         frame = frame.f_back
     return False
+
+
+def asked_by_library() -> bool:
+    """Whether an installed package, not the notebook or a local module, calls the function that asks this."""
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if not file.startswith(("<frozen importlib", _OUR_FOLDER)) and not file.endswith(_PASSED):
+            return frame.f_globals.get("__name__") != "__main__" and (file.startswith("<") or is_library_file(file))
+        frame = frame.f_back
+    return True

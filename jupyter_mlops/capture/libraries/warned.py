@@ -7,7 +7,7 @@ import warnings
 from functools import wraps
 from typing import Any
 
-from jupyter_mlops.capture.libraries.origin import by_library_import
+from jupyter_mlops.capture.libraries.origin import asked_by_library, by_library_import
 
 Options = dict[str, Any]
 Entry = tuple[Any, ...]
@@ -41,8 +41,12 @@ def begin() -> None:
     def noting(*item: Any, append: bool) -> None:
         known = _key(item) in _keys(_all())  # a filter of the notebook stays one when a library adds its like
         add(*item, append=append)
-        if not known and by_library_import():
+        if known:
+            return
+        if by_library_import():
             _by_libraries.add(_key(item))
+        elif not asked_by_library():  # scikit-learn's threads add all filters anew, libraries' ones among them
+            _by_libraries.discard(_key(item))
 
     warnings._add_filter = noting  # type: ignore[attr-defined]
 
@@ -78,8 +82,14 @@ def _looks_like_a_librarys(item: Entry) -> bool:
     return root not in ("builtins", "__main__") and action in ("always", "default", "once")
 
 
+def forget_past() -> None:
+    """Forget filters that libraries had only while they were imported: the notebook may add the same for good."""
+    _by_libraries.intersection_update(_keys(_all()))
+
+
 def warning_options() -> Options:
     """All filters in order, where they are others than in the beginning."""
+    forget_past()
     entries = [item for item in _all() if _key(item) not in _by_libraries]
     return {} if _keys(entries) == _keys(_first) else {"filters": entries}
 
