@@ -258,6 +258,14 @@ def test_what_does_not_fit_on_the_disk_is_refused_before_a_byte_is_written(
     assert list(objects.folder.rglob("*")) == []
 
 
+def test_what_is_stored_already_needs_no_room(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
+    array = np.zeros(5_000_000)
+    name = put(objects, {"a": array})
+    usage = shutil.disk_usage(objects.folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=1_000_000))
+    assert put(objects, {"a": array}) == name
+
+
 def test_a_disk_that_fills_meanwhile_leaves_no_half_object(objects: Objects, monkeypatch: pytest.MonkeyPatch) -> None:
     synced: list[int] = []
 

@@ -13,6 +13,7 @@ import xxhash
 
 from jupyter_mlops.capture.values.packing import Packed, PackedComponent
 from jupyter_mlops.capture.values.parts import INLINE, Part
+from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store.objects import Objects, name_of
 
 MAGIC = b"mlops-values-2\n"
@@ -21,8 +22,11 @@ SYNCED = 4 << 20
 
 
 def write(objects: Objects, packed: Packed) -> str:
-    """Keep packed values and return the name of their object. Raises `StoreError` and leaves no half file."""
-    objects.require_room(sum(part.nbytes for part in _large(packed)))
+    """Keep packed values, once, and return the name of their object.
+
+    Raises `StoreError`, early where they do not fit on the disk, and leaves no half file.
+    """
+    _require_room(objects, packed)
     inline: list[memoryview | bytes] = []
     written = _Written(objects, packed, inline)
     components = [written.component(component) for component in packed.components]
@@ -34,8 +38,13 @@ def write(objects: Objects, packed: Packed) -> str:
     return name
 
 
-def _large(packed: Packed) -> list[Part]:
-    return [part for component in packed.components for part in component.parts() if part.nbytes >= INLINE]
+def _require_room(objects: Objects, packed: Packed) -> None:
+    large = [part for component in packed.components for part in component.parts() if part.nbytes >= INLINE]
+    try:
+        objects.require_room(sum(part.nbytes for part in large))
+    except StoreError:  # then it is worth hashing all to see what is stored already
+        missing = {name: part.nbytes for part in large if (name := name_of(packed.own(part))) not in objects}
+        objects.require_room(sum(missing.values()))
 
 
 class _Written:
