@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from jupyter_mlops.analysis import world
@@ -70,7 +71,7 @@ def find_doubts(tree: ast.Module, *, idle: Iterable[str] = (), free: Iterable[st
     `idle` are functions of it that it cannot call itself: their bodies do not count. `free` are names that may come from
     outside or are built in; None for any.
     """
-    finder = _Finder(frozenset(idle), None if free is None else frozenset(free), texts_of_names(tree))
+    finder = _Finder(frozenset(idle), None if free is None else frozenset(free), tree)
     finder.each(tree.body, top=True)
     return Doubts(
         tuple(dict.fromkeys(finder.certain)),
@@ -90,7 +91,7 @@ def find_doubts(tree: ast.Module, *, idle: Iterable[str] = (), free: Iterable[st
 
 
 class _Finder:
-    def __init__(self, idle: frozenset[str], free: frozenset[str] | None, texts: dict[str, set[str]]) -> None:
+    def __init__(self, idle: frozenset[str], free: frozenset[str] | None, tree: ast.Module) -> None:
         self.certain: list[str] = []
         self.chains: set[str] = set()
         self.stores: set[str] = set()
@@ -106,9 +107,13 @@ class _Finder:
         self.aliases: set[tuple[str, str]] = set()
         self._idle = idle
         self._free = free
-        self._texts = texts
+        self._tree = tree
         self._none: set[str] = set()
         """Parameters around that are None where nothing is given."""
+
+    @cached_property
+    def _texts(self) -> dict[str, set[str]]:
+        return texts_of_names(self._tree)
 
     def each(self, nodes: Iterable[ast.AST], *, top: bool = False) -> None:
         """Look at nodes; `top` says that they run where they stand, in no function."""

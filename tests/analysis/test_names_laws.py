@@ -192,7 +192,7 @@ def foreseen(found: frozenset[str]) -> set[str]:
     return {*found, *HELPERS, *vars(builtins), "__name__", "__annotations__"}
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
 @given(st.lists(PROGRAMS, min_size=1, max_size=4).map("\n".join))
 def test_whatever_a_program_really_reads_and_binds_was_foreseen(program: str) -> None:
     code = compiled(program)
@@ -211,7 +211,7 @@ def test_whatever_a_program_really_reads_and_binds_was_foreseen(program: str) ->
         assert seen <= space.stored
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=SLOW)
+@settings(max_examples=80, deadline=None, suppress_health_check=SLOW)
 @given(st.lists(PROGRAMS, min_size=2, max_size=5), st.data())
 def test_whatever_later_cells_really_read_was_foreseen(programs: list[str], data: st.DataObject) -> None:
     codes = [compiled(program) for program in programs]
