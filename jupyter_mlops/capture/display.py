@@ -121,10 +121,11 @@ def _execute_result(shell: Any, content: dict[str, Any]) -> None:
 
 
 class NotRestored:
-    """Stands in `_` and `Out` for a value that a reused step showed but that was not kept: says so when touched."""
+    """Stands in `_` and `Out` for a value that a reused step showed: its step (`source`) runs again where it is read."""
 
-    def __init__(self, step: str) -> None:
+    def __init__(self, step: str, source: str) -> None:
         self._step = step
+        self.source = source
 
     def __repr__(self) -> str:
         return f"<the value that step '{self._step}' showed was not kept; run it with --no-cache to have it>"

@@ -10,9 +10,13 @@ import logging
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.analysis.code import CodeFacts
+from jupyter_mlops.analysis.doubts import SHELL_NAMES
 from jupyter_mlops.capture import libraries
+from jupyter_mlops.capture.display import NotRestored
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.world import Pending
+from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import DamagedObjectError, NotStoredError
 
 if TYPE_CHECKING:
@@ -124,8 +128,13 @@ class Hydrator:
 
     def _produce(self, name: str, pending: Pending) -> None:
         """Run the step that made a lost value again, unseen; what it reads must be as it was then."""
+        self._again(self._session.store.steps.run(pending.source), name)
+        if name not in self._world.namespace:
+            raise NotStoredError(f"'{name}' was not stored, and its step did not make it again.", _FROM_THE_TOP)
+
+    def _again(self, run: StepRun, name: str) -> Any:
+        """Run a step's code on the same values as in `run`, unseen; gives what it would have shown last."""
         session, world = self._session, self._world
-        run = session.store.steps.run(pending.source)
         if run.id in self._producing:
             raise NotStoredError(f"'{name}' cannot be made again: its step needs it itself.", _FROM_THE_TOP)
         self._producing.add(run.id)
@@ -138,16 +147,36 @@ class Hydrator:
                         f"('{item}').",
                         f"Run step '{run.step}' again first.",
                     )
-            for other in [item for item, held in world.pending.items() if held.source == pending.source]:
+            for other in [item for item, held in world.pending.items() if held.source == run.id]:
                 del world.pending[other]
             self.ready([*run.inputs], libraries_used=True)
-            code = session.store.steps.source(run)
-            session.run_unseen(code)
+            shown = session.run_unseen(session.store.steps.source(run))
             world.touch({*run.inputs, *run.known})
+            return shown
         finally:
             self._producing.discard(run.id)
-        if name not in world.namespace:
-            raise NotStoredError(f"Step '{run.step}' was run again and did not make '{name}'.", _FROM_THE_TOP)
+
+    def show(self, facts: CodeFacts) -> None:
+        """Put in `_` and `Out` what reused steps had shown, where code may read it: these steps run again, unseen."""
+        read = {name for name in facts.names.reads if name in SHELL_NAMES or name.startswith("_")}
+        if not read:
+            return
+        namespace = self._world.namespace
+        out = namespace.get("Out", {})
+        found = [namespace.get(name) for name in sorted(read)]
+        if read & {"Out", "_oh"}:
+            found += list(out.values())
+        for place in {id(item): item for item in found if isinstance(item, NotRestored)}.values():
+            try:
+                run = self._session.store.steps.run(place.source)
+                value = self._again(run, "_")
+            except NotStoredError as error:
+                self._session.listener.warn(error.message, error.hint)
+                continue
+            # The hook has its own `_`, and takes a difference for the notebook having bound that name itself.
+            for held in (namespace, out, vars(self._session.shell.displayhook)):
+                for key in [key for key, item in held.items() if item is place]:
+                    held[key] = value
 
 
 _FROM_THE_TOP = "Run the notebook from the top."

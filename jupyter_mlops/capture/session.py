@@ -243,6 +243,7 @@ class Session:
 
     def before_plain(self, facts: CodeFacts) -> None:
         """Make ready what a cell that is no step may read."""
+        self.hydrator.show(facts)
         if not self.world.pending and not self.world.states and not self.hydrator.imports:
             return
         if self._saver is not None:
@@ -262,18 +263,25 @@ class Session:
             return True
         return "_" in names and any(_NUMBERED.match(name) for name in found)
 
-    def run_unseen(self, code: str) -> None:
-        """Run code as a cell of which nothing shows. Raises `NotStoredError` where it raises."""
+    def run_unseen(self, code: str) -> Any:
+        """Run code as a cell of which nothing shows; gives what it would have shown last. Raises `NotStoredError`."""
         from IPython.utils.capture import capture_output
 
-        with capture_output():
-            result = self.shell.run_cell(code, store_history=False, silent=True)
+        shown: list[Any] = []
+        trap = self.shell.display_trap
+        hook, trap.hook = trap.hook, shown.append
+        try:
+            with capture_output():
+                result = self.shell.run_cell(code, store_history=False)
+        finally:
+            trap.hook = hook
         error = result.error_before_exec or result.error_in_exec
         if error is not None:
             raise NotStoredError(
                 f"A value that was not stored cannot be made again: {type(error).__name__}: {error}",
                 "Run the notebook from the top.",
             )
+        return shown[-1] if shown else None
 
     def settle(self, names: Iterable[str]) -> None:
         """In a notebook that someone works in, load small values at once, so that they are there to look at."""

@@ -67,6 +67,7 @@ class Execution:
         if self.reuse is not None or self.refused is not None:
             return
         session.saver.secure()
+        session.hydrator.show(self.facts)
         session.hydrator.ready(self.examination.touches, libraries_used=self._uses_libraries())
         self.record.start()
         session.listener.before(self.record.step_run)
@@ -261,7 +262,7 @@ class Execution:
         _put_in_place(session, reuse)
         display.replay(session.shell, reuse.events)
         if any(event["type"] == "execute_result" for event in reuse.events):
-            session.shell.displayhook.update_user_ns(display.NotRestored(self.step.spec.name))
+            session.shell.displayhook.update_user_ns(display.NotRestored(self.step.spec.name, source.id))
         metrics = dict(source.metrics)
         if set(metrics) != set(self.step.spec.metrics):
             session.hydrator.ready(self.step.spec.metrics, libraries_used=True)
