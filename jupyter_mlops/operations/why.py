@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.notebook import all_steps_of
 from jupyter_mlops.analysis.reasons import differences, reason
+from jupyter_mlops.capture.record import without_magic
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import REUSE, UNKNOWN, Forecast
 from jupyter_mlops.domain.run import Run
@@ -96,12 +97,6 @@ def _would(
             names = f"{name} v{last[0].version}", f"{name} now"
             detail = code_diff(known[last[0].version], codes.get(name, ""), names)
     return Cause(name, step.reason, detail, is_diff=bool(detail), did="would run")
-
-
-def without_magic(code: str) -> str:
-    """A step's code without the comment that its `%%step` line became."""
-    first, _, rest = code.partition("\n")
-    return rest if first.startswith("# %%step") else code
 
 
 def code_diff(before: str, after: str, names: tuple[str, str]) -> tuple[str, ...]:
