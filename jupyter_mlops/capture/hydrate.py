@@ -173,8 +173,9 @@ class Hydrator:
             except NotStoredError as error:
                 self._session.listener.warn(error.message, error.hint)
                 continue
-            # The hook has its own `_`, and takes a difference for the notebook having bound that name itself.
-            for held in (namespace, out, vars(self._session.shell.displayhook)):
+            # Both have a `_` of their own, and take a difference for the notebook having bound that name itself.
+            shell = self._session.shell
+            for held in (namespace, out, vars(shell.displayhook), shell.user_ns_hidden):
                 for key in [key for key, item in held.items() if item is place]:
                     held[key] = value
 
