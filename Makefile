@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test lint bench docs install dev clean
+.PHONY: help demo lab test oracle lint bench docs install dev clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -33,6 +33,9 @@ test: dev lint ## everything: lint, kernel and server tests, front end, the whee
 	@cd labextension && npm test
 	@pytest -q tests/wheel
 	@pytest -q tests/browser
+
+oracle: dev ## reuse against plain runs: 10,000 random edits of random notebooks (about half an hour)
+	@python -m tests.oracle $(if $(SEED),--seed $(SEED)) $(if $(EDITS),--edits $(EDITS))
 
 lint: dev ## ruff, mypy, import layers, eslint, prettier, tsc
 	@ruff check .

@@ -1,0 +1,34 @@
+"""Random notebooks, edited at random; `make oracle` plays many more."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from .conftest import Pairs
+from .edits import EDITS, play_many, shrink, told
+from .generate import scenario
+
+pytestmark = pytest.mark.kernel
+SCENARIOS = 6
+
+
+def test_after_each_of_150_random_edits_all_shows_as_in_a_plain_run(pairs: Pairs) -> None:
+    seed = random.SystemRandom().randrange(10**6)
+    edits = cells = reused = 0
+    for played in play_many(seed, range(SCENARIOS), pairs.all):
+        if played.differences:
+            smallest = shrink(played.scenario, pairs.all[0])
+            pytest.fail(told(smallest, pairs.all[0]))
+        assert played.needless == []
+        assert played.complaints == []
+        edits, cells, reused = edits + played.edits, cells + played.cells, reused + played.reused
+    assert edits == SCENARIOS * EDITS
+    assert reused > cells / 3, f"{reused} of {cells} cells were reused with seed {seed}: what is compared is too little"
+
+
+def test_a_scenario_is_the_same_for_the_same_seed() -> None:
+    assert scenario(5, 3) == scenario(5, 3)
+    assert scenario(5, 3) != scenario(6, 3)
+    assert scenario(5, 3) != scenario(5, 4)

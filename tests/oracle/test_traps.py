@@ -1,0 +1,25 @@
+"""Each trap is a way to get a stale result, or to run more than needed."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+
+import pytest
+
+from .running import Findings
+from .trap import Trap
+from .traps import TRAPS
+
+pytestmark = pytest.mark.kernel
+
+
+@pytest.mark.parametrize("trap", TRAPS, ids=lambda trap: trap.name)
+def test_after_an_edit_all_shows_as_in_a_plain_run_and_only_what_must_runs(
+    trap: Trap, findings: dict[str, Future[Findings]]
+) -> None:
+    found = findings[trap.name].result()
+    assert not found.text, found.text
+
+
+def test_traps_have_names_of_their_own() -> None:
+    assert len({trap.name for trap in TRAPS}) == len(TRAPS) >= 90
