@@ -70,11 +70,15 @@ def by_rmtree() -> bool:
 _PATHS = ("genericpath", "posixpath", "ntpath", "pathlib", "pathlib._local", "pathlib._abc")
 
 
-def by_library() -> bool:
-    """Whether a library asks for a path, not the notebook or a local module."""
+_WRITERS = frozenset({"PIL", "matplotlib", "pandas", "pyarrow", "fsspec", "numpy", "openpyxl", "xlsxwriter", "plotly"})
+
+
+def by_writer() -> bool:
+    """Whether a library asks for a path that does the same in either case when it is about to write there."""
     for frame in _frames(8):
-        if frame.f_globals.get("__name__") not in _PATHS and not frame.f_code.co_filename.startswith(_OUR_FOLDER):
-            return frame.f_globals.get("__name__") != "__main__" and _is_library_code(frame.f_code.co_filename)
+        module = str(frame.f_globals.get("__name__"))
+        if module not in _PATHS and not frame.f_code.co_filename.startswith(_OUR_FOLDER):
+            return module.partition(".")[0] in _WRITERS and _is_library_code(frame.f_code.co_filename)
     return False
 
 

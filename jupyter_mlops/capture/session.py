@@ -73,7 +73,7 @@ class Session:
         libraries.begin()
         self.shell = shell
         self.listener = listener
-        self.modules = LocalModules()
+        self.modules = LocalModules().install()
         self.world = LiveWorld(shell.user_ns, shell.user_ns_hidden)
         self.hydrator = Hydrator(self)
         self.view = NotebookView(self)

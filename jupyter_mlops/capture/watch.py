@@ -18,9 +18,9 @@ from typing import Any
 from jupyter_mlops.capture import swapped
 from jupyter_mlops.capture.callers import (
     LIBRARY,
-    by_library,
     by_mlflow,
     by_rmtree,
+    by_writer,
     importing,
     is_entropy_of_a_library,
     is_library_file,
@@ -136,7 +136,7 @@ class Watch:
             if now is not None and now != before:
                 self._wrote(path)
             if path in self.seen.writes and path not in self._asked:
-                self.seen.looked.pop(EXISTS + path, None)  # a library looked whether it is about to overwrite a file
+                self.seen.looked.pop(EXISTS + path, None)  # it only looked whether it is about to overwrite
 
     def event(self, name: str, arguments: tuple[Any, ...]) -> None:
         """Take one audit event."""
@@ -167,7 +167,7 @@ class Watch:
                 absolute = _absolute(path)
                 self._looked(EXISTS, absolute)
                 self._status.setdefault(absolute, _status(absolute))
-                if not by_library():
+                if not by_writer():
                     self._asked.add(absolute)
                 elif native_libraries() and os.path.isfile(absolute):
                     self._read(absolute)  # what the library asks for, its native code may read

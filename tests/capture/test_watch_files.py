@@ -171,6 +171,14 @@ def test_what_the_notebook_itself_looked_for_stays_a_condition_when_it_is_writte
     assert seen(work).looked == {EXISTS + os.path.abspath("new.txt"): "absent"}
 
 
+def test_a_magic_that_tells_whether_it_overwrites_has_looked() -> None:
+    from IPython.core.magics.osm import OSMagics
+
+    found = seen(lambda: OSMagics().writefile("new.txt", "text"))
+    assert found.writes == here("new.txt")
+    assert found.looked[EXISTS + os.path.abspath("new.txt")] == "absent"
+
+
 @pytest.mark.parametrize(
     "work",
     [
