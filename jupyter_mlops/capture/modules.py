@@ -4,6 +4,7 @@ holds only where that is no more what it was right after the import, so that it 
 
 from __future__ import annotations
 
+import ast
 import os
 import sys
 import types
@@ -139,12 +140,26 @@ def _files_of(name: str, file: str) -> str:
     facts = _facts(file)
     found = set(import_reads.get(name, ()))
     folder = os.path.dirname(file)
-    for text in facts.names.strings if facts is not None else ():
+    for text in facts.names.strings if facts is not None and _calls_when_imported(file) else ():
         if 0 < len(text) < 1000 and "\n" not in text and "\0" not in text:
             for path in (os.path.abspath(text), os.path.join(folder, text)):
                 if os.path.isfile(path):
                     found.add(os.path.normpath(path))
     return "".join(f":{_portable(path, folder)}={file_digest(path)}" for path in sorted(found))
+
+
+def _calls_when_imported(file: str) -> bool:
+    """Whether importing the module may do more than define and name things: only then can it read a file."""
+    waiting: list[ast.AST] = list(ast.parse(Path(file).read_text(encoding="utf-8")).body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, (ast.Call, ast.With, ast.For, ast.AsyncWith)):
+            return True
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            waiting += [*node.decorator_list, *node.args.defaults, *filter(None, node.args.kw_defaults)]
+        elif not isinstance(node, ast.Lambda):
+            waiting += ast.iter_child_nodes(node)
+    return False
 
 
 def _portable(path: str, folder: str) -> str:

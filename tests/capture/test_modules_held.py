@@ -132,6 +132,16 @@ def test_files_that_it_names_or_reads_while_it_is_imported_count(modules: LocalM
     assert len({*map(str, (unloaded, other, loaded, key(modules, "mlopsheldreads")))}) == 4
 
 
+def test_a_file_that_only_a_function_of_it_reads_is_no_part_of_it(modules: LocalModules, project: Path) -> None:
+    (project / "p.txt").write_text("1")
+    (project / "mlopsheldlater.py").write_text("def load():\n    return open('p.txt').read()\n")
+    (project / "mlopsheldnow.py").write_text("def load():\n    return open('p.txt').read()\nDATA = load()\n")
+    before = key(modules, "mlopsheldlater"), key(modules, "mlopsheldnow")
+    (project / "p.txt").write_text("2")
+    assert key(modules, "mlopsheldlater") == before[0]
+    assert key(modules, "mlopsheldnow") != before[1]
+
+
 def test_modules_of_a_namespace_package_are_followed(modules: LocalModules, project: Path) -> None:
     (project / "mlopsheldspace").mkdir()
     (project / "mlopsheldspace/one.py").write_text("from mlopsheldspace import two\n")
