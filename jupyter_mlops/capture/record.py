@@ -62,7 +62,7 @@ class Recorded:
 
     def _why(self, producers: dict[str, str]) -> None:
         session, found, step_run = self._session, self._found, self.step_run
-        last = session.last_of(step_run.notebook, step_run.step)
+        last = self.last = session.last_of(step_run.notebook, step_run.step)
         forced = self._session.forces(self._step.spec.name)
         why = "it is forced" if forced else _why(self._step, found, last, producers)
         self.step_run = replace(step_run, why=why)

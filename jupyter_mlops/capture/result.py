@@ -22,7 +22,6 @@ def keep(
     record: Recorded,
     outcome: Outcome,
     recorder: display.DisplayRecorder | None,
-    random_before: Mapping[str, str],
     written: Mapping[str, str],
 ) -> None:
     """Pack the result and give it to the saver."""
@@ -44,7 +43,7 @@ def keep(
         else:
             components.append({name: namespace[name] for name in names})
     changed = record.step_run.effects.get("libraries", {})
-    drawn = list(record.step_run.conditions.random_before)
+    drawn = list(record.step_run.effects.get("random", {}))
     if changed or drawn:
         state = {"libraries": libraries.library_values(changed), "random": libraries.random_states(drawn)}
         components.append({STATE: state})

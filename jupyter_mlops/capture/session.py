@@ -78,6 +78,8 @@ class Session:
         self.hydrator = Hydrator(self)
         self.view = NotebookView(self)
         self.producers: dict[str, str] = {}
+        self.unseeded = {libraries.random_digests()["random"]}
+        """Digests of states of `random` that no cell has set."""
         self.cells_of_steps: dict[str, str] = {}
         self.capture_all = os.environ.get(CAPTURE_VARIABLE) == "all"
         """Whether cells that no one named are steps too."""

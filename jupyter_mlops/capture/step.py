@@ -11,7 +11,8 @@ from typing import Any
 from jupyter_mlops.analysis.notebook import StepCell
 from jupyter_mlops.capture import display, libraries, watch
 from jupyter_mlops.capture.claims import contradicted_inputs, contradicted_outputs
-from jupyter_mlops.capture.key import Examination, examine
+from jupyter_mlops.capture.draws import Draws
+from jupyter_mlops.capture.key import Examination, Resolver, examine
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.outcome import Outcome, judge, named_metrics, names_bound
 from jupyter_mlops.capture.record import Recorded
@@ -122,7 +123,7 @@ class Execution:
         self._names_before = dict(world.namespace)
         self._shapes_before = world.shapes(name for name in self.examination.inputs if name in world.namespace)
         self._known_before = world.known_now()
-        self._random_before = libraries.random_digests()
+        self._draws = Draws(self.session.unseeded)
         self._libraries_before = dict(world.libraries())
         self._unknown = {
             name.partition(".")[0]
@@ -156,13 +157,16 @@ class Execution:
             self.record.failed(refused, duration)
             session.listener.after(self.record.step_run)
             return outcome.bound
+        resolve = Resolver(self.facts.doubts, session.world)
+        source = session.shell.transform_cell(self.step.code)
+        self._draws.ended(source, resolve, self.record.last, found.key)
         outcome.reasons = [*found.reasons, *outcome.reasons, *self._watched()]
         conditions = self._conditions(outcome)
         effects = self._effects(outcome)
         metrics = self._metrics()
         self.record.completed(outcome, conditions, effects, metrics, duration)
         if not outcome.reasons:
-            keep(session, self.record, outcome, self._recorder, self._random_before, self._written())
+            keep(session, self.record, outcome, self._recorder, self._written())
         if self.step.spec.model:
             from jupyter_mlops.capture.models import keep_model
 
@@ -199,9 +203,7 @@ class Execution:
             reasons.append("shows in a shell whose displays cannot be recorded")
         else:
             reasons += self._recorder.doubts()
-        if "numpy" not in self._random_before and libraries.numpy_drawn_since_import():
-            reasons.append("draws from numpy's generator, which it has just imported")
-        return reasons
+        return reasons + self._draws.reasons
 
     def _conditions(self, outcome: Outcome) -> Conditions:
         """What the step read and drew on, as it must be again."""
@@ -213,10 +215,8 @@ class Execution:
             if os.path.exists(path) and os.stat(path).st_mtime_ns >= self._wall_before:
                 outcome.reasons.append(f"reads a file that changed while it ran ({path})")
         files.update(seen.looked)
-        now = libraries.random_digests()
-        drawn = {name: digest for name, digest in self._random_before.items() if now.get(name) != digest}
         folder = os.getcwd() if files or self._written() else ""
-        return Conditions(files, folder, drawn, outcome.shapes)
+        return Conditions(files, folder, self._draws.needed, outcome.shapes)
 
     def _effects(self, outcome: Outcome) -> dict[str, Any]:
         """What the step changed besides names, as `restore` needs it."""
@@ -228,10 +228,8 @@ class Execution:
         imports = [name for name in sorted(self.facts.names.imports) if name in sys.modules]
         if imports:
             effects["imports"] = imports
-        now = libraries.random_digests()
-        drawn = {name: digest for name, digest in now.items() if self._random_before.get(name) not in (None, digest)}
-        if drawn:
-            effects["random"] = drawn
+        if self._draws.after:
+            effects["random"] = self._draws.after
         written = self._written()
         if written:
             effects["written"] = written
