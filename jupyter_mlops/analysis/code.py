@@ -5,7 +5,9 @@ from __future__ import annotations
 import ast
 import contextlib
 import hashlib
+import io
 import re
+import tokenize
 import warnings
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -61,3 +63,16 @@ def _facts(source: str, *, cell: bool, automagic: str = "") -> CodeFacts:
     if names.everything and not doubts.certain:
         doubts = replace(doubts, certain=("may read any variable",))
     return CodeFacts(digest, names, replace(doubts, automagic=automagic) if automagic else doubts)
+
+
+def is_quiet(code: str) -> bool:
+    """Whether a cell ends with a semicolon, which keeps IPython from showing its last value."""
+    if ";" not in code:
+        return False
+    try:
+        tokens = list(tokenize.generate_tokens(io.StringIO(code.rstrip()).readline))
+    except (tokenize.TokenError, SyntaxError):
+        return code.rstrip().endswith(";")
+    idle = (tokenize.ENDMARKER, tokenize.NL, tokenize.NEWLINE, tokenize.COMMENT)
+    last = next((token for token in reversed(tokens) if token.type not in idle), None)
+    return last is not None and last.string == ";"

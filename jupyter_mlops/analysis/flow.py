@@ -97,6 +97,9 @@ def _augmented(flow: Flow, node: ast.AugAssign) -> None:
 
 def _annotated(flow: Flow, node: ast.AnnAssign) -> None:
     flow.each([*([node.value] if node.value else []), node.annotation])
+    if node.simple and flow.outer is None:  # it is noted in a dictionary of that name, which is changed in place
+        flow.read("__annotations__")
+        flow.found.writes.add("__annotations__")
     if node.value is not None or not isinstance(node.target, ast.Name):
         flow.target(node.target)
 

@@ -31,6 +31,7 @@ def resolve(kind: type) -> Handler | None:
 
 def ndarray(walk: Walk, value: Any) -> None:
     """A numpy array: dtype, shape, axis order, whether it may be written, elements."""
+    walk.modules.add("numpy")
     if walk.first_time(value):
         walk.tag("ndarray", arrays.layout(value), "w" if value.flags.writeable else "r")
         walk.memory(value)
@@ -50,11 +51,13 @@ def elements(walk: Walk, value: Any) -> None:
 
 def dtype(walk: Walk, value: Any) -> None:
     """A numpy dtype."""
+    walk.modules.add("numpy")
     walk.tag("dtype", arrays.dtype_text(value))
 
 
 def scalar(walk: Walk, value: Any) -> None:
     """A numpy scalar; a record is a view of the array it was taken from."""
+    walk.modules.add("numpy")
     numpy = sys.modules["numpy"]
     if issubclass(type(value), numpy.void) and value.dtype.names:
         if walk.first_time(value):

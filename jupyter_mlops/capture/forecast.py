@@ -14,6 +14,7 @@ from jupyter_mlops.analysis.magics import EVERYTHING
 from jupyter_mlops.analysis.notebook import StepCell, all_steps_of
 from jupyter_mlops.analysis.pipeline import later_reads
 from jupyter_mlops.analysis.reasons import differences, reason
+from jupyter_mlops.capture.asked import add_asked
 from jupyter_mlops.capture.hydrate import reached
 from jupyter_mlops.capture.key import Examination, add_effects, examine
 from jupyter_mlops.capture.known import Known
@@ -178,9 +179,7 @@ class _Forecaster:
         facts = facts_of(step)
         if facts is None:
             return self._forecast(step, RUN, "its code is not valid Python", None, None)
-        found = examine(facts, self._world, self._modules, display_mode=DISPLAY_MODE)
-        if step.spec.model:
-            found.ingredients["model"] = step.spec.model
+        found = add_asked(examine(facts, self._world, self._modules, display_mode=DISPLAY_MODE), step)
         self._inputs = {name: self._world.makers.get(name, "") for name in found.inputs}
         history = [run for run in self._runs.get(step.spec.name, ()) if run.status.succeeded]
         waiting = [name for name, known in found.inputs.items() if known.digest.startswith(_NOT_YET)]

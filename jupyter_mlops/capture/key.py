@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 import xxhash
@@ -65,6 +66,8 @@ class Examination:
     reasons: list[str] = field(default_factory=list)
     effects: dict[str, list[str]] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
+    writes: set[str] = field(default_factory=set)
+    """Files that native code may write, unseen."""
     everything: bool = False
     """Whether the step may read or change any name at all."""
 
@@ -119,6 +122,8 @@ class _Examiner:
             found.packages |= {name.lstrip(".").partition(".")[0] for name in _imports_of(file)}
         self._weigh(found.facts.doubts, "")
         self._native_files()
+        self._native_writes()
+        self._seeds()
         self._functions()
         for effects in found.effects.values():
             found.reasons += [text for text in effects if text not in found.reasons]
@@ -191,6 +196,8 @@ class _Examiner:
         found.reasons += [text + where for text in doubts.certain]
         if where and (doubts.native_names or doubts.native_texts):
             found.reasons.append(f"may read files natively{where}")
+        if where and (doubts.native_write_names or doubts.native_write_texts):
+            found.reasons.append(f"may write files natively{where}")
         resolve = Resolver(doubts, None if own else self.world)
         for chain in sorted(doubts.chains):
             real = resolve(chain)
@@ -209,6 +216,24 @@ class _Examiner:
             return
         for library, texts in effects_of(doubts, self.world).items():
             found.effects.setdefault(library, []).extend(text + where for text in texts)
+
+    def _seeds(self) -> None:
+        """A generator seeded with a variable that holds None draws fresh entropy."""
+        for name in sorted(self.found.facts.doubts.seed_names):
+            known = self.found.inputs.get(name)
+            if known is None or known.digest == _none():
+                self.found.reasons.append(f"draws fresh entropy (a generator seeded with '{name}')")
+
+    def _native_writes(self) -> None:
+        """Files that native code writes must be plain to see too."""
+        for name in sorted(self.found.facts.doubts.native_write_names):
+            known = self.found.inputs.get(name)
+            if known is None or not known.text:
+                self.found.reasons.append(f"writes a file whose name is computed ({name})")
+            else:
+                self.found.writes.add(os.path.abspath(os.path.expanduser(known.text)))
+        for text in self.found.facts.doubts.native_write_texts:
+            self.found.writes.add(os.path.abspath(os.path.expanduser(text)))
 
     def _native_files(self) -> None:
         """Files that native code opens must be plain to see: named by a text in the cell or by a variable read."""
@@ -337,6 +362,11 @@ class Resolver:
 def _name_of(source: str) -> str:
     found = re.search(r"\b(?:def|class)\s+(\w+)", source)
     return found[1] if found else "a lambda"
+
+
+@lru_cache(maxsize=1)
+def _none() -> str:
+    return Walker({}).fingerprint("", None).digest
 
 
 def _imports_in(source: str) -> frozenset[str]:

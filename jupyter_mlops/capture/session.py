@@ -93,6 +93,8 @@ class Session:
         self._undescribed: str | None = None
         self._versions: dict[tuple[str, str, str], StepVersion] = {}
         self._last: dict[tuple[str, str], StepRun | None] = {}
+        self._recorded: set[str] | None = None
+        """Names of the notebook's steps that had run before this session."""
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -223,6 +225,10 @@ class Session:
 
     def last_of(self, notebook: str, step: str) -> StepRun | None:
         """The newest run of a step."""
+        if self._recorded is None:
+            self._recorded = set(self.store.steps.names(notebook))
+        if step not in self._recorded and (notebook, step) not in self._last:
+            return None
         if (notebook, step) not in self._last:
             found = self.store.steps.runs(step=step, notebook=notebook, limit=1)
             self._last[notebook, step] = found[0] if found else None

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 import time
 from typing import Any
 
 from jupyter_mlops.analysis.notebook import StepCell
 from jupyter_mlops.capture import display, libraries, watch
+from jupyter_mlops.capture.asked import add_asked, answered_for
 from jupyter_mlops.capture.claims import contradicted_inputs, contradicted_outputs
 from jupyter_mlops.capture.draws import Draws
 from jupyter_mlops.capture.key import Examination, Resolver, examine
@@ -22,20 +22,11 @@ from jupyter_mlops.capture.session import Session
 from jupyter_mlops.capture.world import Pending
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepRun
-from jupyter_mlops.errors import InputError
+from jupyter_mlops.errors import InputError, MLOpsError
 from jupyter_mlops.store.digests import ABSENT, file_digest
 
-_MATPLOTLIB = re.compile(r"^\s*%matplotlib\s+(?!inline\b)(\S+)", re.MULTILINE)
 _AT_ONCE = {"environ", "timezone", "cwd", "sys.path", "locale", "decimal", "logging"}
 """State of the process itself, set as soon as a step is reused; the options of libraries wait until one is needed."""
-_AUTHORS_WORD = (
-    "reads the clock",
-    "draws fresh entropy",
-    "talks to the network",
-    "starts a process",
-    "looks for files",
-)
-"""Reasons that `--repeatable` and `--ttl` take back: the author answers for the result."""
 
 
 class Execution:
@@ -82,18 +73,9 @@ class Execution:
         self._cell_began = time.perf_counter()
 
     def _examine(self) -> Examination:
-        session, spec = self.session, self.step.spec
+        session = self.session
         found = examine(self.facts, session.world, session.modules, display_mode=session.display_mode)
-        if spec.model:
-            found.ingredients["model"] = spec.model  # to be logged, it must have been kept
-        for path in spec.reads:
-            found.ingredients[f"file:{os.path.abspath(path)}"] = file_digest(os.path.abspath(path))
-        magic = _MATPLOTLIB.search(self.step.code)
-        if magic is not None:
-            found.reasons.append(f"runs %matplotlib {magic[1]}")
-        if spec.repeatable or spec.ttl is not None:
-            found.reasons = [reason for reason in found.reasons if not reason.startswith(_AUTHORS_WORD)]
-        return found
+        return add_asked(found, self.step)
 
     def _uses_libraries(self) -> bool:
         return bool(self.examination.packages) or self.examination.everything
@@ -104,9 +86,23 @@ class Execution:
             return None
         if session.saver.is_saving(self.examination.key):
             session.drain(30.0)
-        return find_reusable(
+        found = find_reusable(
             session.store, session.world, self.examination, self.step.spec, self._serves, session.listener.warn
         )
+        return found if found is not None and self._files_are_back(found) else None
+
+    def _files_are_back(self, found: Reuse) -> bool:
+        """Put the files in place that the step wrote; where that cannot be, the step runs."""
+        if not found.source.files:
+            return True
+        from jupyter_mlops.capture.files import restore_files
+
+        try:
+            restore_files(self.session.store.objects, found.source.files)
+        except MLOpsError as error:
+            self.session.listener.warn(error.message, "The step that wrote it runs again.")
+            return False
+        return True
 
     def _serves(self, candidate: StepRun) -> bool:
         """Whether no later cell needs what a reuse of this result would not give: lost values, the shell's `_`."""
@@ -188,15 +184,14 @@ class Execution:
         """Path → digest of the files the step wrote and left."""
         assert self._watch is not None
         written = {path: file_digest(path) for path in sorted(self._watch.seen.writes)}
-        written |= {os.path.abspath(path): file_digest(os.path.abspath(path)) for path in self.step.spec.writes}
+        named = {os.path.abspath(path) for path in self.step.spec.writes} | self.examination.writes
+        written |= {path: file_digest(path) for path in sorted(named)}
         return {path: digest for path, digest in written.items() if digest != ABSENT}
 
     def _watched(self) -> list[str]:
         """Reasons why the result is not repeatable, seen while it ran."""
         assert self._watch is not None
-        reasons = list(dict.fromkeys(self._watch.seen.reasons))
-        if self.step.spec.repeatable or self.step.spec.ttl is not None:
-            reasons = [reason for reason in reasons if not reason.startswith(_AUTHORS_WORD)]
+        reasons = answered_for(self.step.spec, dict.fromkeys(self._watch.seen.reasons))
         if libraries.open_figures():
             reasons.append("leaves a figure open")
         if self._recorder is None:
@@ -274,10 +269,6 @@ class Execution:
 def _put_in_place(session: Session, reuse: Reuse) -> None:
     world, source = session.world, reuse.source
     known: dict[str, Known] = reuse.known
-    if source.files:
-        from jupyter_mlops.capture.files import restore_files
-
-        restore_files(session.store.objects, source.files)
     for name, item in known.items():
         group = frozenset({name, *item.shares})
         world.pend(name, Pending(item, source.id, None if item.lost else source.result, group))

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 
 import psutil
 
 
 def this_process() -> tuple[int, float]:
     """Pid and start time (seconds since the epoch) of this process."""
-    return os.getpid(), psutil.Process().create_time()
+    pid = os.getpid()
+    return pid, _start_of(pid)
+
+
+@lru_cache(maxsize=1)
+def _start_of(pid: int) -> float:
+    return psutil.Process(pid).create_time()
 
 
 def is_alive(pid: int | None, started: float | None) -> bool:
