@@ -8,24 +8,29 @@ import sys
 from collections.abc import Callable
 
 from jupyter_mlops.capture import libraries
+from jupyter_mlops.capture.key import Examination, Resolver
 from jupyter_mlops.domain.step import StepRun
 
 _SEEDS = {"random.seed": "random", "numpy.random.seed": "numpy", "torch.manual_seed": "torch"}
+_NEVER_SEED = {"numpy", "pandas", "sklearn", "scipy", "matplotlib", "seaborn", "mpl_toolkits", "statsmodels"}
+_NEVER_SEED |= sys.stdlib_module_names
 _RICH = "rich.style"
 """Draws one number from `random` when it is imported, for names of styles; scikit-learn imports it."""
 
 
 class Draws:
-    """Made before a step runs; `unseeded` are digests of states of `random` that no one has set in this process."""
+    """Made before a step runs; `unseeded` are digests of states of generators that no one has set in this process."""
 
     def __init__(self, unseeded: set[str]) -> None:
         self.before = libraries.random_digests()
         self._unseeded = unseeded
+        if "numpy" in self.before and not libraries.numpy_drawn_since_import():
+            unseeded.add(self.before["numpy"])
         self._state = random.getstate()
         self._rich = _RICH in sys.modules
 
-    def ended(self, source: str, resolve: Callable[[str], str | None], last: StepRun | None, key: str) -> None:
-        """The step ran: `source` is its plain Python, `last` the run of it before this one."""
+    def ended(self, source: str, found: Examination, resolve: Resolver, last: StepRun | None) -> None:
+        """The step ran: `source` is its plain Python, `found` what was known before, `last` the run before this one."""
         now = libraries.random_digests()
         drawn = {name: digest for name, digest in now.items() if self.before.get(name) not in (None, digest)}
         if "random" in drawn and self._only_by_import():
@@ -37,10 +42,14 @@ class Draws:
                 drawn["numpy"] = now["numpy"]
             else:
                 self.reasons.append("draws from numpy's generator, which it has just imported")
+        for name in drawn.keys() - first if _cannot_seed(found, resolve) else ():
+            if self.before.get(name) in self._unseeded:
+                self._unseeded.add(drawn[name])
+                self.reasons.append(f"draws from the generator of {name}, which no one has seeded")
         self.after = drawn
         """Generator → digest of the state the step left, where it is another than before."""
         needed = set(drawn) - first
-        if last is not None and last.key == key and last.status.succeeded:
+        if last is not None and last.key == found.key and last.status.succeeded:
             needed -= {name for name in needed if self._the_same_from_another(name, last)}
         self.needed = {name: self.before[name] for name in sorted(needed) if name in self.before}
         """Generator → digest of the state before, where what the step gave depends on it."""
@@ -60,6 +69,13 @@ class Draws:
         return (
             before not in (None, self.before.get(name)) and last.effects.get("random", {}).get(name) == self.after[name]
         )
+
+
+def _cannot_seed(found: Examination, resolve: Resolver) -> bool:
+    """Whether a step calls nothing that might set a generator's state."""
+    if found.packages - _NEVER_SEED or any(known.sources for known in found.inputs.values()):
+        return False
+    return not any(resolve(chain) in _SEEDS for chain in found.facts.doubts.chains)
 
 
 def seeded_first(source: str, resolve: Callable[[str], str | None]) -> set[str]:

@@ -155,7 +155,7 @@ class Execution:
             return outcome.bound
         resolve = Resolver(self.facts.doubts, session.world)
         source = session.shell.transform_cell(self.step.code)
-        self._draws.ended(source, resolve, self.record.last, found.key)
+        self._draws.ended(source, found, resolve, self.record.last)
         outcome.reasons = [*found.reasons, *outcome.reasons, *self._watched()]
         conditions = self._conditions(outcome)
         effects = self._effects(outcome)
