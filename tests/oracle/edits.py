@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from .generate import EDITS, Cell, Scenario, Step, scenario
+from .generate import EDITS, FILES, Cell, Scenario, Step, scenario
 from .kernels import ForkedKernel, Shown, Zygote
 from .running import scratch, write
 
@@ -179,22 +179,19 @@ def _with_code(step: Step, old: str, new: str) -> Step:
 
 
 def told(story: Scenario, zygotes: tuple[Zygote, Zygote]) -> str:
-    """A scenario that differs, to be read by people: its notebooks, edits, what was shown and why cells were reused."""
+    """A scenario that differs, to be read by people: its runs, cells (code once), and why these ran or were reused."""
     played = play(story, zygotes)
     kind = "one live kernel" if story.live else "a fresh kernel for each run"
     lines = [f"seed {story.seed}, scenario {story.number}, {kind}"]
+    told_before: set[Cell] = set()
     for number, (step, shown) in enumerate(zip(story.steps, played.shown, strict=False)):
         lines.append(f"--- run {number}: {step.edit}")
-        lines += [
-            f"    file {name}: {text!r}"
-            for name, text in step.files.items()
-            if number or name not in ("helper.py", "in.txt", "in.csv")
-        ]
+        lines += [f"    file {name}: {text!r}" for name, text in step.files.items() if text != FILES.get(name)]
         for cell, one in zip(ordered(step), shown, strict=True):
-            lines.append(
-                f"  [{cell.id}] {one.became}: {one.record.get('why', '')} {one.record.get('unrepeatable', '')}"
-            )
-            lines += [f"      {line}" for line in cell.code.split("\n")]
+            why, unrepeatable = one.record.get("why", ""), one.record.get("unrepeatable", "")
+            lines.append(f"  [{cell.id}] {one.became}: {why} {unrepeatable}".rstrip())
+            lines += [f"      {line}" for line in cell.code.split("\n") if cell not in told_before]
+            told_before.add(cell)
     for difference in played.differences:
         place = f"[{difference.cell.id}]" if difference.cell else "files"
         lines.append(f"=> run {difference.step} {place} {difference.record.get('became', '')}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -23,12 +24,13 @@ QUIET = {
     "MLOPS_TRACKING": "later",
     "MLOPS_CAPTURE": "all",
 }
-_TIME = re.compile(r"\b\d+(?:\.\d+)?(?:e[-+]?\d+)?\s?(?:ms|µs|μs|us|ns|s|secs?|min)\b")
+SECONDS = 120
+"""How long the cells of a notebook may take."""
 _NORMAL = (
     (re.compile(r"\x1b\[[0-9;?]*[A-Za-z]"), ""),
     (re.compile(r"0x[0-9a-fA-F]{5,}"), "0xADDRESS"),
     (re.compile(r"(sk-(?:container|estimator)-id-)\d+"), r"\1N"),
-    (re.compile(r"/tmp/ipykernel_\d+/\d+\.py"), "CELL"),
+    (re.compile(r"/tmp/ipykernel_\d+/\d+\.py(:\d+)?"), "CELL"),
     (re.compile(r"^(CPU times|Wall time).*$", re.M), r"\1"),
 )
 
@@ -83,15 +85,22 @@ class ForkedKernel:
 
     def __init__(self, connection: socket.socket, folder: Path, capture: bool, environment: dict[str, str]) -> None:
         self._connection = connection
-        connection.settimeout(120)
+        connection.settimeout(SECONDS)
         self._folder = str(folder)
         send(connection, {"folder": str(folder), "capture": capture, "environment": environment})
-        assert receive(connection) is not None, "the forked kernel does not start"
+        started = receive(connection)
+        assert started is not None, "the forked kernel does not start"
+        self._pid: int = started["pid"]
 
     def play(self, cells: list[dict[str, Any]], **environment: str) -> list[Shown]:
         """Run cells (`code`, `id`, `tags`) in order, whatever they raise."""
         send(self._connection, {"cells": cells, "environment": environment})
-        answer = receive(self._connection)
+        try:
+            answer = receive(self._connection)
+        except TimeoutError:
+            os.kill(self._pid, signal.SIGKILL)
+            codes = "\n---\n".join(cell["code"] for cell in cells)
+            raise AssertionError(f"These cells did not end within {SECONDS} s:\n{codes}") from None
         assert answer is not None, "the forked kernel died"
         return [
             self._shown(messages, answer["records"].get(cell.get("id", ""), {}))

@@ -13,6 +13,10 @@ from .kernels import Shown, Zygote
 from .trap import Cells, Trap
 
 
+SURROUNDINGS = ("the options of", "effects:")
+"""Why a cell may run a second time in the same kernel: what later cells have set still holds."""
+
+
 @dataclass
 class Findings:
     """What was wrong with a trap: results that were stale, cells that ran without need, or did not where they must."""
@@ -139,9 +143,9 @@ def _executed(trap: Trap, way: str, cells: Cells, shown: list[Shown], findings: 
     for cell, one in zip(cells, shown, strict=True):
         number = int(cell["id"][1:])
         ran = one.became != "reused"
-        again = way == "live" and _only_imports(cell["code"])
+        why = one.record.get("why") or "no record"
+        again = way == "live" and (_only_imports(cell["code"]) or why.startswith(SURROUNDINGS))
         if ran and number not in allowed and not again and all(kind != "error" for kind, _ in one.outputs):
-            why = one.record.get("why") or "no record"
             unrepeatable = one.record.get("unrepeatable")
             findings.needless.append(f"[{way}] {cell['id']} {cell['code']!r}: {why}; {unrepeatable}")
         if not ran and number in must:

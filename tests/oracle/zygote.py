@@ -186,7 +186,7 @@ def serve(connection: socket.socket, start: dict[str, Any]) -> None:
     kernel = Kernel()
     if start["capture"]:
         kernel.load_extension()
-    send(connection, {})
+    send(connection, {"pid": os.getpid()})
     while (message := receive(connection)) is not None:
         if "environment" in message:
             os.environ.update(message["environment"])
