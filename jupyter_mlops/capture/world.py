@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import builtins
 import operator
 import os
 import sys
@@ -125,6 +126,8 @@ class LiveWorld:
         if name not in self.namespace:
             pending = self.pending.get(name)
             return pending.known if pending is not None else None
+        if self._hidden.get(name) is self.namespace[name] and hasattr(builtins, name):
+            return None  # `open`, in whose place the shell has one of its own
         return self._look(name).known
 
     def mark(self, name: str) -> Fingerprint | None:
