@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from jupyter_mlops.capture.key import Examination
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.world import UNTOLD, LiveWorld
 from jupyter_mlops.domain.step import StepSpec
@@ -49,15 +50,16 @@ def names_bound(world: LiveWorld, before: Mapping[str, Any]) -> tuple[set[str], 
 
 def judge(
     world: LiveWorld,
-    inputs: Mapping[str, Known],
-    touches: set[str] | None,
+    found: Examination,
     before: Mapping[str, Any],
     known_before: Mapping[str, Known],
     shapes_before: Mapping[str, str],
 ) -> Outcome:
-    """Compare the namespace with what it was. `touches` are the names the step may have changed, None for all."""
+    """Compare the namespace with what it was."""
+    inputs, touches = found.inputs, found.touches
     outcome = Outcome()
     outcome.bound, outcome.deleted = names_bound(world, before)
+    perhaps = _bound_to_the_same(world, found, before, outcome)
     suspects = world.touch(None if touches is None else touches | outcome.bound)
     for name in suspects - outcome.bound:
         old = known_before.get(name) or inputs.get(name)
@@ -69,11 +71,23 @@ def judge(
                 outcome.changed.add(name)
         elif old.digest != new.digest:
             outcome.changed.add(name)
-    _group(world, shapes_before, outcome)
+    _group(world, shapes_before, perhaps, outcome)
     return outcome
 
 
-def _group(world: LiveWorld, shapes_before: Mapping[str, str], outcome: Outcome) -> None:
+def _bound_to_the_same(world: LiveWorld, found: Examination, before: Mapping[str, Any], outcome: Outcome) -> set[str]:
+    """Count names as bound that were bound to the very object they had, such as a small number.
+
+    Gives those of which the code only may have bound: their value is the result, where it was the same before.
+    """
+    names = found.facts.names
+    candidates = names.writes - outcome.bound - found.inputs.keys()
+    same = {name for name in candidates if name in before and before[name] is world.namespace.get(name)}
+    outcome.bound |= same
+    return same - names.settles
+
+
+def _group(world: LiveWorld, shapes_before: Mapping[str, str], perhaps: set[str], outcome: Outcome) -> None:
     made = outcome.bound | outcome.changed
     alone = {name for name in made if not world.has_parts(name)}
     together = world.component(made - alone) if made - alone else set()
@@ -91,7 +105,7 @@ def _group(world: LiveWorld, shapes_before: Mapping[str, str], outcome: Outcome)
             if known is not None:
                 shares = tuple(sorted(group - {name}))
                 outcome.known[name] = replace(known, shares=shares, shape="" if shape == UNTOLD else shape)
-    left = set(outcome.kept)
+    left = outcome.kept | perhaps
     for names, shape in shapes_before.items():
         members = set(names.split(","))
         if members & left and shape != UNTOLD:

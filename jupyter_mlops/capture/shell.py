@@ -151,11 +151,12 @@ class ShellHooks:
         """After any cell."""
         if threading.get_ident() != self._thread or self._depth == 0:
             return
-        self._depth -= 1
-        if self._depth:
-            return
-        with self.shell.builtin_trap:
-            self._after(result)
+        try:
+            if self._depth == 1:
+                with self.shell.builtin_trap:
+                    self._after(result)
+        finally:
+            self._depth -= 1
 
     def _after(self, result: Any) -> None:
         execution, facts = self._execution, self._facts
@@ -191,7 +192,7 @@ class ShellHooks:
 class BadStepLine(Exception):
     """A bad `%%step` line: IPython shows its two lines and no traceback."""
 
-    def __init__(self, error: InputError) -> None:
+    def __init__(self, error: MLOpsError) -> None:
         super().__init__(error.message)
         self.error = error
 

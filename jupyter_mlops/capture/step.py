@@ -10,6 +10,7 @@ from typing import Any
 from jupyter_mlops.analysis.notebook import StepCell
 from jupyter_mlops.capture import display, libraries, watch
 from jupyter_mlops.capture.asked import add_asked, answered_for
+from jupyter_mlops.capture.attempts import Attempts
 from jupyter_mlops.capture.claims import contradicted_inputs, contradicted_outputs
 from jupyter_mlops.capture.draws import Draws
 from jupyter_mlops.capture.key import Examination, Resolver, examine
@@ -22,7 +23,7 @@ from jupyter_mlops.capture.session import Session
 from jupyter_mlops.capture.world import Pending
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepRun
-from jupyter_mlops.errors import InputError, MLOpsError
+from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.store.digests import ABSENT, file_digest
 
 _AT_ONCE = {"environ", "timezone", "cwd", "sys.path", "locale", "decimal", "logging"}
@@ -39,8 +40,8 @@ class Execution:
         self.reuse: Reuse | None = None
         self.placed = False
         """Whether the cell's code was replaced."""
-        self.refused: InputError | None = None
-        """Set where a claim of the step (`--inputs`) is contradicted: it then does not run."""
+        self.refused: MLOpsError | None = None
+        """Set where a claim of the step is contradicted, or its time is over: the cell then fails."""
         self._recorder: display.DisplayRecorder | None = None
         self._watch: watch.Watch | None = None
 
@@ -69,6 +70,8 @@ class Execution:
             self._recorder.start()
         self._watch = watch.Watch((session.store.folder,))
         self._watch.__enter__()
+        self._attempts = Attempts(session.shell, self.step.spec)
+        self._attempts.begin()
         self._wall_before = time.time_ns()
         self._cell_began = time.perf_counter()
 
@@ -117,7 +120,9 @@ class Execution:
     def _look_before(self) -> None:
         world = self.session.world
         self._names_before = dict(world.namespace)
-        self._shapes_before = world.shapes(name for name in self.examination.inputs if name in world.namespace)
+        names = self.facts.names
+        touched = {*self.examination.inputs, *(names.writes - names.settles)}
+        self._shapes_before = world.shapes(name for name in touched if name in world.namespace)
         self._known_before = world.known_now()
         self._draws = Draws(self.session.unseeded)
         self._libraries_before = dict(world.libraries())
@@ -134,19 +139,18 @@ class Execution:
             return set(self.reuse.known)
         if self._watch is None:
             return set()
+        self.refused = self._attempts.settle(result, self.step.code)
         duration = time.perf_counter() - self._cell_began
         self._stop()
         session, found = self.session, self.examination
-        error = result.error_before_exec or result.error_in_exec
+        error = result.error_before_exec or result.error_in_exec or self.refused
         if error is not None:
             bound, _ = names_bound(session.world, self._names_before)
             session.world.touch(None if found.touches is None else found.touches | bound)
             self.record.failed(error, duration)
             session.listener.after(self.record.step_run)
             return bound
-        outcome = judge(
-            session.world, found.inputs, found.touches, self._names_before, self._known_before, self._shapes_before
-        )
+        outcome = judge(session.world, found, self._names_before, self._known_before, self._shapes_before)
         refused = contradicted_outputs(self.step.spec, outcome)
         if refused is not None:
             self.refused = refused
@@ -160,6 +164,7 @@ class Execution:
         conditions = self._conditions(outcome)
         effects = self._effects(outcome)
         metrics = self._metrics()
+        self._parameters()
         self.record.completed(outcome, conditions, effects, metrics, duration)
         if not outcome.reasons:
             keep(session, self.record, outcome, self._recorder, self._written())
@@ -246,6 +251,22 @@ class Execution:
             self.session.listener.warn(problem, "Bind a number to that name in the step, or change --metrics.")
         return metrics
 
+    def _parameters(self) -> None:
+        """Log the variables that `--params` names as parameters of the run."""
+        found = {}
+        for name in self.step.spec.params:
+            value = self.session.namespace.get(name)
+            if value is None or isinstance(value, (bool, int, float, str)):
+                found[name] = value
+            else:
+                self.session.listener.warn(
+                    f"Parameter '{name}' of step '{self.step.spec.name}' was not logged: it is a {type(value).__name__}.",
+                    "Name variables that hold a number, a text or a truth value.",
+                )
+        if found:
+            session, run_id, now = self.session, self.record.step_run.run_id, self.session.store.now()
+            session.saver.do(lambda: session.store.runs.add_parameters(run_id, found, now=now))
+
     def restore(self) -> None:
         """Do what the cell would have done: bind and delete its names, set the generators, write its files, show its
         displays."""
@@ -260,6 +281,9 @@ class Execution:
         if set(metrics) != set(self.step.spec.metrics):
             session.hydrator.ready(self.step.spec.metrics, libraries_used=True)
             metrics = self._metrics()
+        if self.step.spec.params:
+            session.hydrator.ready(self.step.spec.params, libraries_used=True)
+            self._parameters()
         self.record.reused(reuse, metrics, time.perf_counter() - self._began)
         session.listener.reused(self.record.step_run, source.duration or 0.0, source)
         session.listener.after(self.record.step_run)

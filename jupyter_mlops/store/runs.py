@@ -89,9 +89,16 @@ class RunStore:
 
     def add_metrics(self, run_id: str, metrics: dict[str, float], *, now: datetime) -> None:
         """Merge metrics into a run's."""
+        self._merge(run_id, runs.c.metrics, metrics, now)
+
+    def add_parameters(self, run_id: str, parameters: dict[str, Any], *, now: datetime) -> None:
+        """Merge parameters into a run's."""
+        self._merge(run_id, runs.c.parameters, parameters, now)
+
+    def _merge(self, run_id: str, column: sa.Column[Any], values: dict[str, Any], now: datetime) -> None:
         with self._index.write() as connection:
-            found = connection.execute(sa.select(runs.c.metrics).where(runs.c.id == run_id)).scalar_one()
-            connection.execute(runs.update().where(runs.c.id == run_id).values(metrics={**found, **metrics}))
+            found = connection.execute(sa.select(column).where(runs.c.id == run_id)).scalar_one()
+            connection.execute(runs.update().where(runs.c.id == run_id).values({column: {**found, **values}}))
             post(connection, run_id, "run", {"id": run_id}, now)
 
     def get(self, run: str | int) -> Run:

@@ -89,6 +89,8 @@ def step_tags(step_run: StepRun, run: Run) -> dict[str, str]:
     }
     optional = {"mlops.why": step_run.why, "mlops.unrepeatable": step_run.unrepeatable, "mlops.error": step_run.error}
     found.update({name: value for name, value in optional.items() if value})
+    if step_run.extra.get("kind"):
+        found["mlops.step_kind"] = str(step_run.extra["kind"])
     if step_run.duration is not None:
         found["mlops.duration"] = f"{step_run.duration:.3f}"
     return {name: _cut(value) for name, value in found.items()}

@@ -26,10 +26,11 @@ def judged(code: str, **namespace: Any) -> Outcome:
     for name in world.user_names():
         world.know(name)
     found = examine(cell_facts(code), world, LocalModules(), display_mode="")
-    before, known, shapes = dict(namespace), world.known_now(), world.shapes(found.inputs)
+    names = {*found.inputs, *(found.facts.names.writes & namespace.keys())}
+    before, known, shapes = dict(namespace), world.known_now(), world.shapes(names)
     exec(code, namespace)
     namespace.pop("__builtins__", None)
-    return judge(world, found.inputs, found.touches, before, known, shapes)
+    return judge(world, found, before, known, shapes)
 
 
 def test_names_bound_are_results_and_names_deleted_are_told() -> None:
@@ -44,8 +45,15 @@ def test_a_name_bound_to_an_equal_value_is_bound_all_the_same() -> None:
     assert judged("x = [1]", x=[1]).bound == {"x"}
 
 
-def test_a_name_bound_to_the_same_object_is_not() -> None:
-    assert judged("x = x", x=[1]).bound == set()
+def test_a_name_bound_to_the_very_object_it_had_is_bound_too() -> None:
+    assert judged("x = 1", x=1).bound == {"x"}
+
+
+def test_where_it_only_may_have_been_bound_what_it_was_is_a_condition() -> None:
+    outcome = judged("if y:\n    x = 1", x=1, y=True)
+    assert outcome.bound == {"x"}
+    assert set(outcome.shapes) == {"x"}
+    assert judged("if y:\n    x = 2", x=1, y=True).shapes == {}
 
 
 @pytest.mark.parametrize(
