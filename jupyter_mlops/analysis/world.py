@@ -197,7 +197,8 @@ def configures(chain: str, *, bare: bool = False) -> bool:
 
     `bare`, whether the call's result is thrown away, does not count: what a library holds is compared while running.
     """
-    if chain in _BACKENDS:
+    member = chain.rpartition(".")[2]
+    if chain in _BACKENDS or (member.startswith(("register", "unregister")) and not chain.startswith("mlflow.")):
         return True
     if _begins(chain, KNOWN_STATE):
         return False

@@ -46,9 +46,13 @@ _CHANGES = (
 _PROCESSES = ("subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.spawn")
 _NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "urllib.Request")
 _HISTORY = "history.sqlite"
-_HARMLESS_PROGRAMS = {"lscpu"}
+_HARMLESS_PROGRAMS = {"lscpu", "fc-list", "system_profiler"}
 """Programs that libraries ask about the machine, and whose answer no result should depend on."""
-_DEVICES = ("/proc/", "/sys/", "/dev/")
+_DEVICES = (
+    "/proc/",
+    "/sys/",
+    *(f"/dev/{name}" for name in ("null", "zero", "random", "urandom", "tty", "pts", "fd", "std")),
+)
 _NATIVE = {
     *("pyarrow.parquet", "pyarrow.dataset", "pyarrow.csv", "pyarrow.feather", "pyarrow.orc", "pyarrow.fs", "h5py"),
     *("tables", "netCDF4", "cv2", "polars", "duckdb", "rasterio", "pyogrio", "fiona", "osgeo", "zarr", "xgboost"),
@@ -206,9 +210,9 @@ class Watch:
 
     def _is_the_worlds(self, path: str, *, write: bool = False) -> bool:
         """Whether a path is neither ours nor, for reading, a library's or a device's."""
-        return not path.startswith(
-            (*self._ignored, *(("/dev/", "/proc/") if write else (*library_folders(), *_DEVICES)))
-        )
+        if os.path.basename(path).startswith(("fontlist-v", ".matplotlib-lock")):
+            return False  # matplotlib's own memory of the machine's fonts
+        return not path.startswith((*self._ignored, *(_DEVICES if write else (*library_folders(), *_DEVICES))))
 
     def _is_new_here(self, path: str) -> bool:
         return path not in self.seen.writes and self._is_the_worlds(path, write=True)
