@@ -12,7 +12,6 @@ from pathlib import Path
 from .kernels import Shown, Zygote
 from .trap import Cells, Trap
 
-
 SURROUNDINGS = ("the options of", "effects:")
 """Why a cell may run a second time in the same kernel: what later cells have set still holds."""
 
