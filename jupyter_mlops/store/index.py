@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,8 @@ class Index:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._watching = threading.Lock()
+        self._watcher: sqlite3.Connection | None = None
         self.engine = sa.create_engine(
             sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS}
         )
@@ -55,15 +59,31 @@ class Index:
 
     def change_token(self) -> str:
         """A text that differs after every commit of any process: cheap enough to ask twice a second."""
-        marks = []
+        if not self.path.exists():
+            return ""
+        # The files alone would not do: their times change while a commit is on its way to the disk, before it is seen.
+        marks = [str(self._data_version())]
         for path in (self.path, self.path.with_name(self.path.name + "-wal")):
             with contextlib.suppress(FileNotFoundError):
                 status = path.stat()
                 marks.append(f"{status.st_mtime_ns}:{status.st_size}")
         return "|".join(marks)
 
+    def _data_version(self) -> int | None:
+        """SQLite's own count of others' commits, of a connection that never writes; None where it cannot be told."""
+        with self._watching, contextlib.suppress(sqlite3.Error):
+            if self._watcher is None:
+                self._watcher = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
+            found: int = self._watcher.execute("pragma data_version").fetchone()[0]
+            return found
+        return None
+
     def close(self) -> None:
         """Give the connections back."""
+        with self._watching:
+            if self._watcher is not None:
+                self._watcher.close()
+                self._watcher = None
         self.engine.dispose()
 
     @contextlib.contextmanager

@@ -147,6 +147,24 @@ def test_the_change_token_differs_after_each_commit_and_only_then(store: Store, 
     assert store.index.change_token() == seen[-1]
 
 
+def test_a_commit_shows_in_the_change_token_although_the_files_times_and_sizes_do_not_tell(
+    store: Store, add_run: Callable[..., Run]
+) -> None:
+    """As where the token was taken while a commit was on its way to the disk, and not to be seen yet."""
+    for _ in range(3):
+        add_run()
+    with store.index.engine.connect() as connection:
+        connection.exec_driver_sql("rollback")
+        connection.exec_driver_sql("pragma wal_checkpoint(restart)")
+    files = [store.index.path, store.index.path.with_name("index.db-wal")]
+    before, times = store.index.change_token(), [file.stat() for file in files]
+    add_run()
+    for file, seen in zip(files, times, strict=True):
+        assert file.stat().st_size == seen.st_size
+        os.utime(file, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert store.index.change_token() != before
+
+
 def test_the_change_token_of_a_folder_without_an_index_is_empty(store: Store) -> None:
     store.close()
     store.index.path.unlink()
