@@ -203,7 +203,7 @@ class _Forecaster:
                 world.take(spec.name, candidate)
                 return self._forecast(step, REUSE, "nothing it depends on changed", found, [candidate])
             why = self._why(found, history)
-        same = next((run for run in history if run.key == found.key), None)
+        same = next((run for run in history if run.key == found.key and self._begins_like(run)), None)
         add_effects(world, facts, found.effects)
         if same is not None:
             world.take(spec.name, same)  # it ran on the same before, and will most likely give the same
@@ -213,6 +213,12 @@ class _Forecaster:
                 why = "it is no step in a live kernel"
         shown = self._forecast(step, RUN, why, found, [same] if same else history)
         return replace(shown, repeats=same.id) if same is not None else shown
+
+    def _begins_like(self, run: StepRun) -> bool:
+        """Whether files and generators are as this run found them; one that no one seeded stands anywhere."""
+        if run.unrepeatable:
+            run = replace(run, conditions=replace(run.conditions, random_before={}))
+        return conditions_hold(run, self._world)
 
     def _as_seen(self, step: StepCell, facts: CodeFacts) -> bool:
         """Let a plain cell that was never recorded give what steps read of it; False where none did."""
