@@ -22,6 +22,7 @@ from jupyter_mlops.capture.hydrate import Hydrator, reached
 from jupyter_mlops.capture.key import add_effects, effects_of, reads_everything
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import NotebookView
+from jupyter_mlops.capture.threads import Beside
 from jupyter_mlops.capture.world import LiveWorld
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
@@ -77,6 +78,7 @@ class Session:
         self.world = LiveWorld(shell.user_ns, shell.user_ns_hidden)
         self.hydrator = Hydrator(self)
         self.view = NotebookView(self)
+        self.beside = Beside()
         self.producers: dict[str, str] = {}
         self.unseeded = {libraries.random_digests()["random"]}
         """Digests of states of `random` that no cell has set."""

@@ -74,6 +74,8 @@ class ShellHooks:
                 spec, code = split_magic(info.raw_cell)
             except InputError:
                 return  # the input transformer has told, and IPython will not run the cell
+            if self.session.beside.goes_on():
+                self.session.world.touch(None)  # values may have changed since the last cell
             self._facts = cell_facts(code)
             spec = spec or self._spec(info, code)
             if spec is not None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import threading
 import time
 from typing import Any
+
+from jupyter_mlops.capture.callers import is_library_file
 
 _BACKGROUND = ("jupyter-mlops", "IPythonHistory", "MLflow", "QueueFeederThread", "ExecutorManagerThread", "pydevd")
 """Threads of ours, of the shell, of MLflow and of process pools, which begin when they are first needed."""
@@ -37,6 +40,10 @@ class Beside:
             left = self._left()
         return [*found, f"leaves a thread ({left[0].name})"] if left else found
 
+    def goes_on(self) -> bool:
+        """Whether something that was begun since may change values at any time: a thread, a task, a widget's callback."""
+        return bool(self._left()) or _has_tasks() or _has_widgets()
+
     def _left(self) -> list[threading.Thread]:
         return [
             thread
@@ -56,6 +63,21 @@ def _tasks_of_pool() -> tuple[int, int]:
     module: Any = sys.modules.get("joblib.externals.loky.reusable_executor")
     executor = getattr(module, "_executor", None)
     return (0, 0) if executor is None else (id(executor), getattr(executor, "_queue_count", 0))
+
+
+def _has_tasks() -> bool:
+    """Whether a coroutine of the notebook's or of a project's module runs in this thread's loop."""
+    try:
+        tasks = asyncio.all_tasks()
+    except RuntimeError:
+        return False
+    codes = [getattr(task.get_coro(), "cr_code", None) for task in tasks]
+    return any(code is not None and not is_library_file(code.co_filename) for code in codes)
+
+
+def _has_widgets() -> bool:
+    module: Any = sys.modules.get("ipywidgets.widgets.widget")
+    return module is not None and bool(getattr(module, "_instances", ()))
 
 
 def _is_harmless(thread: threading.Thread) -> bool:

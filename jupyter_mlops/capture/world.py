@@ -188,7 +188,7 @@ class LiveWorld:
         """Some code may have changed the values of these names, or of all: they, and what shares with them, are looked at
         again. Gives those of them that are there."""
         touched = set(self._marks) if names is None else set(names)
-        seen_now = self._see_loaded(touched)
+        seen_now = self._see_loaded(touched) if names is not None else set()
         touched |= seen_now
         if names is not None:
             touched |= set(self._sharing([name for name in touched if name in self._marks]))
