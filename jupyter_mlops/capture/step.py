@@ -111,9 +111,10 @@ class Execution:
         """Whether no later cell needs what a reuse of this result would not give: lost values, the shell's `_`."""
         lost = {name for name, known in candidate.known.items() if known.get("lost")}
         before = {name for group in candidate.conditions.shapes for name in group.split(",")}
-        if lost & before or (lost and not self.session.view.steps()):
-            return False  # where a lost value was changed in place, its step alone could not make it again
-        if candidate.effects.get("result"):
+        shown = bool(candidate.effects.get("result"))
+        if lost & before or ((lost or (shown and before)) and not self.session.view.steps()):
+            return False  # where a value was changed in place, its step alone could not make it again
+        if shown:
             lost |= {"_", "__", "___", "Out"}
         return not lost or not self.session.later_reads(self.step, lost)
 
