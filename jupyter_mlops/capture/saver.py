@@ -46,6 +46,8 @@ class Saver:
         self._idle = threading.Condition()
         self._waiting = 0
         self._unsaved: list[Saving] = []
+        self.notices: list[tuple[str, str]] = []
+        """Messages with their hints that the author has not seen yet."""
         self._thread = threading.Thread(target=self._work, name="jupyter-mlops-saver", daemon=True)
         self._thread.start()
         atexit.register(self.drain, 600.0)
@@ -94,6 +96,7 @@ class Saver:
             written = files.keep_files(self._store.objects, list(saving.files))
         except MLOpsError as error:
             self._give_up(saving, f"could not be stored: {error.message}")
+            self.notices.append((f"A result could not be stored, so its step runs again: {error.message}", error.hint))
             return
         finally:
             self._unsaved.remove(saving)

@@ -194,6 +194,13 @@ class Session:
             }
         store.runs.update(run_id, told_at=store.now(), **known)
 
+    def tell_notices(self) -> None:
+        """Show the author what went wrong behind the cells; a job's notebook shows only what its cells show."""
+        if self._saver is None or self.is_job:
+            return
+        while self._saver.notices:
+            self.listener.warn(*self._saver.notices.pop(0))
+
     def drain(self, timeout: float) -> bool:
         """Wait until all results are written."""
         return True if self._saver is None else self._saver.drain(timeout)

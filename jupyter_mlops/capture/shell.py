@@ -74,6 +74,7 @@ class ShellHooks:
                 spec, code = split_magic(info.raw_cell)
             except InputError:
                 return  # the input transformer has told, and IPython will not run the cell
+            self.session.tell_notices()
             if self.session.beside.goes_on():
                 self.session.world.touch(None)  # values may have changed since the last cell
             self._facts = cell_facts(code)
