@@ -41,6 +41,7 @@ class LiveKernel:
 
     def __init__(self, folder: Path, extension: bool = True, **environment: str) -> None:
         self.folder = folder
+        self.closed = False
         self.manager = KernelManager(kernel_name="python3")
         self.manager.start_kernel(cwd=str(folder), env={**os.environ, **environment})
         self.client: BlockingKernelClient = self.manager.blocking_client()
@@ -100,5 +101,9 @@ class LiveKernel:
         self.run(code + "('In','Out','get_ipython','exit','quit','open')]", silent=True)
 
     def close(self) -> None:
+        """End the kernel; once more does nothing."""
+        if self.closed:
+            return
+        self.closed = True
         self.client.stop_channels()
         self.manager.shutdown_kernel()
