@@ -128,8 +128,27 @@ def test_steps_are_executed_once_and_then_reused(done: list[Done]) -> None:
     ]
     assert states[0] == {"load": "executed", "add": "executed"}
     assert states[1] == {"load": "reused", "add": "reused"}
-    assert (done[1].run.steps_reused, done[1].run.steps_executed) == (2, 0)
     assert shown({cell["id"]: cell for cell in done[1].output["cells"]}["c5"]).startswith("3")
+
+
+def test_every_code_cell_counts_as_a_step_and_those_reused_say_so_in_their_metadata(done: list[Done]) -> None:
+    """Executed are the injected parameters (they changed), what reads the working folder, and what raised."""
+    noted = [
+        {
+            cell["id"]: cell["metadata"].get("jupyter_mlops", {})
+            for cell in one.output["cells"]
+            if "jupyter_mlops" in cell["metadata"]
+        }
+        for one in done
+    ]
+    assert noted[0] == {}
+    assert sorted(noted[1]) == ["c1", "c10", "c11", "c4", "c5", "c6"]
+    assert {note["status"] for note in noted[1].values()} == {"reused"}
+    assert (noted[1]["c5"]["step"], noted[1]["c6"]["step"]) == ("add", "a-notebook@c6")
+    assert all(note["source"] for note in noted[1].values())
+    assert [(one.run.steps_reused, one.run.steps_executed) for one in done] == [(0, 9), (6, 3)]
+    outputs = [{cell["id"]: shown(cell) for cell in one.output["cells"] if cell["cell_type"] == "code"} for one in done]
+    assert all(outputs[0][name] == outputs[1][name] for name in noted[1])
 
 
 def test_events_tell_the_whole_way(done: list[Done]) -> None:
@@ -196,7 +215,10 @@ def test_a_kernel_killed_within_a_cell_completes_nothing_it_did_not(tmp_path: Pa
     path = write_notebook(
         tmp_path / "a.ipynb",
         code("%%step good\nx = 1"),
-        code("%%step bad\nimport os, signal\nprint('alive', flush=True)\nos.kill(os.getpid(), signal.SIGKILL)"),
+        code(
+            "%%step bad\nimport os, signal, time\nprint('alive', flush=True)\n"
+            "time.sleep(1)  # that a step runs is recorded beside it\nos.kill(os.getpid(), signal.SIGKILL)"
+        ),
         code("y = 2"),
     )
     with pytest.raises(KernelDiedError, match="killed by SIGKILL") as caught:
@@ -209,6 +231,7 @@ def test_a_kernel_killed_within_a_cell_completes_nothing_it_did_not(tmp_path: Pa
     with Store.open(path) as store:
         run = store.runs.get(1)
         assert (run.status, run.error and run.error.cause) == (Status.FAILED, "kernel_died")
+        assert (run.error and run.error.step) == "bad"
         assert {item.step: item.status for item in store.steps.runs()} == {
             "good": Status.COMPLETED,
             "bad": Status.FAILED,

@@ -57,7 +57,11 @@ def test_the_command_line_does_the_same_run(tmp_path: Path, notebook: Path) -> N
             "out.ipynb",
         )
         assert run.parameters == {"n": 7, "name": "x", "items": []}
-        assert [item.step for item in store.steps.runs(run_id=run.id)] == ["s"]
+        steps = store.steps.runs(run_id=run.id)
+        assert [item.step for item in steps if item.is_named] == ["s"]
+        assert {item.cell_id for item in steps} == {
+            cell["id"] for cell in output["cells"] if cell["cell_type"] == "code"
+        }
 
 
 def test_standard_input_and_output(tmp_path: Path, notebook: Path) -> None:

@@ -167,6 +167,7 @@ def test_a_killed_runner_loses_its_run_by_name_and_leaves_no_kernel(tmp_path: Pa
         assert run.error is not None
         assert run.error.cause == "runner_lost"
         assert {item.step: item.status for item in store.steps.runs()} == {
+            "cell@c0": Status.COMPLETED,
             "first": Status.COMPLETED,
             "long": Status.LOST,
         }
