@@ -146,7 +146,11 @@ TRAPS = [
         before="open('p1.csv','w').write('a\\n1')",
         between="open('p1.csv','w').write('a\\n2')",
     ),
-    Trap("a file is written again", ["%%step w\nwith open('out.txt','w') as f:\n    f.write('x')\ndel f", "print(open('out.txt').read())"], between="import os; os.remove('out.txt')"),
+    Trap(
+        "a file is written again",
+        ["%%step w\nwith open('out.txt','w') as f:\n    f.write('x')\ndel f", "print(open('out.txt').read())"],
+        between="import os; os.remove('out.txt')",
+    ),
     Trap(
         "environment variable",
         ["import os", "%%step e\nv = os.environ.get('MLOPS_TEST_V')\nprint(v)"],
