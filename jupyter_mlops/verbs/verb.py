@@ -62,7 +62,7 @@ class Parser(argparse.ArgumentParser):
     """argparse that raises `InputError` in place of ending the process."""
 
     def error(self, message: str) -> NoReturn:
-        raise InputError(message[:1].upper() + message[1:] + ".", self.format_usage().strip())
+        raise InputError(message[:1].upper() + message[1:] + ".", " ".join(self.format_usage().split()))
 
 
 def no_arguments(parser: argparse.ArgumentParser) -> None:

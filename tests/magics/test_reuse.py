@@ -75,14 +75,26 @@ def test_names_that_the_step_deleted_are_deleted_again(kernel: LiveKernel) -> No
     assert "NameError" in kernel.run("temporary").error
 
 
-def test_what_a_reused_step_showed_last_is_a_placeholder_that_says_so(kernel: LiveKernel) -> None:
+def test_what_a_reused_step_showed_last_is_made_again_where_it_is_read(kernel: LiveKernel) -> None:
     code = "%%step shows\nshown = 'the value'\nshown"
     kernel.run(code)
+    assert kernel.run(code).reused
     assert kernel.run("_").text == "'the value'"
     assert kernel.run(code).reused
-    assert "was not kept" in kernel.run("_").text
-    assert "--no-cache" in kernel.run("_").text
-    assert kernel.run("%%step after\nuses = _").notes == [], "and no step takes it for a value"
+    assert kernel.run("%%step after\nuses = _").notes == [], "and no step takes it for a value of its own"
+    assert kernel.run("uses").text == "'the value'"
+
+
+def test_what_a_reused_step_showed_last_is_a_placeholder_where_it_cannot_be_made_again(kernel: LiveKernel) -> None:
+    kernel.run("%%step base\nbase = 21")
+    code = "%%step twice\nbase * 2"
+    kernel.run(code)
+    assert kernel.run(code).reused
+    kernel.run("base = 5")
+    cell = kernel.run("_")
+    assert "what that step reads has changed since ('base')" in cell.text
+    assert "was not kept" in cell.text
+    assert "--no-cache" in cell.text
 
 
 def test_a_changed_upstream_step_runs_its_followers_and_an_unchanged_result_does_not(kernel: LiveKernel) -> None:
