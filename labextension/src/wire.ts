@@ -131,6 +131,7 @@ export interface Conditions {
   files: { [key: string]: string };
   folder: string;
   random_before: { [key: string]: string };
+  shapes: { [key: string]: string };
 }
 
 /** One execution or reuse of one StepVersion in a Run. */
@@ -162,6 +163,9 @@ export interface StepRun {
   pid: number | null;
   pid_started: number | null;
   extra: { [key: string]: Json };
+  known: { [key: string]: Json };
+  effects: { [key: string]: Json };
+  files: { [key: string]: string };
 }
 
 /** Answer of `GET runs/{id}`: the run and its step runs in the order they began. */
