@@ -56,7 +56,7 @@ MODULES = {
     **dict.fromkeys(("os.system", "os.popen", "os.fork", "os.spawnl", "os.spawnv", "os.posix_spawn"), PROCESS),
     **dict.fromkeys(("os.getpid", "os.getppid", "os.getlogin", "os.cpu_count", "os.uname"), INSIDE),
     **dict.fromkeys(("os.remove", "os.unlink", "os.rename", "os.replace", "os.rmdir", "shutil"), CHANGES_FILES),
-    **dict.fromkeys(("os.makedirs", "os.mkdir", "os.removedirs", "os.symlink", "os.link", "os.chmod"), CHANGES_FILES),
+    **dict.fromkeys(("os.removedirs", "os.symlink", "os.link", "os.chmod"), CHANGES_FILES),
     **dict.fromkeys(("getpass.getpass",), ASKS),
     "tempfile": "makes temporary files",
     "random.SystemRandom": ENTROPY,

@@ -35,6 +35,8 @@ TRANSPARENT_MAGICS = {"matplotlib", "load_ext", "mlops", "time", "timeit", "capt
 """Magics that change nothing a later step could depend on, but what the fingerprints show."""
 _NUMBERED = re.compile(r"_i?\d+\Z")
 _PROCESS_STATES = ("warnings", "decimal", "locale", "environ", "timezone", "cwd", "sys.path", "logging")
+_KNOWN_OPTIONS = ("matplotlib.rcParams", "matplotlib.pyplot.rcParams", "pandas.options.", "os.environ", "sys.path")
+"""What is assigned into, and shows in the fingerprints of options."""
 _PLOTTING = {"matplotlib", "matplotlib_inline", "numpy"}
 OPEN_BY_PYTHON = {"numpy", "pandas", "sklearn", "matplotlib", "mpl_toolkits", "seaborn", "scipy", "statsmodels", "PIL"}
 OPEN_BY_PYTHON |= {"IPython", "ipywidgets", "mlflow", "joblib", "tqdm", "rich", "yaml", "cloudpickle", "jupyter_mlops"}
@@ -299,7 +301,7 @@ def effects_of(doubts: Doubts, world: World) -> dict[str, list[str]]:
         found.setdefault(library, []).append(text)
 
     for chain in sorted(doubts.stores):
-        if resolve.owner_is_shared(chain):
+        if resolve.owner_is_shared(chain) and not (resolve(chain) or "").startswith(_KNOWN_OPTIONS):
             add(resolve(chain), f"sets an attribute of {resolve(chain)}")
     for chain in sorted(doubts.chains | doubts.calls):
         real = resolve(chain)

@@ -113,7 +113,7 @@ def _sources(functions: list[types.FunctionType]) -> tuple[tuple[str, ...], tupl
 
 def _is_generated(function: types.FunctionType) -> bool:
     """Whether a function without source is one that dataclasses and named tuples make of a class's fields."""
-    name = function.__code__.co_name
+    name = function.__name__
     return function.__code__.co_filename.startswith("<") and (
         (name.startswith("__") and name.endswith("__")) or name in ("_make", "_replace", "_asdict")
     )

@@ -38,7 +38,7 @@ def recall(session: Session, step: StepCell, facts: CodeFacts) -> dict[str, str]
         _take(session, told[other.cell.index], taken, changed)
     for name in sorted(missing & changed.keys()):
         session.listener.warn(
-            f"'{name}' is not in this kernel, and step '{changed[name]}', which makes it, has changed since it ran.",
+            f"'{name}' is not in this kernel, and there is no result of '{changed[name]}', which makes it, that holds now.",
             f"Run that step, or all that are needed: %mlops run --until {step.spec.name}",
         )
     return {name: taken[name] for name in sorted(missing & taken.keys())}

@@ -158,6 +158,8 @@ def _why(step: StepCell, found: Examination, last: StepRun | None, producers: di
     lost = [name for name, known in last.known.items() if known.get("lost")]
     if lost:
         return f"a later cell needs '{lost[0]}', which cannot be stored"
+    if last.effects.get("result") or last.conditions.shapes:
+        return "a file, a random state or what shares its values changed, or a later cell may read what it shows"
     return "a file or random state it read changed"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sqlite3
 import threading
@@ -18,6 +19,9 @@ from jupyter_mlops.store import schema
 from jupyter_mlops.store.locks import file_lock
 
 BUSY_SECONDS = 30
+_TO_JSON = json.JSONEncoder().encode
+_FROM_JSON = json.JSONDecoder().decode
+"""Taken at import: a notebook may put something else in place of `json.dumps` and `json.loads`."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -33,7 +37,10 @@ class Index:
         self._watching = threading.Lock()
         self._watcher: sqlite3.Connection | None = None
         self.engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": BUSY_SECONDS}
+            sa.URL.create("sqlite", database=str(path)),
+            connect_args={"timeout": BUSY_SECONDS},
+            json_serializer=_TO_JSON,
+            json_deserializer=_FROM_JSON,
         )
         sa.event.listen(self.engine, "connect", _configure)
         sa.event.listen(self.engine, "begin", _begin)

@@ -19,6 +19,8 @@ from jupyter_mlops.store.objects import Objects, name_of
 MAGIC = b"mlops-values-2\n"
 SYNCED = 4 << 20
 """Smaller buffers are not waited for until they are on the disk: one that a power cut loses is noticed when it is read."""
+_to_json = json.JSONEncoder(separators=(",", ":")).encode
+"""Taken at import: a notebook may put something else in place of `json.dumps`."""
 
 
 def write(objects: Objects, packed: Packed) -> str:
@@ -31,7 +33,7 @@ def write(objects: Objects, packed: Packed) -> str:
     written = _Written(objects, packed, inline)
     components = [written.component(component) for component in packed.components]
     head = {"version": 1, "nbytes": packed.nbytes, "components": components}
-    name = objects.put(MAGIC, json.dumps(head, separators=(",", ":")).encode(), b"\n", *inline, signed=True)
+    name = objects.put(MAGIC, _to_json(head).encode(), b"\n", *inline, signed=True)
     for component in packed.components:
         for part in component.parts():
             packed.release(part)
