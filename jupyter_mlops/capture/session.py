@@ -77,6 +77,7 @@ class Session:
         self.modules = LocalModules().install()
         self.world = LiveWorld(shell.user_ns, shell.user_ns_hidden)
         self.hydrator = Hydrator(self)
+        self.world.load = lambda names: self.hydrator.ready(names, libraries_used=False)
         self.view = NotebookView(self)
         self.beside = Beside()
         self.producers: dict[str, str] = {}

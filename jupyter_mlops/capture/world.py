@@ -9,7 +9,7 @@ import builtins
 import operator
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -105,6 +105,8 @@ class LiveWorld:
         self.effects: dict[str, str] = {}
         self.states: dict[str, tuple[str, Any]] = {}
         """Library → digest and value of the options that a reused step left, not set yet."""
+        self.load: Callable[[Iterable[str]], None] = lambda names: None
+        """Loads values that are pending; the session sets it."""
         self._hidden = hidden
         self._marks: dict[str, _Mark] = {}
         self._shapes: dict[frozenset[str], tuple[list[_Mark], str]] = {}
@@ -263,6 +265,9 @@ class LiveWorld:
         """The digest of values that share, as one value."""
         names = sorted(group)
         here = [name for name in names if name in self.namespace]
+        if not here and len(names) > 1 and not self._is_as_stored(group):
+            self.load(names)  # some of what was stored with them has been bound anew: only the values can tell
+            here = [name for name in names if name in self.namespace]
         if not here:
             known = [pending.known for name in names if (pending := self.pending.get(name)) is not None]
             if len(known) != len(names) or any(
@@ -284,6 +289,10 @@ class LiveWorld:
             shape = UNTOLD
         self._shapes[frozenset(names)] = (marks, shape)
         return shape
+
+    def _is_as_stored(self, group: set[str]) -> bool:
+        held = [self.pending.get(name) for name in group]
+        return all(item is not None and item.group == group for item in held)
 
     @staticmethod
     def _same_group(one: Pending, other: Pending | None) -> bool:

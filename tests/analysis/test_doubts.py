@@ -129,7 +129,7 @@ def test_chains_stores_and_calls_keep_their_roots_as_written() -> None:
         ("secrets.choice", "entropy"),
         ("os.path.exists", "files"),
         ("getpass.getpass", "asks the user"),
-        ("os.makedirs", "changes files"),
+        ("os.removedirs", "changes files"),
         ("concurrent.futures.ProcessPoolExecutor", "process"),
         ("asyncio.create_task", "tasks"),
         ("sys.argv", "interpreter"),
