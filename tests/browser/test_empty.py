@@ -53,7 +53,7 @@ def test_sections_fold_with_the_keyboard(lab: LabServer, lab_page: LabPage) -> N
 def test_a_notebook_without_steps_offers_to_mark_one(
     lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
 ) -> None:
-    lab_page.open_notebook(address(lab, write_notebook("x = 1")))
+    lab_page.open_notebook(address(lab, write_notebook("%load_ext jupyter_mlops")))
     lab_page.open_panel()
     expect(lab_page.panel).to_contain_text("This notebook has no steps yet.")
     expect(lab_page.panel).to_contain_text('write "%%step NAME" on the first line of a cell')
@@ -61,6 +61,19 @@ def test_a_notebook_without_steps_offers_to_mark_one(
     expect(lab_page.panel.get_by_role("textbox")).to_be_focused()
     lab_page.page.keyboard.press("Escape")
     expect(lab_page.panel.get_by_role("textbox")).to_have_count(0)
+
+
+def test_cells_that_no_one_named_are_shown_as_steps_and_may_be_marked(
+    lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
+) -> None:
+    lab_page.open_notebook(address(lab, write_notebook("x = 1")))
+    lab_page.open_panel()
+    steps = lab_page.panel.get_by_role("list", name="Steps in pipeline order").get_by_role("listitem")
+    expect(steps).to_have_count(1)
+    expect(steps).to_contain_text("cell@")
+    expect(steps).to_contain_text("Never run")
+    lab_page.button("Mark cell as step").first.click()
+    expect(lab_page.panel.get_by_role("textbox")).to_be_focused()
 
 
 def test_a_notebook_of_another_language_is_told_apart(

@@ -33,7 +33,7 @@ def test_a_job_started_from_the_panel_is_followed_to_its_metrics(
     expect(lab_page.run(1)).to_contain_text("Running", timeout=LONG)
     expect(lab_page.run(1).get_by_role("progressbar")).to_be_visible()
     expect(lab_page.run(1)).to_contain_text("Completed", timeout=LONG)
-    expect(lab_page.run(1)).to_contain_text("5 run")
+    expect(lab_page.run(1)).to_contain_text("8 run")  # five named steps, imports, parameters and those given
     expect(lab_page.run(1)).to_contain_text("auc")
     expect(lab_page.step("evaluate")).to_contain_text("auc")
     _look_at_details(lab_page)
@@ -50,7 +50,7 @@ def _look_at_details(lab_page: LabPage) -> None:
     parameters = run.get_by_role("table", name="Parameters").get_by_role("row")
     expect(parameters.filter(has_text="max_depth")).to_contain_text("1")
     expect(run.get_by_role("table", name="Metrics")).to_contain_text("accuracy")
-    expect(run.get_by_role("table", name="Steps").get_by_role("row")).to_have_count(5)
+    expect(run.get_by_role("table", name="Steps").get_by_role("row")).to_have_count(8)
     run.get_by_role("button", name="details").click()
     expect(run.get_by_role("table")).to_have_count(0)
 
