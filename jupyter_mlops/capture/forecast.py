@@ -19,7 +19,7 @@ from jupyter_mlops.capture.hydrate import reached
 from jupyter_mlops.capture.key import Examination, add_effects, examine
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.modules import LocalModules
-from jupyter_mlops.capture.notebook import facts_of
+from jupyter_mlops.capture.notebook import facts_of, reads_shown
 from jupyter_mlops.capture.reuse import conditions_hold, in_time, known_in
 from jupyter_mlops.capture.world import UNTOLD
 from jupyter_mlops.domain.pipeline import Cell
@@ -238,9 +238,8 @@ class _Forecaster:
             if not conditions_hold(candidate, self._world) or not in_time(candidate, step.spec, self._now):
                 continue
             lost = {name for name, known in candidate.known.items() if known.get("lost")}
-            lost |= {"_", "__", "___", "Out"} if candidate.effects.get("result") else set()
             before = {name for group in candidate.conditions.shapes for name in group.split(",")}
-            if lost & before:
+            if lost & before or (candidate.effects.get("result") and reads_shown(self._steps[place + 1 :])):
                 continue
             if not lost or not self._later_reads(place, lost):
                 return candidate

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.capture.session import Session
 
 log = logging.getLogger(__name__)
+_SHOWN = re.compile(r"(?<![\w.])(_{1,3}|Out|_oh|_\d+)(?!\w)")
 
 
 class NotebookView:
@@ -97,6 +100,20 @@ def sent_tags(info: Any, shell: Any) -> tuple[tuple[str, ...] | None, str]:
     if not isinstance(mlops, dict):
         return None, ""
     return tags_of({"tags": list(mlops.get("tags", ()))}), str(mlops.get("name", ""))
+
+
+def reads_shown(steps: Iterable[StepCell]) -> bool:
+    """Whether any of these steps names what a cell before showed: `_`, `Out` and their like, also in a text."""
+    for step in steps:
+        facts = facts_of(step)
+        if facts is None:
+            continue
+        names = facts.names
+        if any(_SHOWN.fullmatch(name) for name in (*names.reads, *names.carries)):
+            return True
+        if (names.everything or names.anything) and any(_SHOWN.search(text) for text in names.strings):
+            return True
+    return False
 
 
 def facts_of(step: StepCell) -> CodeFacts | None:

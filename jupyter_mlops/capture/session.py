@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import re
 import threading
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -21,7 +20,7 @@ from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.hydrate import Hydrator, reached
 from jupyter_mlops.capture.key import add_effects, effects_of, reads_everything
 from jupyter_mlops.capture.modules import LocalModules
-from jupyter_mlops.capture.notebook import NotebookView
+from jupyter_mlops.capture.notebook import NotebookView, reads_shown
 from jupyter_mlops.capture.threads import Beside
 from jupyter_mlops.capture.world import LiveWorld
 from jupyter_mlops.domain.run import Run
@@ -42,7 +41,6 @@ NOTEBOOK_VARIABLE = "MLOPS_NOTEBOOK"
 CAPTURE_VARIABLE = "MLOPS_CAPTURE"
 """Set to "all" where every code cell is to be a step; jobs set it."""
 LIVE = "(no notebook)"
-_NUMBERED = re.compile(r"_\d+\Z")
 
 
 class Listener(Protocol):
@@ -277,9 +275,11 @@ class Session:
     def later_reads(self, step: StepCell, names: set[str]) -> bool:
         """Whether a cell below `step` may read one of `names`."""
         found = later_reads(self.view.steps(), self.view.place(step))
-        if EVERYTHING in found or reached(self.world.know, found) & names:
-            return True
-        return "_" in names and any(_NUMBERED.match(name) for name in found)
+        return EVERYTHING in found or bool(reached(self.world.know, found) & names)
+
+    def later_shows(self, step: StepCell) -> bool:
+        """Whether a cell below `step` may read what `step` shows, as `_` or `Out`."""
+        return reads_shown(self.view.steps()[self.view.place(step) + 1 :])
 
     def run_unseen(self, code: str) -> Any:
         """Run code as a cell of which nothing shows; gives what it would have shown last. Raises `NotStoredError`."""

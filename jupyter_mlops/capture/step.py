@@ -114,8 +114,8 @@ class Execution:
         shown = bool(candidate.effects.get("result"))
         if lost & before or ((lost or (shown and before)) and not self.session.view.steps()):
             return False  # where a value was changed in place, its step alone could not make it again
-        if shown:
-            lost |= {"_", "__", "___", "Out"}
+        if shown and self.session.later_shows(self.step):
+            return False
         return not lost or not self.session.later_reads(self.step, lost)
 
     def _look_before(self) -> None:
