@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import sys
+import time
 from collections.abc import Iterable
 from functools import lru_cache
 
@@ -36,13 +37,22 @@ def versions_digest(packages: Iterable[str]) -> str:
 
     Where it is not known what gives one of them, all installed packages count.
     """
+    return _versions(tuple(packages), _marks(tuple(sys.path), int(time.monotonic() / _GLANCE_SECONDS)))
+
+
+_GLANCE_SECONDS = 0.1
+"""How long what was seen of the folders of packages holds: a plan of many steps looks once."""
+
+
+@lru_cache(maxsize=2)
+def _marks(path: tuple[str, ...], _moment: int) -> tuple[tuple[str, int], ...]:
     marks = []
-    for entry in sys.path:
+    for entry in path:
         try:
             marks.append((entry, os.stat(entry).st_mtime_ns))
         except OSError:
             continue
-    return _versions(tuple(packages), tuple(marks))
+    return tuple(marks)
 
 
 @lru_cache(maxsize=256)

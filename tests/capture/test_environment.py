@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlops.capture import environment
 from jupyter_mlops.capture.environment import packages_digest, versions_digest
 
 
@@ -19,6 +20,7 @@ def install(folder: Path, name: str, version: str, *requires: str) -> None:
 @pytest.fixture
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("sys.path", [str(tmp_path)])
+    monkeypatch.setattr(environment, "_GLANCE_SECONDS", 1e-9)
     install(tmp_path, "plots", "1.0", "Num_Py>=1", 'fast-math; extra == "speed"', 'checker; extra == "tests"')
     install(tmp_path, "num_py", "2.0")
     return tmp_path
