@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import random
-
 import pytest
 
 from .conftest import Pairs
@@ -12,10 +10,12 @@ from .generate import scenario
 
 pytestmark = pytest.mark.kernel
 SCENARIOS = 6
+SEED = 20261121
+"""The same each time, so that a failure is one of the change at hand; `make oracle` takes new ones."""
 
 
 def test_after_each_of_150_random_edits_all_shows_as_in_a_plain_run(pairs: Pairs) -> None:
-    seed = random.SystemRandom().randrange(10**6)
+    seed = SEED
     edits = cells = reused = 0
     for played in play_many(seed, range(SCENARIOS), pairs.all):
         if played.differences:
