@@ -56,7 +56,21 @@ class Hydrator:
         return self._session.world
 
     def ready(self, names: Iterable[str] | None, *, libraries_used: bool) -> None:
-        """Make ready what code needs that may read `names` (None: any) and, if so, uses libraries."""
+        """Make ready what code needs that may read `names` (None: any) and, if so, uses libraries.
+
+        What libraries draw from the global generators while they are imported now, they drew at another time in a run
+        from the top: the generators stay as they are.
+        """
+        world = self._world
+        if not world.pending and not world.states and not self.imports:
+            return
+        generators = libraries.random_states(list(libraries.random_digests()))
+        try:
+            self._ready(names, libraries_used)
+        finally:
+            libraries.restore_random(generators)
+
+    def _ready(self, names: Iterable[str] | None, libraries_used: bool) -> None:
         world = self._world
         if libraries_used:
             self._import()
