@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import random
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.key import Examination, Resolver
@@ -46,11 +48,15 @@ class Draws:
             if self.before.get(name) in self._unseeded:
                 self._unseeded.add(drawn[name])
                 self.reasons.append(f"draws from the generator of {name}, which no one has seeded")
+        perhaps: set[str] = set()
+        for name in (first | _may_seed(found, resolve)) & now.keys() & self.before.keys() - drawn.keys():
+            drawn[name] = now[name]  # it may have been set to the very state it had
+            perhaps.add(name)
         self.after = drawn
-        """Generator → digest of the state the step left, where it is another than before."""
+        """Generator → digest of the state the step left, where it drew from it or set it."""
         needed = set(drawn) - first
         if last is not None and last.key == found.key and last.status.succeeded:
-            needed -= {name for name in needed if self._the_same_from_another(name, last)}
+            needed -= {name for name in needed - perhaps if self._the_same_from_another(name, last)}
         self.needed = {name: self.before[name] for name in sorted(needed) if name in self.before}
         """Generator → digest of the state before, where what the step gave depends on it."""
 
@@ -69,6 +75,20 @@ class Draws:
         return (
             before not in (None, self.before.get(name)) and last.effects.get("random", {}).get(name) == self.after[name]
         )
+
+
+def _may_seed(found: Examination, resolve: Resolver) -> set[str]:
+    """Generators that a step may set: those it names, or all where a function or module it may call speaks of seeds."""
+    named = {_SEEDS[real] for chain in found.facts.doubts.chains if (real := resolve(chain)) in _SEEDS}
+    texts = [source for known in found.inputs.values() for source in known.sources]
+    for name in found.ingredients:
+        file = (
+            getattr(sys.modules.get(name[len("module:") :]), "__file__", None) if name.startswith("module:") else None
+        )
+        if file:
+            with contextlib.suppress(OSError):
+                texts.append(Path(file).read_text(encoding="utf-8", errors="replace"))
+    return named | (set(_SEEDS.values()) if any("seed" in text for text in texts) else set())
 
 
 def _cannot_seed(found: Examination, resolve: Resolver) -> bool:

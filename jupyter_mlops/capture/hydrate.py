@@ -49,6 +49,8 @@ class Hydrator:
         self._session = session
         self.imports: dict[str, None] = {}
         """Modules that reused steps imported, and which may not be loaded yet."""
+        self.backend = ""
+        """What a reused step had given to `%matplotlib`, and which is not set yet."""
         self._producing: set[str] = set()
 
     @property
@@ -62,7 +64,7 @@ class Hydrator:
         from the top: the generators stay as they are.
         """
         world = self._world
-        if not world.pending and not world.states and not self.imports:
+        if not (world.pending or world.states or self.imports or self.backend):
             return
         generators = libraries.random_states(list(libraries.random_digests()))
         try:
@@ -74,6 +76,9 @@ class Hydrator:
         world = self._world
         if libraries_used:
             self._import()
+            if self.backend:
+                backend, self.backend = self.backend, ""
+                self._session.shell.run_line_magic("matplotlib", backend)
         if world.pending:
             needed = set(world.pending) if names is None else reached(world.know, names) & set(world.pending)
             self._load(needed)

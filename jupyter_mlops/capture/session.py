@@ -260,7 +260,7 @@ class Session:
     def before_plain(self, facts: CodeFacts) -> None:
         """Make ready what a cell that is no step may read."""
         self.hydrator.show(facts)
-        if not self.world.pending and not self.world.states and not self.hydrator.imports:
+        if not (self.world.pending or self.world.states or self.hydrator.imports or self.hydrator.backend):
             return
         if self._saver is not None:
             self._saver.secure()

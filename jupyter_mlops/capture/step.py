@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from typing import Any
@@ -26,6 +27,7 @@ from jupyter_mlops.domain.step import Conditions, StepRun
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.store.digests import ABSENT, file_digest
 
+_INLINE = re.compile(r"^\s*%matplotlib\s+(inline)\b", re.MULTILINE)
 _AT_ONCE = {"environ", "timezone", "cwd", "sys.path", "locale", "decimal", "logging"}
 """State of the process itself, set as soon as a step is reused; the options of libraries wait until one is needed."""
 
@@ -229,6 +231,9 @@ class Execution:
         imports = [name for name in sorted(self.facts.names.imports) if name in sys.modules]
         if imports:
             effects["imports"] = imports
+        magic = _INLINE.search(self.step.code)
+        if magic is not None:
+            effects["matplotlib"] = magic[1]
         if self._draws.after:
             effects["random"] = self._draws.after
         written = self._written()
@@ -301,6 +306,8 @@ def _put_in_place(session: Session, reuse: Reuse) -> None:
         world.forget(name)
     for name in source.effects.get("imports", ()):
         session.hydrator.imports[name] = None
+    if "matplotlib" in source.effects:
+        session.hydrator.backend = source.effects["matplotlib"]
     changed = source.effects.get("libraries", {})
     libraries.restore_libraries({name: reuse.libraries[name] for name in changed if name in _AT_ONCE})
     for library in changed.keys() - _AT_ONCE:
