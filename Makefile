@@ -34,7 +34,8 @@ test: dev lint ## everything: lint, kernel and server tests, front end, the whee
 	@pytest -q tests/wheel
 	@pytest -q tests/browser
 
-oracle: dev ## reuse against plain runs: 10,000 random edits of random notebooks (about half an hour)
+oracle: dev ## reuse against plain runs: all traps, and 10,000 random edits of random notebooks (over half an hour)
+	@ORACLE_TRAPS=all pytest -q tests/oracle/test_traps.py
 	@python -m tests.oracle $(if $(SEED),--seed $(SEED)) $(if $(EDITS),--edits $(EDITS))
 
 lint: dev ## ruff, mypy, import layers, eslint, prettier, tsc

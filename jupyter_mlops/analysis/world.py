@@ -71,7 +71,7 @@ HARMLESS = (
         f"sys.{name}"
         for name in ("byteorder", "float_info", "int_info", "hexversion", "implementation", "intern", "exit")
     ),
-    *(f"sys.{name}" for name in ("getrecursionlimit", "exc_info", "maxunicode", "getdefaultencoding", "getrefcount")),
+    *(f"sys.{name}" for name in ("exc_info", "maxunicode", "getdefaultencoding", "getrefcount")),
     *(f"asyncio.{name}" for name in ("sleep", "run", "gather", "wait_for", "Queue", "Lock", "Semaphore", "Event")),
     *(f"threading.{name}" for name in ("Lock", "RLock", "local", "current_thread", "get_ident")),
     *(f"concurrent.futures.{name}" for name in ("ThreadPoolExecutor", "as_completed", "wait", "thread", "Executor")),
