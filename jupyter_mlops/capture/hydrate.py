@@ -117,11 +117,16 @@ class Hydrator:
             try:
                 self._bind(pending)
             except DamagedObjectError as error:
-                self._session.listener.warn(
-                    f"The stored value of '{name}' is not used: {error.message}", "The step that made it runs again."
-                )
-                self._session.store.steps.update_run(pending.source, unrepeatable="has a stored result that is damaged")
-                self._produce(name, pending)
+                self._make_again(name, pending, error.message)
+            except Exception as error:  # noqa: BLE001 - unpickling runs the code of foreign types, which may raise anything
+                self._make_again(name, pending, f"it cannot be read back ({type(error).__name__}: {error}).")
+
+    def _make_again(self, name: str, pending: Pending, why: str) -> None:
+        """A stored value cannot be had: tell, let no one take it again, and run the step that made it."""
+        session = self._session
+        session.listener.warn(f"The stored value of '{name}' is not used: {why}", "The step that made it runs again.")
+        session.store.steps.update_run(pending.source, unrepeatable="has a stored result that is damaged")
+        self._produce(name, pending)
 
     def _bind(self, pending: Pending) -> None:
         world = self._world
