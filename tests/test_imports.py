@@ -55,6 +55,11 @@ def test_a_listing_imports_none_of_mlflow_papermill_pandas_sklearn(tmp_path: Pat
     assert not modules_after(code, tmp_path) & {"mlflow", "papermill", "pandas", "sklearn", "alembic", "nbformat"}
 
 
+def test_what_a_job_needs_before_its_kernel_starts_is_light(tmp_path: Path) -> None:
+    """nbclient and nbformat (with jsonschema's grammars, seconds) are imported while the kernel starts."""
+    assert not modules_after("import jupyter_mlops.jobs.job", tmp_path) & {"nbclient", "nbformat", "papermill"}
+
+
 def test_loading_the_extension_takes_less_than_150_ms(tmp_path: Path) -> None:
     """The median of fresh processes: what `%load_ext` takes in a shell that is up."""
     tests = str(Path(__file__).parent)

@@ -12,6 +12,8 @@ from typing import Any
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTE = "application/vnd.jupyter-mlops.note+json"
 """Marks our own line among a cell's outputs, so that tools can tell it from the cell's."""
+METADATA = "jupyter_mlops"
+"""Where the cells of a notebook that a job executed say that they were reused."""
 Event = dict[str, Any]
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 """Taken at import: a notebook may put something else in place of `json.dumps`."""

@@ -11,10 +11,8 @@ from jupyter_client.asynchronous.client import AsyncKernelClient
 from nbclient.client import NotebookClient
 
 from jupyter_mlops.analysis.notebook import all_steps_of, cells_of, tags_of
-from jupyter_mlops.capture.display import NOTE
+from jupyter_mlops.capture.display import METADATA, NOTE
 
-METADATA = "jupyter_mlops"
-"""Where an executed notebook's cells say that they were reused."""
 IOPUB_SECONDS = 60
 """How long outputs may lag behind a cell's reply (nbclient's 4 s fail on megabytes of output)."""
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")

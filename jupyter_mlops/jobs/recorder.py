@@ -13,11 +13,11 @@ from typing import Any
 
 from jupyter_mlops import tracking
 from jupyter_mlops.analysis.notebook import cells_of, steps_of
+from jupyter_mlops.capture.display import METADATA
 from jupyter_mlops.domain.run import Progress, Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError
 from jupyter_mlops.jobs import events
-from jupyter_mlops.jobs.client import METADATA
 from jupyter_mlops.jobs.events import RunEvent
 from jupyter_mlops.jobs.execution import Outcome, in_event_loop
 from jupyter_mlops.jobs.ledger import is_executed
