@@ -116,8 +116,11 @@ class Execution:
         shown = bool(candidate.effects.get("result"))
         if lost & before or ((lost or (shown and before)) and not self.session.view.steps()):
             return False  # where a value was changed in place, its step alone could not make it again
+        may_read_shown = not self.session.view.steps() or self.session.later_shows(self.step)
         if shown and self.session.later_shows(self.step):
             return False
+        if before and may_read_shown and self.session.world.is_in_history(before):
+            return False  # what was shown of these values would not change with them
         return not lost or not self.session.later_reads(self.step, lost)
 
     def _look_before(self) -> None:

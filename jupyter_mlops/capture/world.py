@@ -221,7 +221,9 @@ class LiveWorld:
     def _sharing(self, names: Iterable[str]) -> list[str]:
         """Names marked already that share with `names`."""
         found: dict[str, Fingerprint] = {
-            name: mark.found for name, mark in self._marks.items() if mark.found is not None and _has_parts(mark.found)
+            name: mark.found
+            for name, mark in self._marks.items()
+            if mark.found is not None and _has_parts(mark.found) and not self.is_shells(name)
         }
         waiting = [name for name in names if name in found]
         reached = set(waiting)
@@ -289,6 +291,23 @@ class LiveWorld:
             shape = UNTOLD
         self._shapes[frozenset(names)] = (marks, shape)
         return shape
+
+    def is_in_history(self, names: Iterable[str]) -> bool:
+        """Whether the shell's history (`_`, `Out`) holds something that shares with the values of `names`."""
+        found = [self.mark(name) for name in names if name in self.namespace]
+        live = [item for item in found if item is not None and _has_parts(item)]
+        if not live:
+            return False
+        shown = [self.namespace.get(name) for name in ("_", "__", "___")]
+        shown += self.namespace.get("Out", {}).values()
+        for value in {id(value): value for value in shown}.values():
+            try:
+                held = Walker(self.namespace).fingerprint("", value)
+            except Undigestible:
+                return True
+            if any(held.shares_with(item) for item in live):
+                return True
+        return False
 
     def _is_as_stored(self, group: set[str]) -> bool:
         held = [self.pending.get(name) for name in group]
