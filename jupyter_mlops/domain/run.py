@@ -14,12 +14,43 @@ class RunError:
     """Why a run did not complete: which cell (index from 0 in the executed notebook), which exception or cause."""
 
     cause: str
-    """cell_error | kernel_died | canceled | runner_lost | not_started"""
+    """cell_error | step_timeout | run_timeout | kernel_died | out_of_memory | canceled | interrupted | runner_lost |
+    not_started | not_saved"""
     message: str
     cell_index: int | None = None
     step: str | None = None
     ename: str = ""
     evalue: str = ""
+    signal: str = ""
+    """The signal that ended a kernel's process, such as SIGKILL."""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a run is to be executed, fixed when it is asked for.
+
+    `given` are the parameters that were asked for, in JSON form by their declared types. `force` is a step to execute
+    whatever could be reused, "*" all. `first`, `last` and `only` name steps. Times are in seconds, `memory` in bytes.
+    `kernel` is "auto", "warm" or "ordinary". `attempts` says how often a run whose worker vanished is taken up anew.
+    `modules` are the project-local modules: path relative to the project → object name. `notify` are targets.
+    """
+
+    given: dict[str, Any] = field(default_factory=dict)
+    output: str | None = None
+    force: str | None = None
+    first: str | None = None
+    last: str | None = None
+    only: str | None = None
+    run_seconds: float | None = None
+    cell_seconds: float | None = None
+    memory: int | None = None
+    workers: int = 1
+    kernel: str = "auto"
+    attempts: int = 3
+    most_at_once: int | None = None
+    modules: dict[str, str] = field(default_factory=dict)
+    notify: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,6 +93,13 @@ class Run:
     created_at: datetime | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    options: RunOptions = field(default_factory=RunOptions)
+    priority: int = 0
+    attempt: int = 0
+    worker_id: str | None = None
+    lease_until: datetime | None = None
+    resumes: str | None = None
+    """The id of the run that this one continues."""
 
     @property
     def duration(self) -> float | None:

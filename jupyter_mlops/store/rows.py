@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from jupyter_mlops.domain.run import Progress, Run, RunError
+from jupyter_mlops.domain.run import Progress, Run, RunError, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
 
 OTHER_VERSION = "was recorded by another version, under conditions unknown here"
+_OPTIONS = {each.name for each in fields(RunOptions)}
 _CONDITIONS = {each.name for each in fields(Conditions)}
 SPARE = ("known", "effects", "files")
 """Columns of step runs that are NULL where there is nothing to tell."""
@@ -24,7 +25,7 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, Status):
         return value.value
-    if isinstance(value, (Progress, RunError, Conditions)):
+    if isinstance(value, (Progress, RunError, RunOptions, Conditions)):
         return asdict(value)
     if isinstance(value, dict):
         return {name: asdict(item) if isinstance(item, StepInput) else item for name, item in value.items()}
@@ -37,6 +38,8 @@ def run_from(row: Mapping[Any, Any], executed: int = 0, reused: int = 0) -> Run:
     values["status"] = Status(values["status"])
     values["progress"] = Progress(**values["progress"])
     values["error"] = RunError(**values["error"]) if values["error"] else None
+    options = {name: item for name, item in values["options"].items() if name in _OPTIONS}
+    values["options"] = RunOptions(**options | {"notify": tuple(options.get("notify", ()))})
     return Run(**values, steps_executed=executed, steps_reused=reused)
 
 

@@ -30,7 +30,9 @@ class RunStore:
 
     def create(self, run: Run) -> Run:
         """Insert `run` under the next number (its own `number` is ignored) and return it as stored."""
-        values = plain(asdict(run) | {"error": run.error, "progress": run.progress, "status": run.status})
+        values = plain(
+            asdict(run) | {"error": run.error, "progress": run.progress, "status": run.status, "options": run.options}
+        )
         for derived in ("steps_executed", "steps_reused", "number"):
             values.pop(derived)
         with self._index.write() as connection:

@@ -79,6 +79,8 @@ export interface RunError {
   step: string | null;
   ename: string;
   evalue: string;
+  signal: string;
+  exit_code: number | null;
 }
 
 /** How far a running Run is: code cells finished of all, and the step that runs now. */
@@ -86,6 +88,25 @@ export interface Progress {
   cells_done: number;
   cells_total: number;
   step: string | null;
+}
+
+/** How a run is to be executed, fixed when it is asked for. */
+export interface RunOptions {
+  given: { [key: string]: Json };
+  output: string | null;
+  force: string | null;
+  first: string | null;
+  last: string | null;
+  only: string | null;
+  run_seconds: number | null;
+  cell_seconds: number | null;
+  memory: number | null;
+  workers: number;
+  kernel: string;
+  attempts: number;
+  most_at_once: number | null;
+  modules: { [key: string]: string };
+  notify: string[];
 }
 
 /** One execution of a pipeline. */
@@ -112,6 +133,12 @@ export interface Run {
   created_at: string | null;
   started_at: string | null;
   ended_at: string | null;
+  options: RunOptions;
+  priority: number;
+  attempt: number;
+  worker_id: string | null;
+  lease_until: string | null;
+  resumes: string | null;
 }
 
 /** Answer of `GET runs`: newest first. `project` is the contents path of the project's folder, if it has one. */

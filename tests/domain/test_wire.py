@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.domain.pipeline import PipelineStatus
-from jupyter_mlops.domain.run import Progress, Run, RunError
+from jupyter_mlops.domain.run import Progress, Run, RunError, RunOptions
 from jupyter_mlops.domain.schedule import Schedule, ScheduleView
 from jupyter_mlops.domain.status import Status, StepState
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
@@ -46,6 +46,7 @@ RUNS = st.builds(
     created_at=st.none() | TIMES,
     started_at=st.none() | TIMES,
     ended_at=st.none() | TIMES,
+    options=st.builds(RunOptions, given=st.dictionaries(TEXT, JSON, max_size=2), notify=st.tuples(TEXT)),
 )
 STEP_RUNS = st.builds(
     StepRun,
@@ -74,9 +75,11 @@ def time_of(text: str | None) -> datetime | None:
 
 
 def run_of(wire: dict[str, Any]) -> Run:
-    times = {name: time_of(wire[name]) for name in ("created_at", "started_at", "ended_at")}
+    times = {name: time_of(wire[name]) for name in ("created_at", "started_at", "ended_at", "lease_until")}
     error = RunError(**wire["error"]) if wire["error"] else None
+    options = RunOptions(**wire["options"] | {"notify": tuple(wire["options"]["notify"])})
     nested = {"status": Status(wire["status"]), "error": error, "progress": Progress(**wire["progress"])}
+    nested |= {"options": options}
     return Run(**(wire | times | nested))
 
 
