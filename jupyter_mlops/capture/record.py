@@ -29,15 +29,13 @@ class Recorded:
         pid, pid_started = this_process()
         producers = session.producers
         notebook, run_id, position = session.notebook, session.run_id, session.next_position()
-        code = without_magic(step.code)
-        version = session.version(notebook, step.spec.name, found.facts.digest, code, started_at)
         self.step_run = StepRun(
             id=session.store.new_id(),
             run_id=run_id,
             notebook=notebook,
             step=step.spec.name,
-            version=version.number,
-            version_digest=version.digest,
+            version=0,  # the index gives out the number
+            version_digest=found.facts.digest,
             position=position,
             status=Status.RUNNING,
             key=found.key,
@@ -54,8 +52,7 @@ class Recorded:
     def start(self) -> None:
         """The step is about to run."""
         self._why(self._producers())
-        step_run = self.step_run
-        self._session.saver.do(lambda: self._session.store.steps.start_run(step_run))
+        self._record()
 
     def _producers(self) -> dict[str, str]:
         return dict(self._session.producers)
@@ -66,7 +63,6 @@ class Recorded:
         forced = self._session.forces(self._step.spec.name)
         why = "it is forced" if forced else _why(self._step, found, last, producers)
         self.step_run = replace(step_run, why=why)
-        session.remember_last(self.step_run)
 
     def failed(self, error: BaseException, duration: float) -> None:
         """The step raised."""
@@ -116,24 +112,21 @@ class Recorded:
             duration=duration,
             ended_at=session.store.now(),
         )
-        session.remember_last(self.step_run)
-        step_run = self.step_run
-        session.saver.do(lambda: session.store.steps.start_run(step_run))
+        self._record()
         self._add_metrics(metrics)
 
     def cannot_be_kept(self, why: str) -> None:
         """The result will not be reused."""
         self.step_run = replace(self.step_run, unrepeatable=why)
-        step_run_id = self.step_run.id
-        self._session.saver.do(lambda: self._session.store.steps.update_run(step_run_id, unrepeatable=why))
+        self._record()
 
     def _end(self, **told: Any) -> None:
-        session = self._session
-        told["ended_at"] = session.store.now()
-        self.step_run = replace(self.step_run, **told)
-        session.remember_last(self.step_run)
-        step_run_id = self.step_run.id
-        session.saver.do(lambda: session.store.steps.update_run(step_run_id, told_at=told["ended_at"], **told))
+        self.step_run = replace(self.step_run, ended_at=self._session.store.now(), **told)
+        self._record()
+
+    def _record(self) -> None:
+        self._session.remember_last(self.step_run)
+        self._session.saver.record(self.step_run, without_magic(self._step.code))
 
     def _add_metrics(self, metrics: dict[str, float]) -> None:
         if metrics:

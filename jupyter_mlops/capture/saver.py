@@ -1,26 +1,36 @@
 """Writes results and records behind the cell's back: one thread per kernel, which proves each result by a round trip.
 
-A kernel killed in between loses only the reuse of that result.
+It waits for a moment in which no cell begins or ends, so as not to hold up the reply to one, and then writes all there is
+in few transactions: first the records, then the results. A kernel killed in between loses only the reuse of a result.
 """
 
 from __future__ import annotations
 
 import atexit
 import logging
-import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from jupyter_mlops.capture import files, values
 from jupyter_mlops.capture.digest import Fingerprint, Undigestible, Walker
 from jupyter_mlops.capture.known import Known
+from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.store.digests import file_digest
 from jupyter_mlops.store.store import Store
 
 log = logging.getLogger(__name__)
+QUIET = 0.03
+"""Seconds without the begin or end of a cell after which work is done."""
+LATEST = 0.5
+"""Seconds after which it is done in any case."""
+LARGE = 4 << 20
+"""From this many bytes on a result is written at once, as is one with files: the next cell may change what is not."""
 
 
 @dataclass
@@ -37,36 +47,59 @@ class Saving:
 
 
 class Saver:
-    """Takes savings and other small work, in order."""
+    """Takes records, savings and other small work; each kind is done in the order in which it was asked for."""
 
     def __init__(self, store: Store, namespace: dict[str, Any]) -> None:
         self._store = store
         self._namespace = namespace
-        self._queue: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
-        self._idle = threading.Condition()
-        self._waiting = 0
+        self._changed = threading.Condition()
+        self._records: dict[str, tuple[StepRun, str]] = {}
+        self._work: deque[Callable[[], None]] = deque()
+        self._results: dict[str, dict[str, Any]] = {}
+        """What is known of results that are stored, and not recorded yet."""
         self._unsaved: list[Saving] = []
+        self._insecure: list[Saving] = []
+        self._first_result = self._stirred = 0.0
+        self._since: float | None = None
+        """Since when the oldest of what is to be done waits; None where there is nothing to do."""
+        self._waiting = 0
         self.notices: list[tuple[str, str]] = []
         """Messages with their hints that the author has not seen yet."""
-        self._thread = threading.Thread(target=self._work, name="jupyter-mlops-saver", daemon=True)
+        self._thread = threading.Thread(target=self._go_on, name="jupyter-mlops-saver", daemon=True)
         self._thread.start()
         atexit.register(self.drain, 600.0)
+
+    def stir(self) -> None:
+        """A cell begins or ends."""
+        self._stirred = time.monotonic()
+
+    def record(self, step_run: StepRun, code: str) -> None:
+        """Put a step run of this code into the index, or what is new of it, later."""
+        with self._changed:
+            self._records[step_run.id] = step_run, code
+            self._asked()
 
     def save(self, saving: Saving) -> None:
         """Keep a result, later."""
         self._unsaved.append(saving)
-        self.do(lambda: self._save(saving))
+        self._insecure.append(saving)
+        self.do(lambda: self._save(saving), at_once=bool(saving.files) or saving.packed.nbytes >= LARGE)
 
-    def do(self, work: Callable[[], None]) -> None:
+    def do(self, work: Callable[[], None], *, at_once: bool = False) -> None:
         """Do something later, after what was asked before."""
-        with self._idle:
-            self._waiting += 1
-        self._queue.put(work)
+        with self._changed:
+            self._work.append(work)
+            self._asked(at_once)
+
+    def _asked(self, at_once: bool = False) -> None:
+        if self._since is None or at_once:
+            self._since = 0.0 if at_once else time.monotonic()
+            self._changed.notify_all()
 
     def secure(self) -> None:
         """Copy what is not written yet and still lies in the notebook's own values: they may change now."""
-        for saving in list(self._unsaved):
-            saving.packed.secure()
+        while self._insecure:
+            self._insecure.pop().packed.secure()
 
     def is_saving(self, key: str) -> bool:
         """Whether a result of this key is on its way."""
@@ -74,22 +107,80 @@ class Saver:
 
     def drain(self, timeout: float) -> bool:
         """Wait until all is done; False where `timeout` seconds did not suffice."""
-        with self._idle:
-            return self._idle.wait_for(lambda: self._waiting == 0, timeout)
-
-    def _work(self) -> None:
-        while True:
-            work = self._queue.get()
+        with self._changed:
+            self._waiting += 1
+            self._changed.notify_all()
             try:
-                work()
-            except Exception:
-                log.exception("Work behind a cell failed")
+                return self._changed.wait_for(lambda: self._since is None, timeout)
             finally:
-                with self._idle:
-                    self._waiting -= 1
-                    self._idle.notify_all()
+                self._waiting -= 1
+
+    def _pause(self) -> float | None:
+        """Seconds to wait before the next piece of work; None until there is any."""
+        if self._since is None:
+            return None
+        if self._waiting:
+            return 0.0
+        due = min(self._stirred + QUIET, self._since + LATEST)
+        return max(0.0, due - time.monotonic())
+
+    def _go_on(self) -> None:
+        while True:
+            with self._changed:
+                while (pause := self._pause()) != 0.0:
+                    self._changed.wait(pause)
+                records, self._records = list(self._records.values()), {}
+                work = self._work.popleft() if self._work else None
+            if records:
+                self._guarded(lambda: self._record(records))
+            if work is not None:
+                self._guarded(work)
+            if self._results and (not self._work or time.monotonic() > self._first_result + LATEST):
+                self._guarded(self._record_results)
+            with self._changed:
+                if not (self._records or self._work or self._results):
+                    self._since = None
+                    self._changed.notify_all()
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:
+            log.exception("Work behind a cell failed")
+
+    def _record(self, records: list[tuple[StepRun, str]]) -> None:
+        """All in one transaction; where one of them cannot be recorded, the others are."""
+        try:
+            self._store.steps.journal(records, now=self._store.now())
+        except Exception:
+            if len(records) == 1:
+                raise
+            for each in records:
+                self._guarded(partial(self._record, [each]))
 
     def _save(self, saving: Saving) -> None:
+        try:
+            told = self._stored(saving)
+        except BaseException:
+            self._unsaved.remove(saving)
+            raise
+        if told is None:
+            self._unsaved.remove(saving)
+            return
+        if not self._results:
+            self._first_result = time.monotonic()
+        self._results[saving.step_run_id] = told
+
+    def _record_results(self) -> None:
+        results, self._results = self._results, {}
+        try:
+            self._store.steps.update_runs(results)
+        finally:
+            for saving in [saving for saving in self._unsaved if saving.step_run_id in results]:
+                self._unsaved.remove(saving)
+
+    def _stored(self, saving: Saving) -> dict[str, Any] | None:
+        """Store a result, and give what is to be recorded of it; None where it cannot be kept, which is then told."""
         try:
             name = values.write(self._store.objects, saving.packed)
             display = self._store.objects.put(saving.display, signed=True)
@@ -97,9 +188,7 @@ class Saver:
         except MLOpsError as error:
             self._give_up(saving, f"could not be stored: {error.message}")
             self.notices.append((f"A result could not be stored, so its step runs again: {error.message}", error.hint))
-            return
-        finally:
-            self._unsaved.remove(saving)
+            return None
         changed = [
             path
             for path, digest in saving.files.items()
@@ -107,15 +196,14 @@ class Saver:
         ]
         if changed:
             self._give_up(saving, f"writes a file that was changed before it was stored ({changed[0]})")
-            return
+            return None
         known = self._proven(name, saving)
-        self._store.steps.update_run(
-            saving.step_run_id,
-            result=name,
-            display=display,
-            files=written,
-            known={item: it.to_json() for item, it in known.items()},
-        )
+        return {
+            "result": name,
+            "display": display,
+            "files": written,
+            "known": {item: it.to_json() for item, it in known.items()},
+        }
 
     def _proven(self, name: str, saving: Saving) -> dict[str, Known]:
         """What is known of the names, where those that do not come back as they were are lost."""

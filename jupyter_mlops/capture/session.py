@@ -7,7 +7,6 @@ import logging
 import os
 import threading
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,7 +24,7 @@ from jupyter_mlops.capture.threads import Beside
 from jupyter_mlops.capture.world import LiveWorld
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepRun, StepVersion
+from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import NotStoredError
 from jupyter_mlops.store.notebooks import parse_notebook, read_bytes
 
@@ -92,7 +91,6 @@ class Session:
         self._saver: Saver | None = None
         self._run_id: str | None = None
         self._undescribed: str | None = None
-        self._versions: dict[tuple[str, str, str], StepVersion] = {}
         self._last: dict[tuple[str, str], StepRun | None] = {}
         self._recorded: set[str] | None = None
         """Names of the notebook's steps that had run before this session."""
@@ -200,6 +198,11 @@ class Session:
         while self._saver.notices:
             self.listener.warn(*self._saver.notices.pop(0))
 
+    def stir(self) -> None:
+        """A cell begins or ends."""
+        if self._saver is not None:
+            self._saver.stir()
+
     def drain(self, timeout: float) -> bool:
         """Wait until all results are written."""
         return True if self._saver is None else self._saver.drain(timeout)
@@ -223,13 +226,6 @@ class Session:
     def display_mode(self) -> str:
         """How the shell shows results: part of every key."""
         return f"{self.shell.ast_node_interactivity} {type(self.shell).__name__}"
-
-    def version(self, notebook: str, step: str, digest: str, code: str, now: datetime) -> StepVersion:
-        """The version of a step with this content."""
-        wanted = (notebook, step, digest)
-        if wanted not in self._versions:
-            self._versions[wanted] = self.store.steps.version(notebook, step, digest, code, now=now)
-        return self._versions[wanted]
 
     def last_of(self, notebook: str, step: str) -> StepRun | None:
         """The newest run of a step."""
@@ -260,10 +256,10 @@ class Session:
     def before_plain(self, facts: CodeFacts) -> None:
         """Make ready what a cell that is no step may read."""
         self.hydrator.show(facts)
-        if not (self.world.pending or self.world.states or self.hydrator.imports or self.hydrator.backend):
-            return
         if self._saver is not None:
             self._saver.secure()
+        if not (self.world.pending or self.world.states or self.hydrator.imports or self.hydrator.backend):
+            return
         everything = reads_everything(facts)
         names = None if everything else facts.names.reads
         self.hydrator.ready(names, libraries_used=everything or self._uses_libraries(facts))

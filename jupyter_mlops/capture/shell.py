@@ -64,6 +64,7 @@ class ShellHooks:
         if self._depth > 1:
             return
         self._execution, self._facts = None, None
+        self.session.stir()
         # In the trap `get_ipython` is a builtin, as in a cell: a library imported here must find itself in a notebook.
         with self.shell.builtin_trap:
             self._before(info)
@@ -158,6 +159,7 @@ class ShellHooks:
             if self._depth == 1:
                 with self.shell.builtin_trap:
                     self._after(result)
+                self.session.stir()
         finally:
             self._depth -= 1
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -29,18 +29,13 @@ class StepStore:
 
     def version(self, notebook: str, step: str, digest: str, source: str, *, now: datetime) -> StepVersion:
         """The version of this content, made under the next number where it is new."""
-        same = {"in_notebook": notebook, "of_step": step}
-        sought = {**same, "of_digest": digest}
+        sought = {"in_notebook": notebook, "of_step": step, "of_digest": digest}
         with self._index.read() as connection:
             row = connection.execute(_VERSION, sought).mappings().first()
         if row is None:
             with self._index.write() as connection:
-                row = connection.execute(_VERSION, sought).mappings().first()
-                if row is None:
-                    number = connection.execute(_LAST_NUMBER, same).scalar_one() + 1
-                    values = {"notebook": notebook, "step": step, "number": number, "digest": digest}
-                    connection.execute(_INSERT_VERSION, {**values, "source": source, "created_at": now})
-                    row = connection.execute(_VERSION, sought).mappings().one()
+                _number_of(connection, notebook, step, digest, source, now)
+                row = connection.execute(_VERSION, sought).mappings().one()
         return _version_from(row)
 
     def versions(self, step: str, notebook: str | None = None) -> list[StepVersion]:
@@ -88,6 +83,21 @@ class StepStore:
                 for step_run in step_runs:
                     post(connection, step_run.run_id, "step", {"id": step_run.id}, told_at)
 
+    def journal(self, entries: Iterable[tuple[StepRun, str]], *, now: datetime) -> None:
+        """Put whole step runs, new or known, each with its code, in one transaction, and tell tracking.
+
+        The number of a version is given out here: that of the step run does not count.
+        """
+        with self._index.write() as connection:
+            rows = []
+            for step_run, code in entries:
+                which = (step_run.notebook, step_run.step, step_run.version_digest)
+                number = _number_of(connection, *which, code, step_run.started_at or now)
+                rows.append({**_values_of(step_run), "version": number})
+            connection.execute(_UPSERT, rows)
+            for row in rows:
+                post(connection, row["run_id"], "step", {"id": row["id"]}, now)
+
     def start_run(self, step_run: StepRun) -> None:
         """Insert a step run that has begun (or was reused), and tell tracking."""
         with self._index.write() as connection:
@@ -102,6 +112,11 @@ class StepStore:
             if told_at is not None:
                 run_id = connection.execute(_RUN_OF, {"of_id": step_run_id}).scalar_one()
                 post(connection, run_id, "step", {"id": step_run_id}, told_at)
+
+    def update_runs(self, values: Mapping[str, Mapping[str, Any]]) -> None:
+        """Set the same columns of several step runs (by id) in one transaction."""
+        with self._index.write() as connection:
+            connection.execute(_UPDATE, [{"of_id": name, **plain(each)} for name, each in values.items()])
 
     def end_open(self, run_id: str, status: Status, error: str, *, now: datetime) -> None:
         """End the step runs of a run that had begun and will not go on."""
@@ -167,6 +182,17 @@ class StepStore:
         return found
 
 
+def _number_of(connection: sa.Connection, notebook: str, step: str, digest: str, source: str, now: datetime) -> int:
+    """The number of the version of this content, made where it is new."""
+    same = {"in_notebook": notebook, "of_step": step}
+    found: int | None = connection.execute(_NUMBER, {**same, "of_digest": digest}).scalar()
+    if found is None:
+        found = int(connection.execute(_LAST_NUMBER, same).scalar_one()) + 1
+        values = {"notebook": notebook, "step": step, "number": found, "digest": digest}
+        connection.execute(_INSERT_VERSION, {**values, "source": source, "created_at": now})
+    return found
+
+
 def _version_from(row: Any) -> StepVersion:
     return StepVersion(**{name: value for name, value in dict(row).items() if name != "id"})
 
@@ -182,6 +208,11 @@ def _in_list(column: sa.Column[Any], parameter: str) -> sa.ColumnElement[bool]:
 
 # Statements are made once: SQLAlchemy then finds their compiled form in its cache in no time, which each cell profits from.
 _VERSION = sa.select(step_versions).where(
+    step_versions.c.notebook == sa.bindparam("in_notebook"),
+    step_versions.c.step == sa.bindparam("of_step"),
+    step_versions.c.digest == sa.bindparam("of_digest"),
+)
+_NUMBER = sa.select(step_versions.c.number).where(
     step_versions.c.notebook == sa.bindparam("in_notebook"),
     step_versions.c.step == sa.bindparam("of_step"),
     step_versions.c.digest == sa.bindparam("of_digest"),

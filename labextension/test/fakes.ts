@@ -87,6 +87,28 @@ export function run(values: Partial<Run> = {}): Run {
     created_at: '2026-01-01T00:00:00+00:00',
     started_at: '2026-01-01T00:00:00+00:00',
     ended_at: '2026-01-01T00:00:12+00:00',
+    options: {
+      given: {},
+      output: null,
+      force: null,
+      first: null,
+      last: null,
+      only: null,
+      run_seconds: null,
+      cell_seconds: null,
+      memory: null,
+      workers: 1,
+      kernel: 'auto',
+      attempts: 3,
+      most_at_once: null,
+      modules: {},
+      notify: []
+    },
+    priority: 0,
+    attempt: 0,
+    worker_id: null,
+    lease_until: null,
+    resumes: null,
     ...values
   };
 }

@@ -96,7 +96,9 @@ test('a failed run says why and what to do', () => {
         cell_index: 4,
         step: 'train',
         ename: 'ValueError',
-        evalue: 'bad'
+        evalue: 'bad',
+        signal: '',
+        exit_code: null
       }
     })
   ]);
