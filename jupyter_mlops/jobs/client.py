@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Callable
 from queue import Empty
@@ -58,6 +59,20 @@ class CellClient(NotebookClient):
         super().__init__(notebook, km=manager, iopub_timeout=IOPUB_SECONDS, raise_on_iopub_timeout=True, **options)
         self.on_output = on_output
         self._names: dict[int, str] | None = None
+
+    async def start(self) -> None:
+        """Wait until the kernel answers. Raises RuntimeError where it does not."""
+        await self.async_start_new_kernel_client()
+
+    def close(self) -> None:
+        """Speak to the kernel no more."""
+        if self.kc is not None:
+            self.kc.stop_channels()
+
+    def set_widgets_metadata(self) -> None:
+        """Write the state of the widgets into the notebook; there is none before the kernel answered."""
+        with contextlib.suppress(AttributeError):
+            super().set_widgets_metadata()
 
     async def run_cell(self, index: int) -> None:
         """Execute a cell; raises nbclient's errors."""

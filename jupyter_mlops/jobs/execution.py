@@ -42,6 +42,18 @@ class Plan:
     grace_seconds: float = GRACE_SECONDS
     on_environment: Callable[[dict[str, Any] | None], None] | None = None
     """Where given, a Python kernel is asked for its environment, and this is told."""
+    on_kernel: Callable[[str, str], None] | None = None
+    """Where given, this is told which kind of kernel there is, and why."""
+    mode: str = "auto"
+    """Which kind of kernel is wanted: auto, warm or ordinary."""
+    pool: Any = None
+    """The `jobs.warm.Pool` of this process, where it has one."""
+    notebook: Any = None
+    """The notebook as it was asked for: what it imports, a warm kernel has loaded."""
+    same_python: bool = False
+    """Whether the kernel is one of the interpreter that runs us."""
+    memory: int | None = None
+    """The most bytes the kernel's process may have."""
 
 
 @dataclass(frozen=True)
@@ -86,10 +98,11 @@ class Execution:
         self._file = OutputFile(plan.save)
         self._ledger: Any = None
         self._client: Any = None
-        self._manager: Any = None
+        self._kernel: Any = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop_signal: str | None = None
         self._in_cell = False
+        self._answered = False
         self._ready = False
         self._stuck = False
 
@@ -110,7 +123,9 @@ class Execution:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
         with on_stop_signal(self._loop, self._stop):
-            self._manager = await kernel.start_kernel(self.plan.kernel_name, self.plan.folder, self.plan.environment)
+            self._kernel = await kernel.open_kernel(self.plan)
+            if self.plan.on_kernel is not None:
+                self.plan.on_kernel(self._kernel.kind, self._kernel.why)
             helpers = [asyncio.create_task(self._stop_when_asked())]
             try:
                 self.notebook = self.plan.load()
@@ -123,25 +138,18 @@ class Execution:
             finally:
                 for helper in helpers:
                     helper.cancel()
-                if self._client is not None and self._client.kc is not None:
-                    self._client.kc.stop_channels()
-                await kernel.stop_kernel(self._manager, now=not self._ready or self._stuck)
+                if self._client is not None:
+                    self._client.close()
+                await self._kernel.stop(now=not self._ready or self._stuck)
             self._ledger.end(failed=outcome.status is not Status.COMPLETED)
             self._file.save(self.notebook)
             return outcome
 
     async def _execute(self) -> Outcome:
-        from jupyter_mlops.jobs.client import CellClient
-
-        self._client = CellClient(
-            self.notebook,
-            self._manager,
-            self._on_output,
-            timeout=self.plan.cell_seconds,
-            startup_timeout=self.plan.start_seconds,
-        )
+        self._client = self._kernel.client(self.notebook, self._on_output, cell_seconds=self.plan.cell_seconds)
         try:
-            await self._client.async_start_new_kernel_client()
+            await self._client.start()
+            self._answered = True
             await self._prepare()
         except (RuntimeError, OSError) as error:
             # nbclient and jupyter_client say with a bare RuntimeError that a kernel died or kept silent.
@@ -151,8 +159,7 @@ class Execution:
         self._ready = True
         outcome = await self._cells()
         await self._drain()
-        with contextlib.suppress(AttributeError):
-            self._client.set_widgets_metadata()
+        self._client.set_widgets_metadata()
         return outcome
 
     async def _prepare(self) -> None:
@@ -181,7 +188,7 @@ class Execution:
                     self._file.touch()
                 self._tell("passed", index)
                 continue
-            if not await self._manager.is_alive():
+            if not await self._kernel.is_alive():
                 return self._died(None)
             outcome = await self._cell(index)
             if outcome is not None:
@@ -228,7 +235,7 @@ class Execution:
         return Outcome(outcome.status, outcome.error, outcome.hint, _traceback_of(self.notebook.cells[index]))
 
     def _died(self, index: int | None) -> Outcome:
-        death = kernel.death_of(self._manager)
+        death = self._kernel.death()
         return _failed("kernel_died", death.message, death.hint, index, "DeadKernelError", death.message)
 
     def _canceled(self, index: int | None) -> Outcome:
@@ -250,7 +257,7 @@ class Execution:
     async def _timed_out(self, index: int, message: str) -> Outcome:
         """Interrupt the cell, so that what was done before it can still be saved; what does not stop is killed later."""
         self._stuck = True
-        await self._manager.interrupt_kernel()
+        await self._kernel.interrupt()
         return _failed("cell_error", message, "Give it more time, or less to do.", index, "CellTimeoutError")
 
     async def _drain(self) -> None:
@@ -269,21 +276,17 @@ class Execution:
             self._stop_signal = signal_name
             self._stopping.set()
         else:
-            asyncio.ensure_future(self._kill())  # noqa: RUF006 - the loop is about to end with the kernel
+            asyncio.ensure_future(self._kernel.kill())  # noqa: RUF006 - the loop is about to end with the kernel
 
     async def _stop_when_asked(self) -> None:
         await self._stopping.wait()
         if self._in_cell:
-            await self._manager.interrupt_kernel()
-        elif self._client is None or self._client.kc is None:
-            await self._kill()
+            await self._kernel.interrupt()
+        elif not self._answered:
+            await self._kernel.kill()
             return
         await asyncio.sleep(self.plan.grace_seconds)
-        await self._kill()
-
-    async def _kill(self) -> None:
-        with contextlib.suppress(RuntimeError, ProcessLookupError):
-            await self._manager.signal_kernel(kernel.KILL)
+        await self._kernel.kill()
 
     async def _save_now_and_then(self) -> None:
         while True:

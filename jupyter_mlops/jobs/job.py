@@ -18,8 +18,16 @@ from jupyter_mlops.jobs.request import Request, default_output
 from jupyter_mlops.store.store import Store
 
 
-def execute(store: Store, run: Run, request: Request, output: Path | None, on_event: OnEvent | None = None) -> Run:
-    """Take the pending `run` and execute it; returns it completed.
+def execute(
+    store: Store,
+    run: Run,
+    request: Request,
+    output: Path | None,
+    on_event: OnEvent | None = None,
+    *,
+    pool: Any = None,
+) -> Run:
+    """Take the pending `run` and execute it, in a warm kernel of `pool` where there is one; returns it completed.
 
     Raises `CellFailedError`, `KernelDiedError` or `CanceledError` with the details run, output, cell_index, step,
     source and traceback; the run has then ended, and its notebook is saved as far as it came.
@@ -42,6 +50,12 @@ def execute(store: Store, run: Run, request: Request, output: Path | None, on_ev
                 environment=kernel_environment(store, run),
                 save=save,
                 on_environment=None if request.same_python else recorder.keep_environment,
+                on_kernel=recorder.kernel,
+                mode=run.options.kernel,
+                pool=pool,
+                notebook=request.notebook,
+                same_python=request.same_python,
+                memory=run.options.memory,
             ),
             [recorder],
         )

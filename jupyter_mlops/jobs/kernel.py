@@ -10,11 +10,14 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_mlops.errors import KernelDiedError, UnknownNameError
+
+if TYPE_CHECKING:
+    from jupyter_mlops.jobs.execution import Plan
 
 DEFAULT = "python3"
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
@@ -54,46 +57,133 @@ def is_this_python(spec: Any) -> bool:
     )
 
 
-async def start_kernel(name: str, folder: Path, environment: Mapping[str, str]) -> Any:
-    """Launch a kernel's process; returns its manager. Raises `KernelDiedError` where it cannot be launched."""
-    from jupyter_client.manager import AsyncKernelManager
+class CellRunner(Protocol):
+    """Executes cells of a notebook, one at a time, in one kernel. Where that dies, `DeadKernelError` is raised."""
 
-    manager: Any = AsyncKernelManager(kernel_name=name)
-    arguments = []
-    if any("ipykernel" in word for word in manager.kernel_spec.argv):
-        arguments.append("--HistoryManager.hist_file=:memory:")
-        if os.name == "posix":
-            # Sockets that are files in a folder of the user's own: nothing listens on a network port.
-            manager.transport, manager.ip = "ipc", f"{tempfile.mkdtemp(prefix='mlops-')}/kernel"
-    try:
-        await manager.start_kernel(extra_arguments=arguments, cwd=str(folder), env={**os.environ, **environment})
-    except (OSError, RuntimeError) as error:
-        raise KernelDiedError(
-            f"The kernel '{name}' cannot be launched: {error}.",
-            f"See what `jupyter kernelspec list` shows for it; its command is {manager.kernel_spec.argv!r}.",
-        ) from error
-    return manager
+    async def start(self) -> None:
+        """Wait until the kernel answers. Raises RuntimeError where it does not."""
 
+    async def run_cell(self, index: int) -> None:
+        """Execute a cell; raises nbclient's errors."""
 
-async def stop_kernel(manager: Any, *, now: bool) -> None:
-    """End a kernel's process, whatever state it is in; `now` without asking it first."""
-    with contextlib.suppress(RuntimeError, ProcessLookupError):
-        if now or not await manager.is_alive():
-            await manager.shutdown_kernel(now=True)
-        else:
-            # Not `shutdown_kernel`: that interrupts first, of which an idle kernel complains on the terminal.
-            await manager.request_shutdown()
-            await manager.finish_shutdown()
-    with contextlib.suppress(RuntimeError):
-        await manager.cleanup_resources()
-    if manager.transport == "ipc":
-        shutil.rmtree(os.path.dirname(manager.ip), ignore_errors=True)
+    async def run_silently(self, code: str, expressions: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Execute code that leaves no trace in notebook, history or count; returns the reply's content."""
+
+    async def kernel_info(self) -> dict[str, Any]:
+        """What the kernel says of itself."""
+
+    def set_widgets_metadata(self) -> None:
+        """Write the state of the widgets into the notebook."""
+
+    def close(self) -> None:
+        """Speak to the kernel no more."""
 
 
-def death_of(manager: Any) -> KernelDiedError:
-    """What the end of a kernel's process was, as far as the system tells."""
-    process = getattr(getattr(manager, "provisioner", None), "process", None)
-    code = process.poll() if process is not None else None
+class Kernel(Protocol):
+    """A kernel that executes one notebook. `kind` is "warm" or "ordinary"; `why` says why it is that one."""
+
+    kind: str
+    why: str
+
+    def client(self, notebook: Any, on_output: Callable[[Any], None], *, cell_seconds: int | None) -> CellRunner:
+        """What executes cells in this kernel, into `notebook`."""
+
+    async def is_alive(self) -> bool:
+        """Whether its process is there."""
+
+    async def interrupt(self) -> None:
+        """Interrupt the cell that runs, as SIGINT does."""
+
+    async def kill(self) -> None:
+        """End its process at once."""
+
+    async def stop(self, *, now: bool) -> None:
+        """End its process, whatever state it is in, and give back all it held; `now` without asking it first."""
+
+    def death(self) -> KernelDiedError:
+        """What the end of its process was; details signal, exit_code, out_of_memory."""
+
+
+async def open_kernel(plan: Plan) -> Kernel:
+    """Start the kernel of a plan. Raises `KernelDiedError` where it cannot be launched."""
+    return await OrdinaryKernel.start(plan.kernel_name, plan.folder, plan.environment, plan.start_seconds)
+
+
+class OrdinaryKernel:
+    """A kernel of its own process and any language, spoken to by messages over IPC sockets (Windows: loopback)."""
+
+    kind = "ordinary"
+
+    def __init__(self, manager: Any, start_seconds: int, why: str = "") -> None:
+        self.manager = manager
+        self.why = why
+        self._start_seconds = start_seconds
+
+    @classmethod
+    async def start(
+        cls, name: str, folder: Path, environment: Mapping[str, str], start_seconds: int, why: str = ""
+    ) -> OrdinaryKernel:
+        """Launch it. Raises `KernelDiedError` where it cannot be launched."""
+        from jupyter_client.manager import AsyncKernelManager
+
+        manager: Any = AsyncKernelManager(kernel_name=name)
+        arguments = []
+        if any("ipykernel" in word for word in manager.kernel_spec.argv):
+            arguments.append("--HistoryManager.hist_file=:memory:")
+            if os.name == "posix":
+                # Sockets that are files in a folder of the user's own: nothing listens on a network port.
+                manager.transport, manager.ip = "ipc", f"{tempfile.mkdtemp(prefix='mlops-')}/kernel"
+        try:
+            await manager.start_kernel(extra_arguments=arguments, cwd=str(folder), env={**os.environ, **environment})
+        except (OSError, RuntimeError) as error:
+            raise KernelDiedError(
+                f"The kernel '{name}' cannot be launched: {error}.",
+                f"See what `jupyter kernelspec list` shows for it; its command is {manager.kernel_spec.argv!r}.",
+            ) from error
+        return cls(manager, start_seconds, why)
+
+    def client(self, notebook: Any, on_output: Callable[[Any], None], *, cell_seconds: int | None) -> CellRunner:
+        """See `Kernel`."""
+        from jupyter_mlops.jobs.client import CellClient
+
+        return CellClient(notebook, self.manager, on_output, timeout=cell_seconds, startup_timeout=self._start_seconds)
+
+    async def is_alive(self) -> bool:
+        """See `Kernel`."""
+        return bool(await self.manager.is_alive())
+
+    async def interrupt(self) -> None:
+        """See `Kernel`."""
+        await self.manager.interrupt_kernel()
+
+    async def kill(self) -> None:
+        """See `Kernel`."""
+        with contextlib.suppress(RuntimeError, ProcessLookupError):
+            await self.manager.signal_kernel(KILL)
+
+    async def stop(self, *, now: bool) -> None:
+        """See `Kernel`."""
+        manager = self.manager
+        with contextlib.suppress(RuntimeError, ProcessLookupError):
+            if now or not await manager.is_alive():
+                await manager.shutdown_kernel(now=True)
+            else:
+                # Not `shutdown_kernel`: that interrupts first, of which an idle kernel complains on the terminal.
+                await manager.request_shutdown()
+                await manager.finish_shutdown()
+        with contextlib.suppress(RuntimeError):
+            await manager.cleanup_resources()
+        if manager.transport == "ipc":
+            shutil.rmtree(os.path.dirname(manager.ip), ignore_errors=True)
+
+    def death(self) -> KernelDiedError:
+        """See `Kernel`."""
+        process = getattr(getattr(self.manager, "provisioner", None), "process", None)
+        return death_by(process.poll() if process is not None else None)
+
+
+def death_by(code: int | None) -> KernelDiedError:
+    """What the end of a kernel's process was: `code` is its exit code, negative for a signal, None where unknown."""
     if code is None:
         return KernelDiedError("The kernel's process went away.", _AGAIN)
     if code >= 0:
@@ -102,8 +192,14 @@ def death_of(manager: Any) -> KernelDiedError:
         name = signal.Signals(-code).name
     except ValueError:
         name = f"signal {-code}"
-    hint = _MEMORY if -code == KILL else _AGAIN
-    return KernelDiedError(f"The kernel was killed by {name}.", hint, exit_code=code)
+    killed = -code == KILL
+    return KernelDiedError(
+        f"The kernel was killed by {name}.",
+        _MEMORY if killed else _AGAIN,
+        exit_code=code,
+        signal=name,
+        out_of_memory=killed,
+    )
 
 
 _AGAIN = "Steps that had finished are kept: run it again, and they are reused."
@@ -117,7 +213,7 @@ IN_KERNEL = """\
 }))(__import__("importlib.metadata").metadata, __import__("platform"), __import__("sys"), __import__("json"))"""
 
 
-async def environment_in(client: Any) -> dict[str, Any] | None:
+async def environment_in(client: CellRunner) -> dict[str, Any] | None:
     """The environment as a Python kernel sees it, where its interpreter is not ours; None where it does not say."""
     reply = await client.run_silently("", {"environment": IN_KERNEL})
     answer = reply.get("user_expressions", {}).get("environment", {})

@@ -47,6 +47,7 @@ class Recorder:
         self._told = 0.0
         self._describing: threading.Thread | None = None
         self._notebook: Any = None
+        self._tagging = threading.Lock()
 
     def begin(self) -> bool:
         """Take the run for this process. False where another has it, or it has ended."""
@@ -63,13 +64,15 @@ class Recorder:
         """Record git state and environment beside the kernel's start; they are in the index before the run ends."""
 
         def find() -> None:
-            found: dict[str, Any] = {"tags": {**self.run.tags, **git_tags(folder)}}
-            if environment:
-                found["environment"] = keep_environment(self.store.objects)
-            self._update(told_at=self.store.now(), **found)
+            found = {"environment": keep_environment(self.store.objects)} if environment else {}
+            self._tag(git_tags(folder), told_at=self.store.now(), **found)
 
         self._describing = threading.Thread(target=find, name="mlops-describe", daemon=True)
         self._describing.start()
+
+    def kernel(self, kind: str, why: str) -> None:
+        """Record which kind of kernel executes the run, and why that one."""
+        self._tag({"kernel_kind": kind, **({"kernel_why": why} if why else {})})
 
     def keep_environment(self, found: dict[str, Any] | None) -> None:
         """Record the environment that a kernel of another interpreter told of."""
@@ -155,6 +158,11 @@ class Recorder:
         if always or time.monotonic() - self._told >= PROGRESS_SECONDS:
             self._told = time.monotonic()
             self._update(progress=Progress(self._done, self._total, step))
+
+    def _tag(self, tags: dict[str, str], **values: Any) -> None:
+        with self._tagging:
+            self.run = replace(self.run, tags={**self.run.tags, **tags})
+            self._update(tags=self.run.tags, **values)
 
     def _update(self, **values: Any) -> None:
         try:
