@@ -16,7 +16,7 @@ from jupyter_mlops.domain.run import RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.jobs import kernel
-from jupyter_mlops.jobs.cancel import on_stop_signal
+from jupyter_mlops.jobs.cancel import Stop, on_stop_signal
 from jupyter_mlops.jobs.ledger import SKIP_TAG, Ledger, is_executed
 from jupyter_mlops.jobs.output import OutputFile, Save
 
@@ -54,6 +54,8 @@ class Plan:
     """Whether the kernel is one of the interpreter that runs us."""
     memory: int | None = None
     """The most bytes the kernel's process may have."""
+    stop: Stop | None = None
+    """Where given, another thread asks by this to stop."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,7 @@ class Execution:
     async def _main(self) -> Outcome:
         self._loop = asyncio.get_running_loop()
         self._stopping = asyncio.Event()
-        with on_stop_signal(self._loop, self._stop):
+        with on_stop_signal(self._loop, self._stop), (self.plan.stop or Stop()).heard_by(self._loop, self._stop):
             self._kernel = await kernel.open_kernel(self.plan)
             if self.plan.on_kernel is not None:
                 self.plan.on_kernel(self._kernel.kind, self._kernel.why)
@@ -240,7 +242,8 @@ class Execution:
 
     def _canceled(self, index: int | None) -> Outcome:
         message = f"Canceled ({self._stop_signal})."
-        return Outcome(Status.CANCELED, RunError("canceled", message, cell_index=index, ename="Canceled"), _AGAIN)
+        cause = self.plan.stop.cause if self.plan.stop is not None else "canceled"
+        return Outcome(Status.CANCELED, RunError(cause, message, cell_index=index, ename="Canceled"), _AGAIN)
 
     def _note_error(self, index: int, outcome: Outcome) -> None:
         """Where the kernel could not say why the cell failed, the notebook does."""

@@ -9,6 +9,7 @@ from typing import Any
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import CanceledError, CellFailedError, KernelDiedError, MLOpsError, RunError
+from jupyter_mlops.jobs.cancel import Stop
 from jupyter_mlops.jobs.events import OnEvent
 from jupyter_mlops.jobs.execution import Execution, Outcome, Plan
 from jupyter_mlops.jobs.output import check_output, file_saver
@@ -26,8 +27,11 @@ def execute(
     on_event: OnEvent | None = None,
     *,
     pool: Any = None,
+    stop: Stop | None = None,
 ) -> Run:
     """Take the pending `run` and execute it, in a warm kernel of `pool` where there is one; returns it completed.
+
+    A run that a worker has claimed is its worker's already. Who holds `stop` can have the execution stopped.
 
     Raises `CellFailedError`, `KernelDiedError` or `CanceledError` with the details run, output, cell_index, step,
     source and traceback; the run has then ended, and its notebook is saved as far as it came.
@@ -56,6 +60,7 @@ def execute(
                 notebook=request.notebook,
                 same_python=request.same_python,
                 memory=run.options.memory,
+                stop=stop,
             ),
             [recorder],
         )
@@ -92,14 +97,21 @@ def error_of(run: Run, outcome: Outcome, count: int | None = None, **details: An
     error = outcome.error
     assert error is not None
     step = run.error.step if run.error is not None else None
-    kinds = {"canceled": CanceledError, "kernel_died": KernelDiedError, "cell_error": CellFailedError}
+    kinds = {
+        "canceled": CanceledError,
+        "interrupted": CanceledError,
+        "kernel_died": KernelDiedError,
+        "cell_error": CellFailedError,
+    }
     if error.cell_index is None:
         where = f"Run {run.number}"
     elif step:
         where = f"Step '{step}'"
     else:
         where = f"Cell In [{count}]" if count else f"Cell {error.cell_index + 1} of the executed notebook"
-    verb = {"canceled": "was stopped", "kernel_died": "lost its kernel"}.get(error.cause, "failed")
+    verb = {"canceled": "was stopped", "interrupted": "was stopped", "kernel_died": "lost its kernel"}.get(
+        error.cause, "failed"
+    )
     return kinds.get(error.cause, RunError)(
         f"{where} {verb}: {error.message}",
         outcome.hint,

@@ -50,7 +50,10 @@ class Recorder:
         self._tagging = threading.Lock()
 
     def begin(self) -> bool:
-        """Take the run for this process. False where another has it, or it has ended."""
+        """Take the run for this process. False where another has it, or it has ended. A worker has claimed its runs."""
+        if self.run.worker_id is not None:
+            self._tell(events.RUN_STARTED, run=self.run)
+            return True
         if not self.store.runs.start(self.run.id, now=self.store.now()):
             return False
         if threading.current_thread() is not threading.main_thread() or in_event_loop():

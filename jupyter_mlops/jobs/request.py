@@ -7,7 +7,7 @@ import contextlib
 import keyword
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,11 @@ from jupyter_mlops.analysis.parameter_types import is_json_like
 from jupyter_mlops.analysis.parameters import all_values, check_parameters, checked_parameters, derived_from
 from jupyter_mlops.domain.parameter import Parameter
 from jupyter_mlops.domain.pipeline import Cell
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.kernel import find_kernel, is_this_python, kernel_name_of
+from jupyter_mlops.store import processes
 from jupyter_mlops.store.notebooks import parse_notebook, read_bytes
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.tracking.uri import place_tags
@@ -144,8 +145,16 @@ def create_run(
     now: datetime,
     run_id: str | None = None,
     schedule_id: str | None = None,
+    options: RunOptions | None = None,
+    priority: int = 0,
+    resumes: str | None = None,
+    queued: bool = False,
 ) -> Run:
-    """Put a pending run into the index, with the notebook's bytes as they are now."""
+    """Put a pending run into the index, with the notebook's bytes as they are now.
+
+    It is this process's own to execute; `queued`, any worker takes it.
+    """
+    pid, pid_started = (None, None) if queued else processes.this_process()
     run = Run(
         id=run_id or store.new_id(),
         number=0,
@@ -156,7 +165,12 @@ def create_run(
         tags={"kernel": request.kernel_name, **place_tags(store.root)},
         notebook_object=store.objects.put(request.data),
         schedule_id=schedule_id,
+        pid=pid,
+        pid_started=pid_started,
         created_at=now,
+        options=replace(options or RunOptions(), given=request.given),
+        priority=priority,
+        resumes=resumes,
     )
     return store.runs.create(run)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from notebooks import code, write_notebook
 
@@ -14,7 +15,7 @@ from jupyter_mlops.store.store import Store
 NO_PROCESS = 2**22 + 1
 
 
-def pending(store: Store, **options: str) -> Run:
+def pending(store: Store, **options: Any) -> Run:
     path = write_notebook(store.root / "a.ipynb", code("x = 1"))
     return create_run(store, check_request(path, {}), kind="job", now=store.now(), **options)
 
@@ -30,14 +31,12 @@ def test_a_pending_run_whose_process_ended_is_lost(tmp_path: Path) -> None:
         assert found.error.cause == "not_started"
 
 
-def test_a_run_on_its_way_to_its_process_is_not_lost_yet(tmp_path: Path) -> None:
+def test_a_run_that_waits_in_the_queue_or_whose_process_lives_is_not_lost(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
-        run, fired = pending(store), pending(store, schedule_id="s")
-        reconcile(store, now=store.now())
-        assert store.runs.get(run.id).status is Status.PENDING
-        reconcile(store, now=store.now() + timedelta(minutes=5))
-        assert store.runs.get(run.id).status is Status.LOST
-        assert store.runs.get(fired.id).status is Status.PENDING
+        mine, queued = pending(store), pending(store, queued=True)
+        reconcile(store, now=store.now() + timedelta(days=5))
+        assert store.runs.get(mine.id).status is Status.PENDING
+        assert store.runs.get(queued.id).status is Status.PENDING
 
 
 def test_a_process_started_too_late_does_not_take_the_place_of_the_one_at_work(tmp_path: Path) -> None:
