@@ -6,12 +6,11 @@ import ast
 import contextlib
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.key import Examination, Resolver
-from jupyter_mlops.domain.step import StepRun
 
 _SEEDS = {"random.seed": "random", "numpy.random.seed": "numpy", "torch.manual_seed": "torch"}
 _NEVER_SEED = {"numpy", "pandas", "sklearn", "scipy", "matplotlib", "seaborn", "mpl_toolkits", "statsmodels"}
@@ -31,13 +30,14 @@ class Draws:
         self._state = random.getstate()
         self._rich = _RICH in sys.modules
 
-    def ended(self, source: str, found: Examination, resolve: Resolver, last: StepRun | None) -> None:
-        """The step ran: `source` is its plain Python, `found` what was known before, `last` the run before this one."""
+    def ended(self, source: str, found: Examination, resolve: Resolver) -> None:
+        """The step ran: `source` is its plain Python, `found` what was known before."""
         now = libraries.random_digests()
         drawn = {name: digest for name, digest in now.items() if self.before.get(name) not in (None, digest)}
         if "random" in drawn and self._only_by_import():
             self._unseeded.add(drawn.pop("random"))
-        first = seeded_first(source, resolve)
+        sources = [source for known in found.inputs.values() if known.kind == "function" for source in known.sources]
+        first = seeded_first(source, resolve, sources)
         self.reasons: list[str] = []
         if "numpy" in now and "numpy" not in self.before and libraries.numpy_drawn_since_import():
             if "numpy" in first:
@@ -55,8 +55,6 @@ class Draws:
         self.after = drawn
         """Generator → digest of the state the step left, where it drew from it or set it."""
         needed = set(drawn) - first
-        if last is not None and last.key == found.key and last.status.succeeded:
-            needed -= {name for name in needed - perhaps if self._the_same_from_another(name, last)}
         self.needed = {name: self.before[name] for name in sorted(needed) if name in self.before}
         """Generator → digest of the state before, where what the step gave depends on it."""
 
@@ -68,13 +66,6 @@ class Draws:
         replay.setstate(self._state)
         replay.getrandbits(24)
         return replay.getstate() == random.getstate()
-
-    def _the_same_from_another(self, name: str, last: StepRun) -> bool:
-        """Whether the run before began with another state and left the same: then the step sets it before it draws."""
-        before = last.conditions.random_before.get(name)
-        return (
-            before not in (None, self.before.get(name)) and last.effects.get("random", {}).get(name) == self.after[name]
-        )
 
 
 def _may_seed(found: Examination, resolve: Resolver) -> set[str]:
@@ -98,24 +89,105 @@ def _cannot_seed(found: Examination, resolve: Resolver) -> bool:
     return not any(resolve(chain) in _SEEDS for chain in found.facts.doubts.chains)
 
 
-def seeded_first(source: str, resolve: Callable[[str], str | None]) -> set[str]:
-    """Generators that plain code seeds with a given number before it does anything that could draw."""
-    found: set[str] = set()
+def seeded_first(source: str, resolve: Callable[[str], str | None], sources: Iterable[str] = ()) -> set[str]:
+    """Generators that plain code seeds with a given number before it does anything that could draw.
+
+    `sources` are of the notebook's functions that it may call; what such a function seeds first counts too.
+    """
     try:
         body = ast.parse(source).body
     except SyntaxError:
-        return found
-    for statement in body:
-        match statement:
-            case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()):
-                continue
-            case ast.Assign(value=ast.Constant()) | ast.AnnAssign(value=ast.Constant()):
-                continue
-            case ast.Expr(value=ast.Call(func=function, args=[ast.Constant(value=int()) | ast.Name(), *_])):
-                generator = _SEEDS.get(resolve(ast.unparse(function)) or "")
-                if generator is None:
+        return set()
+    return _Seeding(resolve, _functions([*sources])).first(body, {})
+
+
+class _Seeding:
+    """Follows code as long as it does nothing that could draw."""
+
+    def __init__(self, resolve: Callable[[str], str | None], functions: Mapping[str, ast.FunctionDef]) -> None:
+        self._resolve = resolve
+        self._functions = functions
+
+    def first(self, body: Sequence[ast.stmt], given: Mapping[str, bool] | None, depth: int = 0) -> set[str]:
+        """Generators seeded by `body`. In a function `given` says of its parameters whether they are whole numbers."""
+        found: set[str] = set()
+        for statement in body:
+            match statement:
+                case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()) | ast.Global() | ast.Pass():
+                    continue
+                case ast.Assign(value=value, targets=[ast.Name()]) if _is_still(value):
+                    continue
+                case ast.AnnAssign(value=ast.Constant()):
+                    continue
+                case ast.FunctionDef(decorator_list=[], args=arguments) if _are_still(arguments):
+                    continue
+                case ast.Expr(value=ast.Call() as call) | ast.Assign(value=ast.Call() as call):
+                    pass
+                case ast.Return(value=ast.Call() as call):
+                    pass
+                case _:
                     break
+            generator = _SEEDS.get(self._resolve(ast.unparse(call.func)) or "")
+            if generator is not None and call.args and self._is_number(call.args[0], given if depth else None):
                 found.add(generator)
-            case _:
-                break
+                continue
+            found |= self._inside(call, depth)
+            break
+        return found
+
+    @staticmethod
+    def _is_number(argument: ast.expr, given: Mapping[str, bool] | None) -> bool:
+        match argument:
+            case ast.Constant(value=int()):
+                return True
+            case ast.Name(id=name):
+                return True if given is None else given.get(name, False)
+        return False
+
+    def _inside(self, call: ast.Call, depth: int) -> set[str]:
+        """What a function of the notebook seeds first, given what it is called with."""
+        function = self._functions.get(call.func.id) if isinstance(call.func, ast.Name) else None
+        values = [*call.args, *(keyword.value for keyword in call.keywords)]
+        if function is None or depth > 3 or not all(_is_still(value) for value in values):
+            return set()
+        if any(keyword.arg is None for keyword in call.keywords):
+            return set()
+        names = [item.arg for item in (*function.args.posonlyargs, *function.args.args)]
+        defaults = function.args.defaults
+        given = {
+            name: _is_int(value) for name, value in zip(names[len(names) - len(defaults) :], defaults, strict=True)
+        }
+        for item, value in zip(function.args.kwonlyargs, function.args.kw_defaults, strict=True):
+            given[item.arg] = _is_int(value)
+        given.update({name: _is_int(value) for name, value in zip(names, call.args, strict=False)})
+        given.update({str(keyword.arg): _is_int(keyword.value) for keyword in call.keywords})
+        return self.first(function.body, given, depth + 1)
+
+
+def _functions(sources: Iterable[str]) -> dict[str, ast.FunctionDef]:
+    found: dict[str, ast.FunctionDef] = {}
+    for source in sources:
+        with contextlib.suppress(SyntaxError, ValueError):
+            for node in ast.parse(source).body:
+                if isinstance(node, ast.FunctionDef) and not node.decorator_list:
+                    found[node.name] = node
     return found
+
+
+def _is_int(value: ast.expr | None) -> bool:
+    return isinstance(value, ast.Constant) and isinstance(value.value, int)
+
+
+def _is_still(value: ast.expr) -> bool:
+    """Whether evaluating this only takes what is there, so that nothing can draw."""
+    match value:
+        case ast.Constant() | ast.Name():
+            return True
+        case ast.List(elts=items) | ast.Tuple(elts=items) | ast.Set(elts=items):
+            return all(_is_still(item) for item in items)
+    return False
+
+
+def _are_still(arguments: ast.arguments) -> bool:
+    values = [*arguments.defaults, *(item for item in arguments.kw_defaults if item is not None)]
+    return all(_is_still(value) for value in values)
