@@ -52,6 +52,8 @@ class CellClient(NotebookClient):
     """Executes one cell at a time into its notebook; which cells, and what their end means, is the caller's matter."""
 
     on_output: Callable[[Any], None]
+    on_message: Callable[[int, dict[str, Any]], None] | None = None
+    """Where given, told of each message that says something of a cell, before it changes the notebook."""
     kc: Any
 
     def __init__(self, notebook: Any, manager: Any, on_output: Callable[[Any], None], **options: Any) -> None:
@@ -117,6 +119,8 @@ class CellClient(NotebookClient):
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Tell of each output as it arrives. A note of ours is none: what it says goes into the cell's metadata."""
+        if self.on_message is not None:
+            self.on_message(cell_index, msg)
         note = msg["content"].get("data", {}).get(NOTE) if msg["msg_type"] == "display_data" else None
         if note is not None:
             cell.metadata[METADATA] = {"step": note["step"], "status": note["note"], "source": note["source"]}

@@ -60,6 +60,9 @@ def is_this_python(spec: Any) -> bool:
 class CellRunner(Protocol):
     """Executes cells of a notebook, one at a time, in one kernel. Where that dies, `DeadKernelError` is raised."""
 
+    on_message: Callable[[int, dict[str, Any]], None] | None
+    """Where given, told of each message that says something of a cell, before it changes the notebook."""
+
     async def start(self) -> None:
         """Wait until the kernel answers. Raises RuntimeError where it does not."""
 
@@ -84,6 +87,10 @@ class Kernel(Protocol):
 
     kind: str
     why: str
+
+    @property
+    def pid(self) -> int | None:
+        """Its process; None where that cannot be told."""
 
     def client(self, notebook: Any, on_output: Callable[[Any], None], *, cell_seconds: int | None) -> CellRunner:
         """What executes cells in this kernel, into `notebook`."""
@@ -141,6 +148,11 @@ class OrdinaryKernel:
                 f"See what `jupyter kernelspec list` shows for it; its command is {manager.kernel_spec.argv!r}.",
             ) from error
         return cls(manager, start_seconds, why)
+
+    @property
+    def pid(self) -> int | None:
+        """See `Kernel`."""
+        return getattr(getattr(self.manager, "provisioner", None), "pid", None)
 
     def client(self, notebook: Any, on_output: Callable[[Any], None], *, cell_seconds: int | None) -> CellRunner:
         """See `Kernel`."""
