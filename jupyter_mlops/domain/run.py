@@ -30,13 +30,15 @@ class RunError:
 class RunOptions:
     """How a run is to be executed, fixed when it is asked for.
 
-    `given` are the parameters that were asked for, in JSON form by their declared types. `force` is a step to execute
-    whatever could be reused, "*" all. `first`, `last` and `only` name steps. Times are in seconds, `memory` in bytes.
+    `given` are the parameters that were asked for, in JSON form by their declared types, and `sources` says where each
+    came from ("-p", a file's name, an environment variable's ...). `force` is a step to execute whatever could be
+    reused, "*" all. `first`, `last` and `only` name steps. Times are in seconds, `memory` in bytes.
     `kernel` is "auto", "warm" or "ordinary". `attempts` says how often a run whose worker vanished is taken up anew.
     `modules` are the project-local modules: path relative to the project → object name. `notify` are targets.
     """
 
     given: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
     output: str | None = None
     force: str | None = None
     first: str | None = None

@@ -25,6 +25,10 @@ export interface Parameter {
   has_default: boolean;
   default_source: string;
   help: string;
+  definition: string;
+  base: string;
+  choices: Json[];
+  range: string;
 }
 
 /** What the panel and `status` say of a step as its notebook stands now. */
@@ -93,6 +97,7 @@ export interface Progress {
 /** How a run is to be executed, fixed when it is asked for. */
 export interface RunOptions {
   given: { [key: string]: Json };
+  sources: { [key: string]: string };
   output: string | null;
   force: string | null;
   first: string | null;

@@ -59,6 +59,10 @@ export function parameter(values: Partial<Parameter> = {}): Parameter {
     has_default: true,
     default_source: '0.5',
     help: '',
+    definition: '',
+    base: '',
+    choices: [],
+    range: '',
     ...values
   };
 }
@@ -89,6 +93,7 @@ export function run(values: Partial<Run> = {}): Run {
     ended_at: '2026-01-01T00:00:12+00:00',
     options: {
       given: {},
+      sources: {},
       output: null,
       force: null,
       first: null,
