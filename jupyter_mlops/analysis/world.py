@@ -15,6 +15,21 @@ INSIDE = "looks into the interpreter"
 CHANGES_FILES = "changes files"
 ASKS = "asks the user"
 
+OF_THE_WORLD = (
+    *(CLOCK, FILES, ENTROPY, NETWORK, PROCESS, DATABASE, ASKS),
+    *("reads the working folder", "reads the environment", "makes temporary files", "draws from the generator of"),
+    *("draws from numpy's generator", "may read files natively", "may write files natively", "reads a file"),
+    *("reads what is no plain file", "writes a file whose name is computed"),
+    *(f"{INSIDE} ({name}" for name in ("os.getpid", "os.getppid", "os.getlogin", "os.cpu_count", "os.uname", "psutil")),
+)
+"""How reasons begin that tell only where a result came from: once there, it is whole, and can be put in place."""
+
+
+def is_of_the_world(reason: str) -> bool:
+    """Whether a reason tells only that the world may give another result next time."""
+    return reason.startswith(OF_THE_WORLD)
+
+
 BARE = {
     **dict.fromkeys(("eval", "exec", "compile", "__import__"), "runs code made while running"),
     "globals": "looks into the namespace",

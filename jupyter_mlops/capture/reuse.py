@@ -61,7 +61,7 @@ def find_reusable(
         if not conditions_hold(candidate, world) or not in_time(candidate, spec, store.now()) or not accept(candidate):
             continue
         try:
-            return _open(store, candidate)
+            return open_result(store, candidate)
         except DamagedObjectError as error:
             message, hint = error.message, error.hint
         except (ValueError, KeyError, AttributeError, ImportError, pickle.UnpicklingError) as error:
@@ -90,10 +90,10 @@ def conditions_hold(candidate: StepRun, world: World) -> bool:
         now = world.randoms()
         if any(now.get(name) != digest for name, digest in needed.items()):
             return False
-    return _shapes_hold(candidate, world)
+    return shapes_hold(candidate, world)
 
 
-def _shapes_hold(candidate: StepRun, world: World) -> bool:
+def shapes_hold(candidate: StepRun, world: World) -> bool:
     """Whether what would be replaced holds what it held, hangs together as it did, and nothing else reaches it."""
     shapes = candidate.conditions.shapes
     if not shapes:
@@ -104,7 +104,7 @@ def _shapes_hold(candidate: StepRun, world: World) -> bool:
     return world.shapes(names) == shapes
 
 
-def _open(store: Store, candidate: StepRun) -> Reuse:
+def open_result(store: Store, candidate: StepRun) -> Reuse:
     """Read what a reuse needs at once. Raises `DamagedObjectError` where any part of the result is not there."""
     assert candidate.result is not None
     events = display.decode(store.objects.get_signed(candidate.display)) if candidate.display else []
