@@ -19,7 +19,7 @@ from jupyter_mlops.capture.outcome import names_bound
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.step import StepSpec
-from jupyter_mlops.errors import InputError, MLOpsError
+from jupyter_mlops.errors import InputError, MLOpsError, RunError
 
 log = logging.getLogger(__name__)
 _RESTORE = f"__import__({__name__!r}, fromlist=['_']).restore()"
@@ -189,9 +189,9 @@ class ShellHooks:
         """Let a cell fail whose claims about its outputs turned out wrong when it had run."""
         if execution.refused is None or result.error_in_exec is not None or result.error_before_exec is not None:
             return
-        error = BadStepLine(execution.refused)
+        error = (StepTimedOut if isinstance(execution.refused, RunError) else BadStepLine)(execution.refused)
         result.error_in_exec = error
-        self.shell.showtraceback((BadStepLine, error, None))
+        self.shell.showtraceback((type(error), error, None))
 
 
 class BadStepLine(Exception):
@@ -203,6 +203,10 @@ class BadStepLine(Exception):
 
     def _render_traceback_(self) -> list[str]:
         return [f"Error: {self.error.message}", f"Hint: {self.error.hint}"]
+
+
+class StepTimedOut(BadStepLine):
+    """A step took longer than its `--timeout`; who executes the notebook knows it by this name."""
 
 
 def strip_magic(lines: list[str]) -> list[str]:
