@@ -56,6 +56,8 @@ class Plan:
     """The most bytes the kernel's process may have."""
     stop: Stop | None = None
     """Where given, another thread asks by this to stop."""
+    chosen: Callable[[Any], frozenset[int] | None] | None = None
+    """Where given, this tells from the loaded notebook which cells are executed; None for all. The others stay pending."""
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,10 @@ class Execution:
                 self.plan.on_environment(await kernel.environment_in(self._client))
 
     async def _cells(self) -> Outcome:
+        chosen = self.plan.chosen(self.notebook) if self.plan.chosen is not None else None
         for index, cell in enumerate(self.notebook.cells):
+            if chosen is not None and index not in chosen:
+                continue
             if self._stop_signal:
                 return self._canceled(None)
             if not is_executed(cell):

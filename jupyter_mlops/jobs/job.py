@@ -16,6 +16,7 @@ from jupyter_mlops.jobs.output import check_output, file_saver
 from jupyter_mlops.jobs.prepared import mark_failure, prepare
 from jupyter_mlops.jobs.recorder import Recorder, warn_of_derived
 from jupyter_mlops.jobs.request import Request, default_output
+from jupyter_mlops.jobs.span import chosen_cells
 from jupyter_mlops.store.store import Store
 
 
@@ -61,6 +62,7 @@ def execute(
                 same_python=request.same_python,
                 memory=run.options.memory,
                 stop=stop,
+                chosen=lambda notebook: chosen_cells(notebook, run.options),
             ),
             [recorder],
         )
@@ -84,12 +86,25 @@ def execute(
 
 def kernel_environment(store: Store, run: Run) -> dict[str, str]:
     """What a job's kernel is told by environment variables."""
-    return {
+    told = {
+        "MLOPS_FORCE": run.options.only or run.options.force or "",
+        "MLOPS_RESUMES": ",".join(_continued(store, run)),
+    }
+    return {name: text for name, text in told.items() if text} | {
         "MLOPS_RUN_ID": run.id,
         "MLOPS_PROJECT": str(store.root),
         "MLOPS_NOTEBOOK": run.notebook,
         "MLOPS_CAPTURE": "all",
     }
+
+
+def _continued(store: Store, run: Run) -> list[str]:
+    """Ids of the run that `run` continues, of the one that this continued, and so on."""
+    found: list[str] = []
+    while run.resumes is not None and run.resumes not in found:
+        found.append(run.resumes)
+        run = store.runs.get(run.resumes)
+    return found
 
 
 def error_of(run: Run, outcome: Outcome, count: int | None = None, **details: Any) -> RunError:

@@ -21,6 +21,7 @@ from jupyter_mlops.jobs import events
 from jupyter_mlops.jobs.events import RunEvent
 from jupyter_mlops.jobs.execution import Outcome, in_event_loop
 from jupyter_mlops.jobs.ledger import is_executed
+from jupyter_mlops.jobs.span import chosen_cells
 from jupyter_mlops.store.provenance import git_tags, keep_environment
 from jupyter_mlops.store.store import Store
 
@@ -120,7 +121,9 @@ class Recorder:
         self._steps = {step.cell.index: step.spec.name for step in steps}
         self._labels = {cell.index: first_line(cell.source) for cell in cells}
         self._notebook = notebook
-        self._total = sum(is_executed(cell) for cell in notebook.cells)
+        chosen = chosen_cells(notebook, self.run.options)
+        places = range(len(notebook.cells)) if chosen is None else chosen
+        self._total = sum(is_executed(notebook.cells[index]) for index in places)
         self._progress(None, always=True)
         tracking.wake(self.store.root)
 

@@ -137,6 +137,18 @@ def given_of(run: Run, notebook: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def request_of(store: Store, run: Run, *, with_edit: bool = False) -> Request:
+    """What a recorded run was asked to do, to be done now: its notebook's bytes and parameters are those in the store.
+
+    With `with_edit` the notebook is taken as it is now. Raises as `check_request`.
+    """
+    assert run.notebook_object is not None
+    path = store.root / run.notebook
+    stored = bytes(store.objects.get(run.notebook_object))
+    given = given_of(run, parse_notebook(stored, run.notebook))
+    return check_request(path, given, kernel=run.tags.get("kernel"), data=None if with_edit else stored)
+
+
 def create_run(
     store: Store,
     request: Request,

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from jupyter_mlops.analysis.notebook import StepCell, all_steps_of, match_step
-from jupyter_mlops.analysis.pipeline import edges
+from jupyter_mlops.analysis.span import needed, span
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import CellFailedError
-from jupyter_mlops.operations.plan import ALL, span, working
+from jupyter_mlops.operations.plan import ALL, working
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ def run_steps(
     names = [step.spec.name for step in steps]
     first, last = span(names, start, until)
     forced = names[first:last] if force == ALL else [] if force is None else [match_step(force, names)]
-    chosen = [*_needed(steps, first, last, live.names()), *steps[first:last]]
+    chosen = [*needed(steps, first, last, live.names()), *steps[first:last]]
     for step in chosen:
         ended = live.execute(step, force=step.spec.name in forced)
         on_end(step, ended)
@@ -76,14 +76,3 @@ def run_steps(
                 f"Mend it and save, then: %mlops run --from {step.spec.name}",
             )
     return len(chosen)
-
-
-def _needed(steps: Sequence[StepCell], first: int, last: int, there: Iterable[str]) -> list[StepCell]:
-    """The cells above `first` that make what the cells up to `last` read and the kernel has not, in order."""
-    planned, have = edges(steps), set(there)
-    wanted = set(range(first, last))
-    for place in range(last - 1, -1, -1):
-        if place in wanted:
-            missing = (makers for name, makers in planned.sources(place).items() if name not in have)
-            wanted.update(maker for makers in missing for maker in makers)
-    return [steps[place] for place in sorted(wanted) if place < first]

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.notebook import match_step
+from jupyter_mlops.analysis.span import span
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import REUSE, RUN, UNKNOWN, Forecast
-from jupyter_mlops.errors import InputError
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
@@ -76,18 +76,6 @@ def pipeline_plan(
     if force is not None:
         steps = forced(steps, names if force == ALL else [match_step(force, names)])
     return _summed(store, notebook, steps[first:last])
-
-
-def span(names: Sequence[str], start: str | None, until: str | None) -> tuple[int, int]:
-    """The places from step `start` to step `until`, as a slice's. Raises `InputError` where one is unknown
-    or they are crossed."""
-    first = 0 if start is None else names.index(match_step(start, names))
-    last = len(names) if until is None else names.index(match_step(until, names)) + 1
-    if first >= last and names:
-        raise InputError(
-            f"Step '{until}' stands before step '{start}' in the notebook.", "Exchange the two, or leave one out."
-        )
-    return first, last
 
 
 def forced(steps: Sequence[Forecast], names: Sequence[str]) -> tuple[Forecast, ...]:
