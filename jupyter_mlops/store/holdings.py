@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.store.portable import among, has_key
 from jupyter_mlops.store.schema import outbox, runs, schedules, step_runs, step_versions, tracked
 
 _NAME = re.compile(r'"([0-9a-f]{64})"')
@@ -63,7 +63,7 @@ def holdings(connection: sa.Connection) -> list[Holding]:
             *(columns[name] for name in ("id", "run_id", "notebook", "step", "status", "result", "display")),
             *(columns[name] for name in ("files", "reused_from", "started_at", "ended_at")),
             (texts[0] + texts[1] + texts[2]).label("texts"),
-            sa.func.json_extract(columns.ingredients, "$.model").is_not(None).label("with_model"),
+            has_key(columns.ingredients, "model").label("with_model"),
             runs.c.status.in_(_OPEN).label("run_is_open"),
         )
         .join(runs, runs.c.id == columns.run_id, isouter=True)
@@ -110,17 +110,17 @@ def tracked_runs(connection: sa.Connection) -> list[tuple[str, str, str]]:
 
 def release(connection: sa.Connection, step_run_ids: Iterable[str], note: str) -> None:
     """Take results, displays and files from step runs; the records stay, and say why under `extra["result_removed"]`."""
-    listed = sa.func.json_each(json.dumps(list(step_run_ids))).table_valued("value")
-    connection.execute(
-        step_runs.update()
-        .where(step_runs.c.id.in_(sa.select(listed.c.value)))
-        .values(
-            result=None,
-            display=None,
-            files=None,
-            extra=sa.type_coerce(sa.func.json_set(step_runs.c.extra, "$.result_removed", note), sa.Text),
-        )
-    )
+    chosen = sa.select(step_runs.c.id, step_runs.c.extra).where(among(step_runs.c.id, step_run_ids))
+    rows = [{"of_id": row.id, "noted": {**row.extra, "result_removed": note}} for row in connection.execute(chosen)]
+    if rows:
+        connection.execute(_RELEASE, rows)
+
+
+_RELEASE = (
+    step_runs.update()
+    .where(step_runs.c.id == sa.bindparam("of_id"))
+    .values(result=None, display=None, files=None, extra=sa.bindparam("noted"))
+)
 
 
 def release_run(connection: sa.Connection, run_id: str, column: str, note: str) -> None:
@@ -138,12 +138,3 @@ def counts(connection: sa.Connection) -> dict[str, int]:
     return {name: int(result.scalar_one()) for name, result in found.items()} | {
         "schedules": int(connection.execute(active).scalar_one())
     }
-
-
-def integrity(connection: sa.Connection) -> list[str]:
-    """What SQLite itself finds wrong with the index; empty where it is sound."""
-    told = [str(row[0]) for row in connection.exec_driver_sql("pragma integrity_check(20)")]
-    found = [] if told == ["ok"] else told
-    for row in connection.exec_driver_sql("pragma foreign_key_check"):
-        found.append(f"row {row[1]} of {row[0]} refers to a row of {row[2]} that is not there")
-    return found

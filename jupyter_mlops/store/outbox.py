@@ -8,7 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jupyter_mlops.store.index import Index
+from jupyter_mlops.store.index import Index, surviving
+from jupyter_mlops.store.portable import Upsert
 from jupyter_mlops.store.schema import outbox, tracked
 
 
@@ -25,6 +26,7 @@ class Message:
 
 
 _INSERT = outbox.insert()
+_TRACKED = Upsert(tracked)
 
 
 def post(connection: sa.Connection, run_id: str, kind: str, body: dict[str, Any], now: datetime | None) -> None:
@@ -32,6 +34,7 @@ def post(connection: sa.Connection, run_id: str, kind: str, body: dict[str, Any]
     connection.execute(_INSERT, {"run_id": run_id, "kind": kind, "body": body, "created_at": now})
 
 
+@surviving
 class Outbox:
     """The queue from everyone to the one writer."""
 
@@ -80,7 +83,6 @@ class Outbox:
         """Remember the MLflow run of a Run or StepRun."""
         with self._index.write() as connection:
             connection.execute(
-                tracked.insert()
-                .prefix_with("OR REPLACE", dialect="sqlite")
-                .values(entity_id=entity_id, tracking_uri=tracking_uri, mlflow_run_id=mlflow_run_id)
+                _TRACKED.on(connection),
+                {"entity_id": entity_id, "tracking_uri": tracking_uri, "mlflow_run_id": mlflow_run_id},
             )

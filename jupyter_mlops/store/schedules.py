@@ -9,13 +9,14 @@ import sqlalchemy as sa
 
 from jupyter_mlops.domain.schedule import Fire, Heartbeat, Schedule
 from jupyter_mlops.errors import UnknownNameError
-from jupyter_mlops.store.index import Index
+from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.schema import fires, heartbeats, schedules
 
 Schedules = list[Schedule]
 Fires = list[Fire]
 
 
+@surviving
 class ScheduleStore:
     """Creates, removes and finds schedules; claims fire times, each for one process only."""
 

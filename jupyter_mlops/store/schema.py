@@ -7,6 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.store.portable import JsonText
+
 HEAD = "0003"
 """The newest Alembic revision."""
 
@@ -25,6 +27,14 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
     def process_result_value(self, value: str | None, dialect: Any) -> datetime | None:
         return None if value is None else datetime.fromisoformat(value)
 
+    def load_dialect_impl(self, dialect: Any) -> Any:
+        text = sa.String(32, collation="C") if dialect.name == "postgresql" else sa.String(32)
+        return dialect.type_descriptor(text)
+
+
+JSON = sa.JSON().with_variant(JsonText(), "postgresql")
+SPARE_JSON = sa.JSON(none_as_null=True).with_variant(JsonText(), "postgresql")
+"""NULL where there is nothing."""
 
 metadata = sa.MetaData()
 
@@ -50,14 +60,14 @@ runs = sa.Table(
     sa.Column("kind", sa.String, nullable=False),
     sa.Column("notebook", sa.String, nullable=False, index=True),
     sa.Column("status", sa.String, nullable=False, index=True),
-    sa.Column("parameters", sa.JSON, nullable=False),
-    sa.Column("metrics", sa.JSON, nullable=False),
-    sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("parameters", JSON, nullable=False),
+    sa.Column("metrics", JSON, nullable=False),
+    sa.Column("tags", JSON, nullable=False),
     sa.Column("notebook_object", sa.String),
     sa.Column("environment", sa.String),
     sa.Column("output_path", sa.String),
-    sa.Column("error", sa.JSON),
-    sa.Column("progress", sa.JSON, nullable=False),
+    sa.Column("error", JSON),
+    sa.Column("progress", JSON, nullable=False),
     sa.Column("schedule_id", sa.String),
     sa.Column("mlflow_run_id", sa.String),
     sa.Column("pid", sa.Integer),
@@ -65,7 +75,7 @@ runs = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("started_at", UtcDateTime),
     sa.Column("ended_at", UtcDateTime),
-    sa.Column("options", sa.JSON, nullable=False, server_default="{}"),
+    sa.Column("options", JSON, nullable=False, server_default="{}"),
     sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
     sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
     sa.Column("worker_id", sa.String),
@@ -86,15 +96,15 @@ step_runs = sa.Table(
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("status", sa.String, nullable=False),
     sa.Column("key", sa.String, nullable=False, index=True),
-    sa.Column("inputs", sa.JSON, nullable=False),
-    sa.Column("outputs", sa.JSON, nullable=False),
-    sa.Column("ingredients", sa.JSON, nullable=False),
-    sa.Column("conditions", sa.JSON, nullable=False),
+    sa.Column("inputs", JSON, nullable=False),
+    sa.Column("outputs", JSON, nullable=False),
+    sa.Column("ingredients", JSON, nullable=False),
+    sa.Column("conditions", JSON, nullable=False),
     sa.Column("unrepeatable", sa.String, nullable=False),
     sa.Column("result", sa.String),
     sa.Column("display", sa.String),
     sa.Column("reused_from", sa.String),
-    sa.Column("metrics", sa.JSON, nullable=False),
+    sa.Column("metrics", JSON, nullable=False),
     sa.Column("error", sa.Text, nullable=False),
     sa.Column("why", sa.Text, nullable=False),
     sa.Column("duration", sa.Float),
@@ -103,14 +113,17 @@ step_runs = sa.Table(
     sa.Column("cell_id", sa.String),
     sa.Column("pid", sa.Integer),
     sa.Column("pid_started", sa.Float),
-    sa.Column("extra", sa.JSON, nullable=False),
-    sa.Column("known", sa.JSON(none_as_null=True)),
-    sa.Column("effects", sa.JSON(none_as_null=True)),
-    sa.Column("files", sa.JSON(none_as_null=True)),
+    sa.Column("extra", JSON, nullable=False),
+    sa.Column("known", SPARE_JSON),
+    sa.Column("effects", SPARE_JSON),
+    sa.Column("files", SPARE_JSON),
     sa.Index("ix_step_runs_step", "notebook", "step"),
     sa.Index("ix_step_runs_newest", "notebook", "step", "version_digest", "status"),
 )
-"""In the order in which they were recorded: `rowid` says which is newest, since a clock may be set back."""
+"""In the order in which they were recorded: `rowid` says which is newest, since a clock may be set back.
+
+SQLite has a `rowid` in every table; in PostgreSQL it is a column that only these statements know.
+"""
 
 schedules = sa.Table(
     "schedules",
@@ -120,7 +133,7 @@ schedules = sa.Table(
     sa.Column("notebook", sa.String, nullable=False),
     sa.Column("cron", sa.String, nullable=False),
     sa.Column("timezone", sa.String, nullable=False),
-    sa.Column("parameters", sa.JSON, nullable=False),
+    sa.Column("parameters", JSON, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("removed_at", UtcDateTime),
 )
@@ -180,7 +193,7 @@ outbox = sa.Table(
     sa.Column("id", sa.Integer, primary_key=True),
     sa.Column("run_id", sa.String, nullable=False, index=True),
     sa.Column("kind", sa.String, nullable=False),
-    sa.Column("body", sa.JSON, nullable=False),
+    sa.Column("body", JSON, nullable=False),
     sa.Column("attempts", sa.Integer, nullable=False, server_default="0"),
     sa.Column("error", sa.Text, nullable=False, server_default=""),
     sa.Column("created_at", UtcDateTime, nullable=False),
@@ -194,3 +207,14 @@ tracked = sa.Table(
     sa.Column("tracking_uri", sa.String, primary_key=True),
     sa.Column("mlflow_run_id", sa.String, nullable=False),
 )
+
+
+def _on_postgresql(table: sa.Table, statement: str) -> None:
+    made: Any = sa.DDL  # it has no annotations
+    sa.event.listen(table, "after_create", made(statement).execute_if(dialect="postgresql"))
+
+
+for _table in metadata.tables.values():
+    if not isinstance(_table.primary_key.columns[0].type, sa.Integer):
+        _on_postgresql(_table, "alter table %(table)s add column rowid bigint generated by default as identity")
+_on_postgresql(step_runs, "create unique index ix_step_runs_rowid on step_runs (rowid)")

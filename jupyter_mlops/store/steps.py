@@ -8,19 +8,20 @@ from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.sqlite import insert
 
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun, StepVersion
 from jupyter_mlops.errors import UnknownNameError
-from jupyter_mlops.store.index import Index
+from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.outbox import post
+from jupyter_mlops.store.portable import Upsert, in_list
 from jupyter_mlops.store.rows import plain, step_run_from
 from jupyter_mlops.store.schema import step_runs, step_versions
 
 NEWEST: sa.UnaryExpression[Any] = sa.literal_column("step_runs.rowid").desc()
 
 
+@surviving
 class StepStore:
     """Finds and keeps what steps are (versions) and what came of them (step runs)."""
 
@@ -51,7 +52,7 @@ class StepStore:
 
     def alike(self, digests: Iterable[str]) -> list[StepVersion]:
         """The versions of these contents, of whatever step and notebook of the project."""
-        query = sa.select(step_versions).where(_in_list(step_versions.c.digest, "of_digests"))
+        query = sa.select(step_versions).where(in_list(step_versions.c.digest, "of_digests"))
         query = query.order_by(step_versions.c.notebook, step_versions.c.step, step_versions.c.number)
         with self._index.read() as connection:
             rows = connection.execute(query, {"of_digests": json.dumps(sorted(digests))}).mappings()
@@ -78,7 +79,7 @@ class StepStore:
     def record(self, *step_runs: StepRun, told_at: datetime | None = None) -> None:
         """Put whole step runs, new or known, in one transaction; with `told_at` (now) they are also told to tracking."""
         with self._index.write() as connection:
-            connection.execute(_UPSERT, [_values_of(step_run) for step_run in step_runs])
+            connection.execute(_UPSERT.on(connection), [_values_of(step_run) for step_run in step_runs])
             if told_at is not None:
                 for step_run in step_runs:
                     post(connection, step_run.run_id, "step", {"id": step_run.id}, told_at)
@@ -94,7 +95,7 @@ class StepStore:
                 which = (step_run.notebook, step_run.step, step_run.version_digest)
                 number = _number_of(connection, *which, code, step_run.started_at or now)
                 rows.append({**_values_of(step_run), "version": number})
-            connection.execute(_UPSERT, rows)
+            connection.execute(_UPSERT.on(connection), rows)
             for row in rows:
                 post(connection, row["run_id"], "step", {"id": row["id"]}, now)
 
@@ -156,6 +157,8 @@ class StepStore:
 
     def candidates(self, key: str, *, limit: int = 20) -> list[StepRun]:
         """Completed step runs of this key whose result may be reused, newest first."""
+        if not self._index.has_key(key):  # mostly there is none, which a cell should not wait for
+            return []
         with self._index.read() as connection:
             rows = connection.execute(_CANDIDATES, {"of_key": key, "at_most": limit}).mappings()
             return [found for row in rows if not (found := step_run_from(row)).unrepeatable]
@@ -201,11 +204,6 @@ def _values_of(step_run: StepRun) -> dict[str, Any]:
     return plain(vars(step_run))
 
 
-def _in_list(column: sa.Column[Any], parameter: str) -> sa.ColumnElement[bool]:
-    """`column` is in the JSON list bound to `parameter`: one statement for lists of any length."""
-    return column.in_(sa.select(sa.func.json_each(sa.bindparam(parameter)).table_valued("value").c.value))
-
-
 # Statements are made once: SQLAlchemy then finds their compiled form in its cache in no time, which each cell profits from.
 _VERSION = sa.select(step_versions).where(
     step_versions.c.notebook == sa.bindparam("in_notebook"),
@@ -222,10 +220,7 @@ _LAST_NUMBER = sa.select(sa.func.coalesce(sa.func.max(step_versions.c.number), 0
 )
 _INSERT_VERSION = step_versions.insert()
 _INSERT = step_runs.insert()
-_UPSERT = insert(step_runs)
-_UPSERT = _UPSERT.on_conflict_do_update(
-    index_elements=[step_runs.c.id], set_={column.name: _UPSERT.excluded[column.name] for column in step_runs.c}
-)
+_UPSERT = Upsert(step_runs)
 _UPDATE = step_runs.update().where(step_runs.c.id == sa.bindparam("of_id"))
 _RUN = sa.select(step_runs).where(step_runs.c.id == sa.bindparam("of_id"))
 _RUN_OF = sa.select(step_runs.c.run_id).where(step_runs.c.id == sa.bindparam("of_id"))
@@ -240,7 +235,7 @@ _CANDIDATES = (
 )
 _RANKED = (
     sa.select(step_runs.c.id, sa.func.row_number().over(partition_by=step_runs.c.key, order_by=NEWEST).label("rank"))
-    .where(_in_list(step_runs.c.key, "of_keys"), *_REUSABLE)
+    .where(in_list(step_runs.c.key, "of_keys"), *_REUSABLE)
     .subquery()
 )
 _BY_KEYS = (
@@ -261,4 +256,4 @@ def _at_rows(rows: sa.Select[Any]) -> sa.Select[Any]:
 
 
 _NEWEST_OF_VERSIONS = _at_rows(_LAST_ROWS)
-_NEWEST_OF_DIGESTS = _at_rows(_LAST_ROWS.where(_in_list(step_runs.c.version_digest, "of_digests")))
+_NEWEST_OF_DIGESTS = _at_rows(_LAST_ROWS.where(in_list(step_runs.c.version_digest, "of_digests")))

@@ -7,12 +7,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from jupyter_mlops.errors import UnknownNameError
-from jupyter_mlops.store.index import Index
 from jupyter_mlops.store.objects import Objects
 from jupyter_mlops.store.outbox import Outbox
 from jupyter_mlops.store.project import FOLDER, find_project, make_project, project_for, relative_path
+from jupyter_mlops.store.queue import Queue
 from jupyter_mlops.store.runs import RunStore
 from jupyter_mlops.store.schedules import ScheduleStore
+from jupyter_mlops.store.sqlite import SqliteIndex
 from jupyter_mlops.store.steps import StepStore
 
 
@@ -22,9 +23,10 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.folder = root / FOLDER
-        self.index = Index(self.folder / "index.db")
+        self.index = SqliteIndex(self.folder / "index.db")
         self.objects = Objects(self.folder / "objects")
         self.runs = RunStore(self.index)
+        self.queue = Queue(self.index, self.runs)
         self.steps = StepStore(self.index)
         self.schedules = ScheduleStore(self.index)
         self.outbox = Outbox(self.index)

@@ -15,7 +15,7 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import IndexVersionError, NotWritableError, StoreError
 from jupyter_mlops.store import open_store
-from jupyter_mlops.store.index import Index
+from jupyter_mlops.store.sqlite import SqliteIndex
 from jupyter_mlops.store.schema import HEAD, runs
 from jupyter_mlops.store.store import Store
 
@@ -128,7 +128,7 @@ def test_the_end_of_a_run_waits_for_the_disk_and_nothing_after_it_does(
 
 def test_a_reader_is_not_blocked_by_a_writer(store: Store, add_run: Callable[..., Run]) -> None:
     run = add_run()
-    other = Index(store.index.path)
+    other = SqliteIndex(store.index.path)
     with store.index.write() as connection:
         connection.execute(runs.update().values(kind="other"))
         with other.read() as reading:

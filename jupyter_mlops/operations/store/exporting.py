@@ -16,6 +16,7 @@ from jupyter_mlops.errors import DamagedObjectError, UnknownNameError
 from jupyter_mlops.operations.store.references import Closures
 from jupyter_mlops.store import archive, schema
 from jupyter_mlops.store.holdings import Holding, holdings
+from jupyter_mlops.store.portable import among
 from jupyter_mlops.store.schema import runs, step_runs, step_versions
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.store.transfer import Row, rows_of
@@ -96,10 +97,7 @@ def _chosen(held: list[Holding], step: str | None, run_id: str | None, notebook:
 
 def _tables(connection: sa.Connection, chosen: list[Holding], *, everything: bool) -> dict[str, list[Row]]:
     def listed(column: sa.Column[Any], values: set[str]) -> sa.ColumnElement[bool]:
-        if everything:
-            return sa.true()
-        each = sa.func.json_each(json.dumps(sorted(values))).table_valued("value")
-        return column.in_(sa.select(each.c.value))
+        return sa.true() if everything else among(column, sorted(values))
 
     of_steps = rows_of(connection, "step_runs", listed(step_runs.c.id, {each.id for each in chosen}))
     of_runs = rows_of(connection, "runs", listed(runs.c.id, {each.run_id for each in chosen}))

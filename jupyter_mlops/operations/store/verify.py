@@ -14,7 +14,6 @@ from jupyter_mlops.store.holdings import (
     Holding,
     RunHolding,
     holdings,
-    integrity,
     posted,
     release,
     release_run,
@@ -30,8 +29,8 @@ def verify_store(store: Store, *, now: datetime, on_progress: OnProgress = lambd
     """Read everything once. Damaged objects go to `.mlops/damaged/`, and step runs that needed them or miss others are no
     longer reusable; the notes say what is left over and fine.
     """
+    findings = [Finding(f"The index is damaged: {text}.", "") for text in store.index.integrity()]
     with store.index.read() as connection:
-        findings = [Finding(f"The index is damaged: {text}.", "") for text in integrity(connection)]
         held = holdings(connection)
     sizes = object_sizes(store)
     damaged = _damaged(store, sizes, on_progress)

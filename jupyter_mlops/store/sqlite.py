@@ -1,0 +1,180 @@
+"""The index in a file of the project: SQLite, its pragmas, its locks, and what its errors mean."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError, OperationalError
+
+from jupyter_mlops.errors import NotWritableError, StoreError
+from jupyter_mlops.store import schema
+from jupyter_mlops.store.index import BUSY_SECONDS, Index, revision_of
+from jupyter_mlops.store.locks import file_lock
+from jupyter_mlops.store.portable import from_json, to_json
+
+
+class SqliteIndex(Index):
+    """Writers take SQLite's write lock at once, so two processes wait for one another in turn.
+
+    What is committed survives the death of any process (WAL, `synchronous=normal`). A power cut may take back the last
+    commits, never half of one; a `durable` commit makes itself and all before it proof against that too.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.place = str(path)
+        self._watching = threading.Lock()
+        self._watcher: sqlite3.Connection | None = None
+        self.engine = sa.create_engine(
+            sa.URL.create("sqlite", database=str(path)),
+            connect_args={"timeout": BUSY_SECONDS},
+            json_serializer=to_json,
+            json_deserializer=from_json,
+        )
+        sa.event.listen(self.engine, "connect", _configure)
+        sa.event.listen(self.engine, "begin", _begin)
+        try:
+            self._migrate()
+        except BaseException:
+            self.engine.dispose()
+            raise
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        with self._told_clearly(), self.engine.connect() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[sa.Connection]:
+        with self._told_clearly(), self.engine.connect() as connection, _synchronous(connection, durable):
+            connection.execution_options(write=True)
+            with connection.begin():
+                yield connection
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        with file_lock(self.path.with_name(f"{name}.lock")):
+            yield
+
+    def change_token(self) -> str:
+        if not self.path.exists():
+            return ""
+        # The files alone would not do: their times change while a commit is on its way to the disk, before it is seen.
+        marks = [str(self._data_version())]
+        for path in (self.path, self.path.with_name(self.path.name + "-wal")):
+            with contextlib.suppress(FileNotFoundError):
+                status = path.stat()
+                marks.append(f"{status.st_mtime_ns}:{status.st_size}")
+        return "|".join(marks)
+
+    def has_key(self, key: str) -> bool:
+        connection = self.engine.raw_connection()
+        try:
+            found = connection.cursor().execute("select 1 from step_runs where key = ? limit 1", (key,)).fetchone()
+            return found is not None
+        except sqlite3.Error:
+            return True  # the real question tells what is wrong
+        finally:
+            connection.close()
+
+    def integrity(self) -> list[str]:
+        with self.read() as connection:
+            told = [str(row[0]) for row in connection.exec_driver_sql("pragma integrity_check(20)")]
+            found = [] if told == ["ok"] else told
+            for row in connection.exec_driver_sql("pragma foreign_key_check"):
+                found.append(f"row {row[1]} of {row[0]} refers to a row of {row[2]} that is not there")
+            return found
+
+    def size(self) -> int:
+        return sum(path.stat().st_size for path in self.path.parent.glob(f"{self.path.name}*") if path.is_file())
+
+    def close(self) -> None:
+        with self._watching:
+            if self._watcher is not None:
+                self._watcher.close()
+                self._watcher = None
+        super().close()
+
+    def _data_version(self) -> int | None:
+        """SQLite's own count of others' commits, of a connection that never writes; None where it cannot be told."""
+        with self._watching, contextlib.suppress(sqlite3.Error):
+            if self._watcher is None:
+                self._watcher = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
+            found: int = self._watcher.execute("pragma data_version").fetchone()[0]
+            return found
+        return None
+
+    @contextlib.contextmanager
+    def _told_clearly(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            text = str(error.orig)
+            if "readonly" in text or "unable to open" in text:
+                raise NotWritableError(
+                    f"The index '{self.path}' cannot be written: {text}.",
+                    f"Give yourself write permission on '{self.path.parent}'.",
+                ) from error
+            if "locked" in text:
+                raise StoreError(
+                    f"The index '{self.path}' was busy for {BUSY_SECONDS} s.", "Try again; see which process holds it."
+                ) from error
+            raise StoreError(f"The index '{self.path}' failed: {text}.", self._aside()) from error
+        except DatabaseError as error:
+            if isinstance(error, (sa.exc.IntegrityError, sa.exc.ProgrammingError)):
+                raise
+            raise StoreError(f"The index '{self.path}' is corrupt: {error.orig}.", self._aside()) from error
+
+    def _migrate(self) -> None:
+        with file_lock(self.path.with_name("index.lock")):
+            if self.path.exists():
+                with self.read() as connection:
+                    found = revision_of(connection)
+                    if found == schema.HEAD:
+                        return
+                    if found is None and sa.inspect(connection).get_table_names():
+                        raise self._not_ours()
+                if found is not None:
+                    with self.write() as connection:
+                        self._upgrade(connection, found)
+                    return
+            with self.write() as connection:
+                self._make(connection)
+            if os.name == "posix":
+                os.chmod(self.path, 0o600)
+
+
+def _configure(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    cursor.execute("pragma journal_mode=wal")
+    cursor.execute("pragma synchronous=normal")
+    cursor.execute("pragma foreign_keys=on")
+    cursor.close()
+
+
+@contextlib.contextmanager
+def _synchronous(connection: sa.Connection, durable: bool) -> Iterator[None]:
+    """With `durable` the commit within waits until the disk has the log: SQLite writes it in order, so all of it."""
+    if not durable:
+        yield
+        return
+    pragma = connection.connection.driver_connection
+    assert pragma is not None
+    pragma.execute("pragma synchronous=full")
+    try:
+        yield
+    finally:
+        pragma.execute("pragma synchronous=normal")
+
+
+def _begin(connection: sa.Connection) -> None:
+    write = connection.get_execution_options().get("write", False)
+    connection.exec_driver_sql("begin immediate" if write else "begin")
