@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import socket
 from functools import lru_cache
 
 import psutil
@@ -32,3 +34,21 @@ def is_alive(pid: int | None, started: float | None) -> bool:
         return False
     except psutil.AccessDenied:
         return True
+
+
+@lru_cache(maxsize=1)
+def this_host() -> str:
+    """This machine; in a container also which space of pids, since its pids mean nothing outside."""
+    space = ""
+    with contextlib.suppress(OSError):
+        space = os.readlink("/proc/self/ns/pid").removeprefix("pid:")
+    return socket.gethostname() + space
+
+
+def is_suspended(pid: int, started: float) -> bool:
+    """Whether the process is there, but someone stopped it, so that it does nothing."""
+    try:
+        process = psutil.Process(pid)
+        return abs(process.create_time() - started) < 1.0 and process.status() == psutil.STATUS_STOPPED
+    except psutil.Error:
+        return False

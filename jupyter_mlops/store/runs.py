@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -13,7 +12,8 @@ from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store import processes
-from jupyter_mlops.store.index import Index
+from jupyter_mlops.store.attempts import HOST, host_tag, insert_run, take_up
+from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.rows import plain, run_from
 from jupyter_mlops.store.schema import runs, step_runs
@@ -22,6 +22,7 @@ Runs = list[Run]
 OPEN = (Status.PENDING.value, Status.RUNNING.value)
 
 
+@surviving
 class RunStore:
     """Creates, changes and finds runs. Every change of a run is told to tracking in the same transaction."""
 
@@ -30,16 +31,8 @@ class RunStore:
 
     def create(self, run: Run) -> Run:
         """Insert `run` under the next number (its own `number` is ignored) and return it as stored."""
-        values = plain(
-            asdict(run) | {"error": run.error, "progress": run.progress, "status": run.status, "options": run.options}
-        )
-        for derived in ("steps_executed", "steps_reused", "number"):
-            values.pop(derived)
         with self._index.write() as connection:
-            highest = connection.execute(sa.select(sa.func.coalesce(sa.func.max(runs.c.number), 0))).scalar_one()
-            values["number"] = highest + 1
-            connection.execute(runs.insert().values(**values))
-            post(connection, run.id, "run", {"id": run.id}, run.created_at)
+            insert_run(connection, run)
         return self.get(run.id)
 
     def update(self, run_id: str, *, told_at: datetime | None = None, **values: Any) -> None:
@@ -58,35 +51,71 @@ class RunStore:
     def start(self, run_id: str, *, now: datetime, **values: Any) -> bool:
         """Claim a pending run for this process. False where it is no longer pending: someone else has it, or it ended."""
         pid, started = processes.this_process()
-        return self._move(
-            run_id, (Status.PENDING,), Status.RUNNING, now, started_at=now, pid=pid, pid_started=started, **values
-        )
-
-    def assign(self, run_id: str, pid: int, pid_started: float) -> None:
-        """Note the process that will start a pending run; one that has begun knows its own."""
+        values |= {"started_at": now, "pid": pid, "pid_started": started}
         with self._index.write() as connection:
-            connection.execute(
-                runs.update()
-                .where(runs.c.id == run_id, runs.c.status == Status.PENDING.value)
-                .values(pid=pid, pid_started=pid_started)
-            )
+            there = host_tag(connection)
+            if there:
+                tags = connection.execute(sa.select(runs.c.tags).where(runs.c.id == run_id)).scalar() or {}
+                values["tags"] = {**tags, **values.get("tags", {}), **there}
+            return self._moved(connection, run_id, (Status.PENDING,), Status.RUNNING, now, **values)
 
     def finish(
-        self, run_id: str, status: Status, *, now: datetime, error: RunError | None = None, **values: Any
+        self,
+        run_id: str,
+        status: Status,
+        *,
+        now: datetime,
+        error: RunError | None = None,
+        only: Sequence[Status] = (Status.PENDING, Status.RUNNING),
+        **values: Any,
     ) -> bool:
-        """End a run that has not ended. False where it had: the first word stands."""
-        open_statuses = (Status.PENDING, Status.RUNNING)
-        return self._move(run_id, open_statuses, status, now, ended_at=now, error=error, **values)
+        """End a run that has not ended. False where it had: the first word stands. See `attempts` for what follows."""
+        return self._move(run_id, only, status, now, ended_at=now, error=error, **values)
+
+    def lose(self, run: Run, *, now: datetime, error: RunError) -> bool:
+        """End `run` and its steps, of which no process works any more; False where it is not held as it was."""
+        held = sa.and_(_is(runs.c.worker_id, run.worker_id), _is(runs.c.lease_until, run.lease_until))
+        with self._index.write(durable=True) as connection:
+            if not self._moved(
+                connection, run.id, (run.status,), Status.LOST, now, held=held, ended_at=now, error=error
+            ):
+                return False
+            self._lose_steps(connection, run.id, now)
+        return True
+
+    def _lose_steps(self, connection: sa.Connection, run_id: str, now: datetime) -> None:
+        connection.execute(
+            step_runs.update()
+            .where(step_runs.c.run_id == run_id, step_runs.c.status.in_(OPEN))
+            .values(status=Status.LOST.value, ended_at=now, error="The process that executed it is gone.")
+        )
 
     def _move(self, run_id: str, sources: Sequence[Status], target: Status, now: datetime, **values: Any) -> bool:
         with self._index.write(durable=target not in (Status.PENDING, Status.RUNNING)) as connection:
-            changed = connection.execute(
-                runs.update()
-                .where(runs.c.id == run_id, runs.c.status.in_([source.value for source in sources]))
-                .values(**plain({"status": target, **values}))
-            ).rowcount
-            if changed:
-                post(connection, run_id, "run", {"id": run_id}, now)
+            return self._moved(connection, run_id, sources, target, now, **values)
+
+    def _moved(
+        self,
+        connection: sa.Connection,
+        run_id: str,
+        sources: Sequence[Status],
+        target: Status,
+        now: datetime,
+        *,
+        held: sa.ColumnElement[bool] | None = None,
+        **values: Any,
+    ) -> bool:
+        condition = sa.and_(runs.c.id == run_id, runs.c.status.in_([source.value for source in sources]))
+        if held is not None:
+            condition = sa.and_(condition, held)
+        changed = connection.execute(
+            runs.update().where(condition).values(**plain({"status": target, **values}))
+        ).rowcount
+        if changed:
+            post(connection, run_id, "run", {"id": run_id}, now)
+            if target in (Status.LOST, Status.CANCELED):
+                row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).mappings().one()
+                take_up(connection, row, target, values.get("error"), now)
         return bool(changed)
 
     def add_metrics(self, run_id: str, metrics: dict[str, float], *, now: datetime) -> None:
@@ -120,26 +149,31 @@ class RunStore:
         """Runs, newest first."""
         return self._select(sa.true() if notebook is None else runs.c.notebook == notebook, limit=limit)
 
+    def open(self) -> Runs:
+        """Runs that have not ended, newest first."""
+        return self._select(runs.c.status.in_(OPEN))
+
     def reconcile(self, *, now: datetime) -> Runs:
-        """Mark as lost what runs on this machine under a process that is gone; returns those runs as they were."""
+        """Mark as lost what runs on this machine under a process that is gone; returns those runs as they were.
+
+        Runs of workers are the queue's.
+        """
         gone = [
             run
-            for run in self._select(runs.c.status == Status.RUNNING.value)
-            if not processes.is_alive(run.pid, run.pid_started)
+            for run in self.open()
+            if run.status is Status.RUNNING
+            and run.worker_id is None
+            and run.tags.get(HOST) in (None, processes.this_host())
+            and not processes.is_alive(run.pid, run.pid_started)
         ]
         for run in gone:
             if run.kind == "session":
                 self.finish(run.id, Status.COMPLETED, now=now, tags={**run.tags, "ended": "kernel gone"})
+                with self._index.write() as connection:
+                    self._lose_steps(connection, run.id, now)
+                    post(connection, run.id, "run", {"id": run.id}, now)
             else:
-                error = RunError("runner_lost", "The process that executed this run is gone.")
-                self.finish(run.id, Status.LOST, now=now, error=error)
-            with self._index.write() as connection:
-                connection.execute(
-                    step_runs.update()
-                    .where(step_runs.c.run_id == run.id, step_runs.c.status.in_(OPEN))
-                    .values(status=Status.LOST.value, ended_at=now, error="The process that executed it is gone.")
-                )
-                post(connection, run.id, "run", {"id": run.id}, now)
+                self.lose(run, now=now, error=RunError("runner_lost", "The process that executed this run is gone."))
         return gone
 
     def _select(self, condition: Any, limit: int | None = None) -> Runs:
@@ -163,3 +197,7 @@ class RunStore:
                 values = dict(row)
                 found.append(run_from(values, values.pop("executed"), values.pop("reused")))
             return found
+
+
+def _is(column: sa.Column[Any], value: Any) -> sa.ColumnElement[bool]:
+    return column.is_(None) if value is None else column == value

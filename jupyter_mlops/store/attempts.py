@@ -1,0 +1,88 @@
+"""A run whose worker vanished is asked for again: exactly once, since its end and the new run are one transaction and
+the new run's id follows from the lost one's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.store import processes
+from jupyter_mlops.store.outbox import post
+from jupyter_mlops.store.rows import plain, run_from
+from jupyter_mlops.store.schema import runs
+
+STOP = "stop"
+"""Tag by which a run's worker is asked to stop it."""
+CHANGED = "source_changed"
+"""Tag that names the files that were edited between the asking for a run and its execution."""
+HOST = "host"
+"""Tag of a run in an index that several machines share: where its process is."""
+_OF_ONE_ATTEMPT = (STOP, CHANGED)
+
+
+def next_attempt_id(run_id: str) -> str:
+    """The id of the run that takes up a lost one: the same whoever asks for it."""
+    return hashlib.sha256(f"next attempt of {run_id}".encode()).hexdigest()[:32]
+
+
+def is_taken_up(run: Run, status: Status, error: RunError | None) -> bool:
+    """Whether a run that ends this way is to be asked for again: its worker went, not the run's own code."""
+    if run.worker_id is None or error is None or run.attempt >= run.options.attempts:
+        return False
+    ends = {(Status.LOST, "runner_lost"), (Status.CANCELED, "interrupted")}
+    return (status, error.cause) in ends and STOP not in run.tags
+
+
+def host_tag(connection: sa.Connection) -> dict[str, str]:
+    """Where this process is, for the runs it executes itself; {} in an index that only one machine can use."""
+    return {} if connection.dialect.name == "sqlite" else {HOST: processes.this_host()}
+
+
+def insert_run(connection: sa.Connection, run: Run) -> None:
+    """Put `run` into the index under the next number, within the caller's transaction, and tell tracking."""
+    values = plain(
+        asdict(run) | {"error": run.error, "progress": run.progress, "status": run.status, "options": run.options}
+    )
+    for derived in ("steps_executed", "steps_reused", "number"):
+        values.pop(derived)
+    if run.pid is not None:
+        values["tags"] = {**run.tags, **host_tag(connection)}
+    highest = connection.execute(sa.select(sa.func.coalesce(sa.func.max(runs.c.number), 0))).scalar_one()
+    connection.execute(runs.insert().values(**values, number=highest + 1))
+    post(connection, run.id, "run", {"id": run.id}, run.created_at)
+
+
+def take_up(
+    connection: sa.Connection, row: Mapping[Any, Any], status: Status, error: RunError | None, now: datetime
+) -> str | None:
+    """Within the transaction that ends the run of `row`: ask for it again where that is its policy; gives the new id."""
+    run = run_from(row)
+    if not is_taken_up(run, status, error):
+        return None
+    made = Run(
+        id=next_attempt_id(run.id),
+        number=0,
+        kind=run.kind,
+        notebook=run.notebook,
+        status=Status.PENDING,
+        parameters=run.parameters,
+        tags={name: value for name, value in run.tags.items() if name not in _OF_ONE_ATTEMPT},
+        notebook_object=run.notebook_object,
+        environment=run.environment,
+        schedule_id=run.schedule_id,
+        created_at=now,
+        options=run.options,
+        priority=run.priority,
+        attempt=run.attempt + 1,
+        resumes=run.id,
+    )
+    insert_run(connection, made)
+    return made.id
