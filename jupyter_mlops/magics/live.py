@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture.shell import cells_within
+from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.operations.live import Ended
@@ -77,6 +78,13 @@ class LiveKernel:
     def bind(self, values: Mapping[str, Any]) -> None:
         """Bind names to values, as a cell would."""
         self._session.namespace.update(values)
+
+    def attach(self, run: Run) -> tuple[list[str], dict[str, str]]:
+        """Bring what a run had made into the kernel."""
+        from jupyter_mlops.capture.attach import attach
+
+        steps = sorted(self._session.store.steps.runs(run_id=run.id), key=lambda step: step.position)
+        return attach(self._session, steps)
 
     def execute(self, step: StepCell, *, force: bool) -> Ended:
         """Run a cell as if it were run by hand."""

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from jupyter_mlops.analysis.notebook import StepCell, all_steps_of, match_step
 from jupyter_mlops.analysis.span import needed, span
 from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.run import Run
 from jupyter_mlops.errors import CellFailedError
 from jupyter_mlops.operations.plan import ALL, working
 
@@ -43,6 +44,9 @@ class Live(Protocol):
 
     def bind(self, values: Mapping[str, Any]) -> None:
         """Bind names to values, as a cell would."""
+
+    def attach(self, run: Run) -> tuple[list[str], dict[str, str]]:
+        """Bring what a run had made into the kernel: the names, and those that were not stored: name → why."""
 
     def execute(self, step: StepCell, *, force: bool) -> Ended:
         """Run a cell as if it were run by hand; its outputs are shown. With `force` nothing of it is reused."""

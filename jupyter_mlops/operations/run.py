@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.analysis.notebook import all_steps_of, cells_of, match_step
 from jupyter_mlops.analysis.parameters import parse_value
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.jobs.events import RunEvent
 from jupyter_mlops.jobs.job import execute
 from jupyter_mlops.jobs.output import check_output
-from jupyter_mlops.jobs.request import check_request, create_run, declared_parameters
+from jupyter_mlops.jobs.request import Request, check_request, create_run, declared_parameters
+from jupyter_mlops.jobs.span import chosen_cells
 from jupyter_mlops.jobs.stale import reconcile
+from jupyter_mlops.operations.plan import ALL
 from jupyter_mlops.store.store import Store
 
 
@@ -25,6 +29,7 @@ def run_notebook(
     kernel: str | None = None,
     on_event: Callable[[RunEvent], None] | None = None,
     run_id: str | None = None,
+    options: RunOptions | None = None,
 ) -> Run:
     """Execute `notebook`; returns its completed run.
 
@@ -37,16 +42,37 @@ def run_notebook(
         With the details run, output, cell_index, step, source, traceback.
     """
     request = check_request(notebook, parameters, kernel=kernel)
+    options = named_steps(request, options or RunOptions())
     if output is not None:
         check_output(output, request.path)
     with Store.open(request.path) as store:
         check_output(store.root / "runs" / "run.ipynb", None)
         reconcile(store, now=store.now())
         if run_id is None:
-            run = create_run(store, request, kind="job", now=store.now())
+            run = create_run(store, request, kind="job", now=store.now(), options=options)
         else:
             run = store.runs.get(run_id)
         return execute(store, run, request, output, on_event)
+
+
+def named_steps(request: Request, options: RunOptions) -> RunOptions:
+    """`options` with the whole names of the steps they speak of. Raises `UnknownNameError` or `InputError`."""
+    names = [step.spec.name for step in all_steps_of(cells_of(request.notebook))[0]]
+
+    def whole(name: str | None) -> str | None:
+        return name if name is None or name == ALL else match_step(name, names)
+
+    if options.only is not None and (options.first is not None or options.last is not None):
+        raise InputError("--only stands alone: it is one step.", "Give --from and --until, or --only.")
+    found = replace(
+        options,
+        force=whole(options.force),
+        first=whole(options.first),
+        last=whole(options.last),
+        only=whole(options.only),
+    )
+    chosen_cells(request.notebook, found)
+    return found
 
 
 def read_parameters(notebook: Path, texts: Sequence[tuple[str, str]]) -> dict[str, Any]:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
-from jupyter_mlops.analysis.notebook import all_steps_of, cells_of, match_step
-from jupyter_mlops.capture.session import FORCE_VARIABLE
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.analysis.options import parse_duration
+from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.errors import RunError
 from jupyter_mlops.operations.plan import ALL
-from jupyter_mlops.store.notebooks import read_notebook
 from jupyter_mlops.verbs import tables
+from jupyter_mlops.verbs.store import read_size
 from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
 
 if TYPE_CHECKING:
@@ -35,9 +32,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
         "-o", "--output", help="the executed notebook's file; runs/NOTEBOOK-NUMBER.ipynb where left out"
     )
     parser.add_argument("--kernel", help="the kernel to use, in place of the notebook's own")
-    parser.add_argument(
-        "--force", nargs="?", const=ALL, metavar="STEP", help="run this step, or all of them, whatever could be reused"
-    )
+    add_steps(parser)
+    add_limits(parser)
 
 
 def add_parameters(parser: argparse.ArgumentParser) -> None:
@@ -53,6 +49,48 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_steps(parser: argparse.ArgumentParser) -> None:
+    """The options that name steps: `--from`, `--until`, `--only` and `--force`."""
+    parser.add_argument(
+        "--from", dest="first", metavar="STEP", help="begin at this step, with what it needs from above"
+    )
+    parser.add_argument("--until", dest="last", metavar="STEP", help="end after this step")
+    parser.add_argument("--only", metavar="STEP", help="execute this step, with what it needs from above")
+    parser.add_argument(
+        "--force", nargs="?", const=ALL, metavar="STEP", help="run this step, or all of them, whatever could be reused"
+    )
+
+
+def add_limits(parser: argparse.ArgumentParser) -> None:
+    """The options that bound a run: its time, each cell's, and its kernel's memory."""
+    parser.add_argument(
+        "--run-timeout",
+        type=partial(parse_duration, option="--run-timeout"),
+        metavar="TIME",
+        help="how long the run may take, such as 90s or 2h",
+    )
+    parser.add_argument(
+        "--step-timeout",
+        type=partial(parse_duration, option="--step-timeout"),
+        metavar="TIME",
+        help="how long one cell may take",
+    )
+    parser.add_argument("--memory", type=read_size, metavar="SIZE", help="how much the kernel may take, such as 4G")
+
+
+def options_of(arguments: argparse.Namespace) -> RunOptions:
+    """What these options ask for."""
+    return RunOptions(
+        force=arguments.force,
+        first=arguments.first,
+        last=arguments.last,
+        only=arguments.only,
+        run_seconds=arguments.run_timeout,
+        cell_seconds=arguments.step_timeout,
+        memory=arguments.memory,
+    )
+
+
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     from jupyter_mlops.operations.run import read_parameters, run_notebook
 
@@ -60,31 +98,26 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
     output = context.start / arguments.output if arguments.output else None
     parameters = read_parameters(notebook, [(name, value) for name, value in arguments.parameter])
     try:
-        with forced(notebook, arguments.force), progress(context.console) as on_event:
-            run = run_notebook(notebook, parameters, output, kernel=arguments.kernel, on_event=on_event)
+        with progress(context.console) as on_event:
+            run = run_notebook(
+                notebook,
+                parameters,
+                output,
+                kernel=arguments.kernel,
+                on_event=on_event,
+                options=options_of(arguments),
+            )
     except RunError as error:
-        ended, failed = error.details.get("run"), error
-        if not isinstance(ended, Run):
-            raise
-        return View(ended, lambda: failure(ended, failed), error.exit_code)
+        return failed_view(error)
     return View(run, lambda: summary(run))
 
 
-@contextmanager
-def forced(notebook: Path, step: str | None) -> Iterator[None]:
-    """While a job starts: its kernel is told by the environment which step it may not reuse."""
-    if step is None:
-        yield
-        return
-    names = [item.spec.name for item in all_steps_of(cells_of(read_notebook(notebook)))[0]]
-    before = os.environ.get(FORCE_VARIABLE)
-    os.environ[FORCE_VARIABLE] = ALL if step == ALL else match_step(step, names)
-    try:
-        yield
-    finally:
-        os.environ.pop(FORCE_VARIABLE)
-        if before is not None:
-            os.environ[FORCE_VARIABLE] = before
+def failed_view(error: RunError) -> View:
+    """How a run ended that did not complete. Raises `error` again where there was none."""
+    ended = error.details.get("run")
+    if not isinstance(ended, Run):
+        raise error
+    return View(ended, lambda: failure(ended, error), error.exit_code)
 
 
 def progress(console: Console) -> RunProgress:
