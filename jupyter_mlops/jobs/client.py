@@ -81,7 +81,7 @@ class CellClient(NotebookClient):
         cell = self.nb.cells[index]
         self.kc.request_metadata = {
             "cellId": cell.get("id", f"cell-{index}"),
-            "mlops": {"tags": list(tags_of(cell.metadata)), "name": self._name(index)},
+            "mlops": {"tags": list(tags_of(cell.metadata)), "name": self._name(index), "position": index + 1},
         }
         try:
             await self.async_execute_cell(cell, index)
