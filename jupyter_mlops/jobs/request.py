@@ -160,6 +160,7 @@ def create_run(
     options: RunOptions | None = None,
     priority: int = 0,
     resumes: str | None = None,
+    environment: str | None = None,
     queued: bool = False,
 ) -> Run:
     """Put a pending run into the index, with the notebook's bytes as they are now.
@@ -176,6 +177,7 @@ def create_run(
         parameters=request.values,
         tags={"kernel": request.kernel_name, **place_tags(store.root)},
         notebook_object=store.objects.put(request.data),
+        environment=environment,
         schedule_id=schedule_id,
         pid=pid,
         pid_started=pid_started,

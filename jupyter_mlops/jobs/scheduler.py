@@ -1,7 +1,7 @@
-"""The scheduler: a foreground loop that starts due runs, each fire time once. It needs neither browser nor server.
+"""The scheduler: a foreground loop that puts due runs into the queue, each fire time once. It needs no browser or server.
 
 A fire time is claimed by inserting its row, which only one process can. The run's id follows from schedule and fire
-time, and a run is taken by its process in one transaction; so a scheduler that takes up what another left behind, at
+time, and a run is taken by a worker in one transaction; so a scheduler that takes up what another left behind, at
 whichever point that one died, cannot start anything twice.
 """
 
@@ -16,8 +16,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from itertools import islice
 
-from sqlalchemy.exc import IntegrityError
-
 from jupyter_mlops import tracking
 from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.schedule import Fire, Heartbeat, Schedule
@@ -25,8 +23,9 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError, UnknownNameError
 from jupyter_mlops.jobs.cron import fire_times
 from jupyter_mlops.jobs.output import check_output
-from jupyter_mlops.jobs.request import check_request, create_run
-from jupyter_mlops.jobs.spawn import spawn
+from jupyter_mlops.jobs.queue import enqueue
+from jupyter_mlops.jobs.request import check_request
+from jupyter_mlops.jobs.spawn import ensure_worker
 from jupyter_mlops.jobs.stale import reconcile
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.store import Store
@@ -46,6 +45,12 @@ LEFT_BEHIND = timedelta(minutes=1)
 MOST_AT_ONCE = 1000
 
 Spawn = Callable[[Store, Run], None]
+"""Sees to it that a run of the queue is executed."""
+
+
+def to_worker(store: Store, _run: Run) -> None:
+    """Any worker takes it; where there is none, one is started."""
+    ensure_worker(store)
 
 
 def run_id_of(schedule_id: str, fire_at: datetime) -> str:
@@ -55,7 +60,7 @@ def run_id_of(schedule_id: str, fire_at: datetime) -> str:
 
 
 class Scheduler:
-    """Fires the schedules of one project. Time and the starting of processes are arguments."""
+    """Fires the schedules of one project. Time and the starting of workers are arguments."""
 
     def __init__(
         self,
@@ -63,7 +68,7 @@ class Scheduler:
         *,
         now: Callable[[], datetime],
         sleep: Callable[[float], object],
-        spawn: Spawn = spawn,
+        spawn: Spawn = to_worker,
     ) -> None:
         self.store = store
         self._now = now
@@ -104,8 +109,15 @@ class Scheduler:
             self._reconciled = now
             reconcile(self.store, now=now)
             self.take_up(LEFT_BEHIND)
+            self._see_to_waiting()
         for schedule in self.store.schedules.list():
             self._fire_due(schedule)
+
+    def _see_to_waiting(self) -> None:
+        """Runs of schedules that still wait must not wait for a worker that went."""
+        waiting = [run for run in self.store.runs.open() if run.status is Status.PENDING and run.schedule_id]
+        if waiting:
+            self._spawn(self.store, waiting[-1])
 
     def take_up(self, age: timedelta) -> None:
         """Start what a scheduler claimed and did not live to start, where the claim is older than `age`."""
@@ -215,10 +227,7 @@ class Scheduler:
         request = check_request(self.store.root / schedule.notebook, schedule.parameters)
         check_output(self.store.root / "runs" / "run.ipynb", None)
         now = self._now()
-        try:
-            return create_run(self.store, request, kind="schedule", now=now, run_id=run_id, schedule_id=schedule.id)
-        except IntegrityError:
-            return self.store.runs.get(run_id)
+        return enqueue(self.store, request, kind="schedule", now=now, run_id=run_id, schedule_id=schedule.id)
 
     def _known(self, run_id: str) -> Run | None:
         try:

@@ -1,4 +1,4 @@
-"""Starts the process that executes a run: its own session, so that it outlives whoever asked for it."""
+"""Sees to it that a worker lives: starts one in a session of its own, so that it outlives whoever asked for a run."""
 
 from __future__ import annotations
 
@@ -11,27 +11,77 @@ from pathlib import Path
 import psutil
 
 from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import StoreError
+from jupyter_mlops.store import processes
+from jupyter_mlops.store.locks import file_lock
 from jupyter_mlops.store.store import Store
+
+LOG_BYTES = 1_000_000
+OF_KERNELS = ("MLOPS_RUN_ID", "MLOPS_PROJECT", "MLOPS_NOTEBOOK", "MLOPS_CAPTURE", "MLOPS_FORCE", "MLOPS_SNAPSHOT")
+"""What a kernel is told about its own run, and Jupyter tells it: not to be handed on to a worker started within one."""
+OF_JUPYTER = ("JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_INTERRUPT_EVENT")
 
 
 def log_path(store: Store, run: Run) -> Path:
-    """Where the process writes what it has to say."""
+    """Where the execution of a run tells what happens."""
     return store.folder / "logs" / f"{run.id}.log"
 
 
-def spawn(store: Store, run: Run) -> None:
-    """Start the process for a pending run. Started twice, only the first one executes it."""
-    path = log_path(store, run)
-    command = [sys.executable, "-m", "jupyter_mlops.jobs.runner", str(store.root), run.id]
+def worker_log_path(store: Store) -> Path:
+    """Where the workers that were started here tell what happens."""
+    return store.folder / "logs" / "worker.log"
+
+
+def default_slots() -> int:
+    """How many runs a worker executes at once where nothing is said."""
+    return max(2, os.cpu_count() or 2)
+
+
+def ensure_worker(store: Store) -> None:
+    """Where no worker that takes runs is alive, start one, which ends when there has been nothing to do for a while.
+
+    Raises `StoreError` where it cannot be started.
+    """
+    if _is_served(store):
+        return
+    with file_lock(store.folder / "worker.lock"):
+        if not _is_served(store):
+            _start(store)
+
+
+def _is_served(store: Store) -> bool:
+    return any(worker.slots for worker in store.queue.living(store.now()))
+
+
+def _start(store: Store) -> None:
+    worker_id, slots = store.new_id(), default_slots()
+    arguments = [str(store.root), "--id", worker_id, "--slots", str(slots), "--linger", "10"]
+    process = start_detached(store, [sys.executable, "-m", "jupyter_mlops.jobs.worker", *arguments])
+    try:
+        started = psutil.Process(process.pid).create_time()
+    except psutil.Error:
+        return
+    now = store.now()
+    # Noted already here: whoever asks next, before the new process has come so far, starts no other.
+    store.queue.enter(Worker(worker_id, processes.this_host(), process.pid, started, slots, now, now))
+
+
+def start_detached(store: Store, command: list[str]) -> subprocess.Popen[bytes]:
+    """Start a process of the project, in its own session, that writes to the workers' log."""
+    path = worker_log_path(store)
+    hidden = {*OF_KERNELS, *OF_JUPYTER}
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
     try:
         path.parent.mkdir(mode=0o700, exist_ok=True)
+        if path.exists() and path.stat().st_size > LOG_BYTES:
+            os.replace(path, path.with_suffix(".log.1"))
         with open(path, "ab") as log:
             process = subprocess.Popen(
                 command,
                 # The folder a process starts in is on its import path: one without modules that could hide others.
                 cwd=store.folder,
-                env={**os.environ, **import_path()},
+                env={**environment, **import_path()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -39,15 +89,11 @@ def spawn(store: Store, run: Run) -> None:
             )
     except OSError as error:
         raise StoreError(
-            f"The process for run {run.number} cannot be started: {error}.", f"See that '{path.parent}' is writable."
+            f"The worker's process cannot be started: {error}.", f"See that '{path.parent}' is writable."
         ) from error
     # Reaped here where we live long enough; a child without a waiting parent would stay as a zombie.
     threading.Thread(target=process.wait, name="mlops-reap", daemon=True).start()
-    try:
-        started = psutil.Process(process.pid).create_time()
-    except psutil.Error:
-        return
-    store.runs.assign(run.id, process.pid, started)
+    return process
 
 
 def import_path() -> dict[str, str]:

@@ -1,37 +1,61 @@
-"""Runs whose process is gone without a word: they are lost, and the index says so."""
+"""Runs whose process is gone without a word: they are lost, the index says so, and the queue's are asked for again."""
 
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 
 from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.worker import Worker
+from jupyter_mlops.jobs.spawn import ensure_worker
 from jupyter_mlops.store import processes
+from jupyter_mlops.store.attempts import HOST
+from jupyter_mlops.store.queue import SKEW, is_alive
 from jupyter_mlops.store.store import Store
 
 logger = logging.getLogger(__name__)
 
-STARTING = timedelta(minutes=2)
-"""A run that was asked for so recently may still be on its way to its process."""
 
+def reconcile(store: Store, *, now: datetime, see_to_worker: Callable[[Store], None] = ensure_worker) -> list[Run]:
+    """Mark as lost what no process works on any more; returns those runs as they were.
 
-def reconcile(store: Store, *, now: datetime) -> list[Run]:
-    """Mark as lost what no process works on any more; returns those runs as they were."""
+    A worker that vanished is forgotten; where runs wait, another takes its place.
+    """
     gone = store.runs.reconcile(now=now)
-    for run in store.runs.list(limit=200):
-        if run.status is Status.PENDING and _never_started(run, now):
+    for run in store.runs.open():
+        if run.status is Status.PENDING and _never_started(run):
             error = RunError("not_started", "The process that was to execute it ended before it began.")
-            if store.runs.finish(run.id, Status.LOST, now=now, error=error):
+            if store.runs.lose(run, now=now, error=error):
                 gone.append(run)
+    workers = store.queue.workers()
+    gone += _lose_leased(store, {worker.id: worker for worker in workers}, now)
     for run in gone:
         if run.kind != "session":
             logger.warning("Run %s of %s is lost: its process is gone.", run.number, run.notebook)
+    vanished = [worker for worker in workers if not is_alive(worker, now) and store.queue.leave(worker.id)]
+    for worker in vanished:
+        logger.warning("The worker %s (process %s on %s) is gone.", worker.id[:8], worker.pid, worker.host)
+    if vanished and store.queue.waiting():
+        see_to_worker(store)
     return gone
 
 
-def _never_started(run: Run, now: datetime) -> bool:
-    if run.pid is not None:
-        return not processes.is_alive(run.pid, run.pid_started)
-    # A schedule's run without a process is started by the next scheduler.
-    return run.schedule_id is None and run.created_at is not None and now - run.created_at > STARTING
+def _lose_leased(store: Store, workers: dict[str, Worker], now: datetime) -> list[Run]:
+    gone = []
+    for run in store.queue.leased():
+        worker = workers.get(str(run.worker_id))
+        if worker is not None:
+            lost = not is_alive(worker, now)
+        else:
+            lost = run.lease_until is None or run.lease_until + SKEW < now
+        if lost and store.queue.lose(run, now=now, why="The worker that executed this run is gone."):
+            gone.append(run)
+    return gone
+
+
+def _never_started(run: Run) -> bool:
+    """Whether a pending run that is its process's own was left by it. One without a process waits in the queue."""
+    here = run.tags.get(HOST) in (None, processes.this_host())
+    return run.pid is not None and here and not processes.is_alive(run.pid, run.pid_started)

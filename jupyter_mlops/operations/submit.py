@@ -1,15 +1,17 @@
-"""`submit`: ask for a run that a process of its own executes."""
+"""`submit`: ask for a run that a worker executes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.jobs.output import check_output
-from jupyter_mlops.jobs.request import check_request, create_run
-from jupyter_mlops.jobs.spawn import spawn
+from jupyter_mlops.jobs.queue import ASKED_AS, check_same, enqueue, run_id_of_name
+from jupyter_mlops.jobs.request import check_request
+from jupyter_mlops.jobs.spawn import ensure_worker
 from jupyter_mlops.jobs.stale import reconcile
 from jupyter_mlops.store.store import Store
 
@@ -22,14 +24,38 @@ def submit(
     kind: str = "job",
     schedule_id: str | None = None,
     kernel: str | None = None,
+    options: RunOptions | None = None,
+    priority: int = 0,
+    name: str | None = None,
 ) -> Run:
-    """Fix the notebook's bytes and the parameters, and start a process that executes them; returns the pending run.
+    """Fix the notebook's bytes, its modules and the parameters, and put the run into the queue; returns it, pending.
+
+    Asked for twice under one `name`, there is one run. Where no worker is alive, one is started, which ends when there is
+    nothing left to do.
 
     Raises `UnknownNameError`, `NotebookError`, `InputError` or `NotWritableError`; then there is no run.
     """
     request = check_request(notebook, parameters, kernel=kernel)
+    options = options or RunOptions()
+    if options.output is not None:
+        check_output(Path(options.output), request.path)
+        options = replace(options, output=str(Path(options.output).absolute()))
     check_output(store.root / "runs" / "run.ipynb", None)
-    reconcile(store, now=store.now())
-    run = create_run(store, request, kind=kind, now=store.now(), schedule_id=schedule_id)
-    spawn(store, run)
+    now = store.now()
+    reconcile(store, now=now)
+    run = enqueue(
+        store,
+        request,
+        kind=kind,
+        now=now,
+        options=options,
+        priority=priority,
+        run_id=None if name is None else run_id_of_name(name),
+        schedule_id=schedule_id,
+    )
+    if name is not None:
+        check_same(run, request, name, store.relative(request.path))
+        store.runs.update(run.id, tags={ASKED_AS: name})
+    if not run.status.ended:
+        ensure_worker(store)
     return store.runs.get(run.id)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
 import json
+import os
 import platform
 import subprocess
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 from jupyter_mlops.store.objects import Objects
@@ -45,18 +48,33 @@ def _git(folder: Path, *words: str) -> str | None:
 
 def environment() -> dict[str, object]:
     """Interpreter, platform and the installed packages (`name==version`, sorted) of this process."""
-    packages = {
-        f"{distribution.metadata['Name']}=={distribution.version}"
-        for distribution in importlib.metadata.distributions()
-        if distribution.metadata["Name"]
-    }
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
         "executable": sys.executable,
         "platform": platform.platform(),
-        "packages": sorted(packages, key=str.lower),
+        "packages": list(_packages(_marks())),
     }
+
+
+def _marks() -> tuple[tuple[str, int], ...]:
+    """Each folder of the import path with the time of its last change: what is installed changes one of them."""
+    found = []
+    for entry in sys.path:
+        with contextlib.suppress(OSError):
+            found.append((entry, os.stat(entry or ".").st_mtime_ns))
+    return tuple(found)
+
+
+@lru_cache(maxsize=2)
+def _packages(_found: tuple[tuple[str, int], ...]) -> tuple[str, ...]:
+    """Looked at once for all runs of a process: there may be hundreds."""
+    packages = {
+        f"{distribution.metadata['Name']}=={distribution.version}"
+        for distribution in importlib.metadata.distributions()
+        if distribution.metadata["Name"]
+    }
+    return tuple(sorted(packages, key=str.lower))
 
 
 def keep_environment(objects: Objects) -> str:

@@ -23,7 +23,7 @@ def pending(store: Store, **options: Any) -> Run:
 def test_a_pending_run_whose_process_ended_is_lost(tmp_path: Path) -> None:
     with Store.open(tmp_path) as store:
         run = pending(store)
-        store.runs.assign(run.id, NO_PROCESS, 1.0)
+        store.runs.update(run.id, pid=NO_PROCESS, pid_started=1.0)
         reconcile(store, now=store.now())
         found = store.runs.get(run.id)
         assert found.status is Status.LOST
@@ -37,12 +37,3 @@ def test_a_run_that_waits_in_the_queue_or_whose_process_lives_is_not_lost(tmp_pa
         reconcile(store, now=store.now() + timedelta(days=5))
         assert store.runs.get(mine.id).status is Status.PENDING
         assert store.runs.get(queued.id).status is Status.PENDING
-
-
-def test_a_process_started_too_late_does_not_take_the_place_of_the_one_at_work(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
-        run = pending(store)
-        store.runs.start(run.id, now=store.now())
-        store.runs.assign(run.id, NO_PROCESS, 1.0)
-        reconcile(store, now=store.now())
-        assert store.runs.get(run.id).status is Status.RUNNING
