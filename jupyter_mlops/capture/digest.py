@@ -15,6 +15,7 @@ from typing import Any
 
 from jupyter_mlops.capture import arrays, digest_arrays, digest_arrow, digest_frames, digest_objects
 from jupyter_mlops.capture.digest_walk import Handler, Undigestible, Walk
+from jupyter_mlops.secrets.known import keyed
 
 __all__ = ["ALGORITHM", "BUDGET_SECONDS", "Fingerprint", "Undigestible", "Walker"]
 
@@ -36,7 +37,8 @@ class Fingerprint:
     the walker lives. `frame_extents` are of memory that its holder never writes in place (frames under copy-on-write,
     indexes, arrow): a view of it may. `modules` are names of modules that functions, classes and instances met come
     from; `functions` are those defined in the notebook, whose source may be asked for doubts; `globals` are the names
-    they may look up in the walker's namespace when called, whose values are no part of the digest.
+    they may look up in the walker's namespace when called, whose values are no part of the digest. That of a value which
+    holds a `secret` is made with the user's key.
     """
 
     digest: str
@@ -46,6 +48,7 @@ class Fingerprint:
     functions: list[types.FunctionType]
     globals: set[str] = field(default_factory=set)
     frame_extents: list[Extent] = field(default_factory=list)
+    secret: bool = False
 
     def shares_with(self, other: Fingerprint) -> bool:
         """Whether changing one of the two values in place may change the other."""
@@ -81,14 +84,16 @@ class Walker:
             raise Undigestible(name, f"{type(error).__name__}: {error}"[:200]) from error
         walk.extents.sort()
         walk.frame_extents.sort()
+        digest, secret = walk.hash.hexdigest(), walk.holds_secret()
         return Fingerprint(
-            walk.hash.hexdigest(),
+            keyed(digest) if secret else digest,
             walk.ids,
             walk.extents,
             walk.modules,
             walk.functions,
             walk.globals,
             walk.frame_extents,
+            secret,
         )
 
 

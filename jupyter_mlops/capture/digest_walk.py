@@ -18,6 +18,8 @@ from typing import Any
 import xxhash
 
 from jupyter_mlops.capture import arrays
+from jupyter_mlops.secrets.known import KNOWN
+from jupyter_mlops.secrets.scan import Scan
 
 PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Types whose values are nothing but their content: identity means nothing, and `marshal` writes them exactly."""
@@ -71,6 +73,7 @@ class Walk:
         "_deadline",
         "_held",
         "_inner",
+        "_scan",
         "_seconds",
         "_seen",
         "_ticks",
@@ -106,7 +109,8 @@ class Walk:
         self.named = named
         self.resolve = resolve
         self.hash = xxhash.xxh3_128()
-        self.update: Callable[[Any], None] = self.hash.update
+        self._scan = None if KNOWN.patterns is None else Scan(KNOWN.patterns)
+        self.update = self._feeding(self.hash)
         self.ids: set[int] = set()
         self.extents: list[tuple[int, int]] = []
         self.views: list[tuple[tuple[int, int], Any]] = []
@@ -121,6 +125,19 @@ class Walk:
         self._ticks = 0
         self._seconds = seconds
         self._deadline = time.monotonic() + seconds
+
+    def _feeding(self, digest: Any) -> Callable[[Any], None]:
+        update: Callable[[Any], None] = digest.update
+        return update if self._scan is None else self._scan.before(update)
+
+    def met_secret(self) -> None:
+        """What is walked holds a secret."""
+        if self._scan is not None:
+            self._scan.mark()
+
+    def holds_secret(self) -> bool:
+        """Whether what was walked holds a secret that this process has looked up."""
+        return self._scan is not None and self._scan.found()
 
     def value(self, value: Any) -> None:
         """Walk any value."""
@@ -216,7 +233,7 @@ class Walk:
         """The digest of a part on its own. Objects met in it are not known again outside it."""
         outer, known = self.update, len(self._seen)
         inner = xxhash.xxh3_128()
-        self.update = inner.update
+        self.update = self._feeding(inner)
         try:
             step(self, value)
         finally:

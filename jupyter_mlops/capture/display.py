@@ -9,6 +9,8 @@ import json
 import sys
 from typing import Any
 
+from jupyter_mlops.secrets.events import without_secrets
+
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTE = "application/vnd.jupyter-mlops.note+json"
 """Marks our own line among a cell's outputs, so that tools can tell it from the cell's."""
@@ -86,7 +88,7 @@ class DisplayRecorder:
 
 def encode(events: list[Event]) -> bytes:
     """Events as bytes. Raises `TypeError` or `ValueError` for what is not JSON."""
-    return _to_json(events).encode("utf-8", "surrogatepass")
+    return _to_json(without_secrets(events)).encode("utf-8", "surrogatepass")
 
 
 def decode(data: bytes | bytearray) -> list[Event]:

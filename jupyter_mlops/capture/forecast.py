@@ -20,12 +20,13 @@ from jupyter_mlops.capture.key import Examination, add_effects, examine
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import facts_of, reads_shown
-from jupyter_mlops.capture.reuse import conditions_hold, in_time, known_in
+from jupyter_mlops.capture.reuse import conditions_hold, file_holds, in_time, known_in
 from jupyter_mlops.capture.world import UNTOLD
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import REUSE, RUN, UNKNOWN, Forecast
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.secrets.known import CONDITION
 from jupyter_mlops.store.digests import EXISTS, file_digest
 from jupyter_mlops.store.store import Store
 
@@ -90,6 +91,8 @@ class RecordedWorld:
         """See `World`."""
         if path.startswith(EXISTS) and path[len(EXISTS) :] in self.written:
             return "folder" if self.written[path[len(EXISTS) :]].startswith("folder:") else "file"
+        if path.startswith(CONDITION):
+            return UNTOLD  # looked up in kernels only
         return self.written.get(path) or file_digest(path)
 
     def is_loaded(self, module: str) -> bool:
@@ -265,7 +268,7 @@ class _Forecaster:
         if history[0].unrepeatable:
             return f"it {history[0].unrepeatable}"
         for path, digest in history[0].conditions.files.items():
-            if self._world.file(path) != digest:
+            if not file_holds(self._world, path, digest):
                 return f"the file {path} changed"
         lost = [name for name, known in history[0].known.items() if known.get("lost")]
         if lost and history[0].key == found.key:

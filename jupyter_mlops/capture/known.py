@@ -11,6 +11,7 @@ from typing import Any
 
 from jupyter_mlops.capture.digest import Fingerprint
 from jupyter_mlops.capture.watch import is_library_file
+from jupyter_mlops.secrets.known import HOLDS, redact
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,13 @@ class Known:
 def known_of(value: Any, found: Fingerprint) -> Known:
     """What a fingerprint tells of a value."""
     sources, doubts = _sources(found.functions)
+    text = str(value) if isinstance(value, str) and len(value) < 1000 else _path(value)
     return Known(
         digest=found.digest,
+        lost=HOLDS if found.secret else "",
         kind=_kind(value),
         dotted=dotted(value) or "",
-        text=str(value) if isinstance(value, str) and len(value) < 1000 else _path(value),
+        text="" if found.secret else text,
         globals=tuple(sorted(found.globals)),
         modules=tuple(sorted(found.modules)),
         sources=sources,
@@ -68,7 +71,9 @@ def known_of(value: Any, found: Fingerprint) -> Known:
 
 def lost(value: Any, path: str, why: str) -> Known:
     """A value whose content cannot be told."""
-    return Known(lost=f"{path}: {why}"[:300], kind=_kind(value), dotted=dotted(value) or "", modules=_home(value))
+    return Known(
+        lost=redact(f"{path}: {why}")[:300], kind=_kind(value), dotted=dotted(value) or "", modules=_home(value)
+    )
 
 
 def _home(value: Any) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlops.analysis.notebook import StepCell
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.secrets.known import holds_bytes
 
 if TYPE_CHECKING:
     from jupyter_mlops.capture.key import Examination
@@ -33,6 +34,12 @@ def keep_model(session: Session, step: StepCell, step_run: StepRun, found: Exami
     except Exception as error:  # noqa: BLE001 - pickling runs the code of foreign types, which may raise anything
         session.listener.warn(
             f"Model '{name}' of step '{step.spec.name}' was not logged: it cannot be stored ({error}).", hint
+        )
+        return
+    if holds_bytes(data) or (sample_data is not None and holds_bytes(sample_data)):
+        session.listener.warn(
+            f"Model '{name}' of step '{step.spec.name}' was not logged: it holds a secret.",
+            "Give the secret to what needs it when it is needed, rather than to the model.",
         )
         return
     session.saver.do(lambda: _post(session, step_run, name, data, sample_data))

@@ -16,6 +16,7 @@ import xxhash
 
 from jupyter_mlops.analysis.code import CodeFacts, source_facts
 from jupyter_mlops.analysis.doubts import Doubts
+from jupyter_mlops.capture.depended import depended_on
 from jupyter_mlops.capture.digest import Undigestible, Walker
 from jupyter_mlops.capture.held import held_by
 from jupyter_mlops.capture.imported import ImportNotes, find_by_others
@@ -145,7 +146,7 @@ def _files_of(name: str, file: str) -> str:
             for path in (os.path.abspath(text), os.path.join(folder, text)):
                 if os.path.isfile(path):
                     found.add(os.path.normpath(path))
-    return "".join(f":{_portable(path, folder)}={file_digest(path)}" for path in sorted(found))
+    return "".join(f":{_portable(path, folder)}={depended_on(path)}" for path in sorted(found))
 
 
 def _calls_when_imported(file: str) -> bool:

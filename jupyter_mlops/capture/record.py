@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.notebook import StepCell
 from jupyter_mlops.analysis.reasons import differences, reason
+from jupyter_mlops.capture import secrecy
 from jupyter_mlops.capture.key import Examination
 from jupyter_mlops.capture.outcome import Outcome
 from jupyter_mlops.domain.status import Status
@@ -126,7 +127,7 @@ class Recorded:
 
     def _record(self) -> None:
         self._session.remember_last(self.step_run)
-        self._session.saver.record(self.step_run, without_magic(self._step.code))
+        self._session.saver.record(secrecy.cleaned(self.step_run), without_magic(self._step.code))
 
     def _add_metrics(self, metrics: dict[str, float]) -> None:
         if metrics:

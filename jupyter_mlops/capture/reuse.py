@@ -11,9 +11,10 @@ from typing import Any
 from jupyter_mlops.capture import display, values
 from jupyter_mlops.capture.key import Examination
 from jupyter_mlops.capture.known import Known
-from jupyter_mlops.capture.world import World
+from jupyter_mlops.capture.world import UNTOLD, World
 from jupyter_mlops.domain.step import StepRun, StepSpec
 from jupyter_mlops.errors import DamagedObjectError
+from jupyter_mlops.secrets.known import CONDITION
 from jupyter_mlops.store.store import Store
 
 STATE = "mlops:state"
@@ -83,7 +84,7 @@ def conditions_hold(candidate: StepRun, world: World) -> bool:
     conditions = candidate.conditions
     if conditions.folder not in ("", world.folder()):
         return False
-    if any(world.file(path) != digest for path, digest in conditions.files.items()):
+    if not all(file_holds(world, path, digest) for path, digest in conditions.files.items()):
         return False
     needed = conditions.random_before
     if needed:
@@ -91,6 +92,11 @@ def conditions_hold(candidate: StepRun, world: World) -> bool:
         if any(now.get(name) != digest for name, digest in needed.items()):
             return False
     return shapes_hold(candidate, world)
+
+
+def file_holds(world: World, path: str, digest: str) -> bool:
+    """Whether a file is as it was; a secret counts as unchanged where it may not be looked up."""
+    return world.file(path) in (digest, *([UNTOLD] if path.startswith(CONDITION) else []))
 
 
 def shapes_hold(candidate: StepRun, world: World) -> bool:

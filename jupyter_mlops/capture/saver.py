@@ -21,6 +21,7 @@ from jupyter_mlops.capture.digest import Fingerprint, Undigestible, Walker
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.secrets.known import redact
 from jupyter_mlops.store.digests import file_digest
 from jupyter_mlops.store.store import Store
 
@@ -132,7 +133,7 @@ class Saver:
                 records, self._records = list(self._records.values()), {}
                 work = self._work.popleft() if self._work else None
             if records:
-                self._guarded(lambda: self._record(records))
+                self._guarded(partial(self._record, records))
             if work is not None:
                 self._guarded(work)
             if self._results and (not self._work or time.monotonic() > self._first_result + LATEST):
@@ -202,7 +203,7 @@ class Saver:
             "result": name,
             "display": display,
             "files": written,
-            "known": {item: it.to_json() for item, it in known.items()},
+            "known": redact({item: it.to_json() for item, it in known.items()}),
         }
 
     def _proven(self, name: str, saving: Saving) -> dict[str, Known]:

@@ -28,6 +28,7 @@ from jupyter_mlops.capture.callers import (
     may_exist,
 )
 from jupyter_mlops.capture.threads import Beside
+from jupyter_mlops.secrets.known import CONDITION, KNOWN
 from jupyter_mlops.store.digests import EXISTS, file_digest
 
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
@@ -154,7 +155,7 @@ class Watch:
 
     def _is_ours(self) -> bool:
         identity = threading.get_ident()
-        if self._busy or (identity != self._main and identity in self._beside.threads):
+        if self._busy or (identity != self._main and identity in self._beside.threads) or identity in KNOWN.looking:
             return True
         return "mlflow" in sys.modules and by_mlflow()
 
@@ -311,6 +312,7 @@ def _hook(name: str, arguments: tuple[Any, ...]) -> None:
 def begin() -> None:
     """Install the hook: before the first cell, so that what modules read while they are imported is known."""
     sys.addaudithook(_hook)
+    KNOWN.when_asked(_note_secret)
 
 
 def _is_path(arguments: tuple[Any, ...]) -> bool:
@@ -328,11 +330,18 @@ import_reads: dict[str, set[str]] = {}
 def _note_import(arguments: tuple[Any, ...]) -> None:
     """Keep in mind what local modules read while they are imported, also between steps."""
     path = arguments[0]
-    if isinstance(path, (str, bytes, os.PathLike)):
+    if isinstance(path, (str, bytes, os.PathLike)) and threading.get_ident() not in KNOWN.looking:
         module = importing()
         absolute = _absolute(path) if module else ""
         if module and not absolute.startswith((*library_folders(), *_DEVICES)):
             import_reads.setdefault(module, set()).add(absolute)
+
+
+def _note_secret(name: str) -> None:
+    """A secret that a local module asks for while it is imported is part of what it holds, as are files."""
+    module = importing()
+    if module and module != LIBRARY:
+        import_reads.setdefault(module, set()).add(CONDITION + name)
 
 
 def _status(path: str) -> tuple[int, ...] | None:

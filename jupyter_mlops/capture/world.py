@@ -15,9 +15,9 @@ from typing import Any, Protocol
 
 from jupyter_mlops.analysis.doubts import SHELL_NAMES
 from jupyter_mlops.capture import libraries
+from jupyter_mlops.capture.depended import depended_on
 from jupyter_mlops.capture.digest import Fingerprint, Undigestible, Walker
 from jupyter_mlops.capture.known import Known, known_of, lost
-from jupyter_mlops.store.digests import file_digest
 
 
 class World(Protocol):
@@ -46,7 +46,8 @@ class World(Protocol):
         """The working folder."""
 
     def file(self, path: str) -> str:
-        """The digest of a file's content as the step would find it."""
+        """The digest of a file's content as the step would find it; or of a secret's value, `UNTOLD` where none may be
+        looked up."""
 
     def is_loaded(self, module: str) -> bool:
         """Whether a module was imported in this kernel."""
@@ -337,7 +338,7 @@ class LiveWorld:
 
     def file(self, path: str) -> str:
         """See `World`."""
-        return file_digest(path)
+        return depended_on(path)
 
     def is_loaded(self, module: str) -> bool:
         """See `World`."""

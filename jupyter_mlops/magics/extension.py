@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.capture.shell import ShellHooks
 from jupyter_mlops.magics.listener import KernelListener
+from jupyter_mlops.secrets.known import KNOWN
 
 _loaded: dict[int, tuple[ShellHooks, Any]] = {}
 
@@ -23,6 +25,7 @@ def load(shell: Any, form: Callable[[Path], None] | None = None) -> None:
     listener.session = session
     hooks = ShellHooks(session)
     hooks.install()
+    guard_secrets()
     shell.register_magic_function(_line_magic(session, form), "line", "mlops")
     atexit.register(session.close)
     _loaded[id(shell)] = (hooks, session)
@@ -38,6 +41,21 @@ def unload(shell: Any) -> None:
         shell.magics_manager.magics["line"].pop("mlops", None)
         atexit.unregister(session.close)
         session.close()
+
+
+def guard_secrets() -> None:
+    """Secrets in the environment are hidden from now on; what MLflow is told, from the first secret on."""
+    if any(name.startswith("MLOPS_SECRET_") for name in os.environ):
+        from jupyter_mlops.secrets.lookup import register_environment
+
+        register_environment()
+    KNOWN.when_first(_guard_mlflow)
+
+
+def _guard_mlflow() -> None:
+    from jupyter_mlops.tracking.secrecy import guard
+
+    guard()
 
 
 def _line_magic(session: Session, form: Callable[[Path], None] | None) -> Any:

@@ -17,6 +17,7 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import StoreError, UnknownNameError
 from jupyter_mlops.operations import plan
+from jupyter_mlops.secrets.known import CONDITION
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
@@ -123,7 +124,7 @@ class _Teller:
             return self._difference(changed[0], before, run, depth)
         for path, digest in before.conditions.files.items():
             if run.conditions.files.get(path, digest) != digest:
-                return Cause(run.step, f"the file {path} changed")
+                return Cause(run.step, f"{_named(path)} changed")
         drawn, now = before.conditions.random_before, run.conditions.random_before
         if any(now.get(name, digest) != digest for name, digest in drawn.items()):
             return Cause(run.step, f"the state of the random generator of {_listed(drawn)} was another")
@@ -229,6 +230,10 @@ def _earlier(one: StepRun, other: StepRun) -> bool:
     if one.id == other.id or one.started_at is None or other.started_at is None:
         return False
     return (one.started_at, one.position) < (other.started_at, other.position)
+
+
+def _named(path: str) -> str:
+    return f"the secret {path[len(CONDITION) :]}" if path.startswith(CONDITION) else f"the file {path}"
 
 
 def _listed(names: Mapping[str, str]) -> str:

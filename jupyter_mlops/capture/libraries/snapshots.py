@@ -18,7 +18,7 @@ from typing import Any, cast
 _KNOWN = frozenset(
     {"pandas", "numpy", "sklearn", "matplotlib", "mpl_toolkits", "matplotlib_inline", "torch", "mlflow", "IPython"}
     | {"ipykernel", "traitlets", "zmq", "tornado", "jupyter_client", "pytest", "_pytest", "joblib", "threadpoolctl"}
-    | {"pyarrow", "numexpr", "tqdm"}
+    | {"pyarrow", "numexpr", "tqdm", "jupyter_mlops"}
     | set(sys.stdlib_module_names)
 )
 """Packages with fingerprints of their own, and those that serve the shell."""

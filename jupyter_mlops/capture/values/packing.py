@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_mlops.capture.values.parts import Part
+from jupyter_mlops.secrets.known import HOLDS, KNOWN
 
 SEGMENT = 1 << 20
 """Bytes of a pickle from which on one `bytes` or `str` in it is an object of its own."""
@@ -36,6 +37,11 @@ class PackedComponent:
         for buffer in self.buffers:
             yield from buffer
         yield self.small
+
+    def holds_secret(self) -> bool:
+        """Whether one of the pieces holds a secret that this process has looked up."""
+        patterns = KNOWN.patterns
+        return patterns is not None and any(patterns.holds_bytes(part.peek()) for part in self.parts())
 
     @property
     def nbytes(self) -> int:
@@ -79,7 +85,11 @@ def pack(components: Sequence[Mapping[str, Any]], namespace: dict[str, Any]) -> 
     failed: dict[str, str] = {}
     for component in components:
         try:
-            packed.append(pack_one(component, namespace))
+            made = pack_one(component, namespace)
+            if made.holds_secret():
+                failed.update(dict.fromkeys(component, HOLDS))
+            else:
+                packed.append(made)
         except MemoryError:
             failed.update(dict.fromkeys(component, "there is not enough memory to store it"))
         except Exception as error:  # noqa: BLE001 - pickling runs the code of foreign types, which may raise anything

@@ -19,6 +19,12 @@ class Part:
         self._anchor = anchor
         self.nbytes = memoryview(data).nbytes
 
+    def peek(self) -> memoryview | bytes:
+        """The bytes as they are now, to be looked at only."""
+        if self._data is None:
+            raise ValueError("a part is written once")
+        return self._data
+
     def own(self) -> memoryview | bytes:
         """The bytes, from now on no one else's. To be called by one thread at a time."""
         if self._data is None:

@@ -1,0 +1,35 @@
+"""What a cell showed, message by message, with names in place of secrets: as the kernel's front end got it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_mlops.secrets.known import KNOWN
+from jupyter_mlops.secrets.redaction import Stream, redact_all
+
+
+def without_secrets(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The events; those of a stream are pieces of one text. The very list where no secret was looked up."""
+    patterns = KNOWN.patterns
+    if patterns is None:
+        return events
+    made: list[dict[str, Any]] = []
+    streams: dict[str, Stream] = {}
+
+    def end() -> None:
+        made.extend(
+            {"type": "stream", "name": name, "text": text}
+            for name, stream in streams.items()
+            if (text := stream.end(patterns))
+        )
+
+    for event in events:
+        if event["type"] == "stream":
+            text = streams.setdefault(event["name"], Stream()).feed(patterns, event["text"])
+            if text:
+                made.append({**event, "text": text})
+            continue
+        end()
+        made.append(redact_all(patterns, event))
+    end()
+    return made
