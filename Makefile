@@ -14,6 +14,13 @@ PIP := $(VENV)/bin/python -m pip install -qq
 FRONT_END := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
   $(wildcard labextension/*.json labextension/jupyter-config/*)
 
+BENCHMARKS := $(filter magics reuse digest values jobs capture peers,$(MAKECMDGOALS))
+ifneq ($(BENCHMARKS),)
+.PHONY: $(BENCHMARKS)
+$(BENCHMARKS): bench
+	@:
+endif
+
 help: ## this list
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
 
@@ -29,6 +36,7 @@ lab: install ## JupyterLab in the demo project (prints its address; opens no bro
 
 test: dev lint ## everything: lint, kernel and server tests, front end, the wheel, a real browser
 	@.ci/need chromium
+	@.ci/need postgresql
 	@pytest -q tests --ignore=tests/browser --ignore=tests/wheel
 	@cd labextension && npm test
 	@pytest -q tests/wheel
@@ -45,8 +53,8 @@ lint: dev ## ruff, mypy, import layers, eslint, prettier, tsc
 	@lint-imports
 	@cd labextension && npm run --silent lint:check
 
-bench: install ## benchmarks, as tables
-	@python -m benchmarks
+bench: install ## benchmarks, as tables; `make bench peers` only that one
+	@python -m benchmarks $(BENCHMARKS)
 
 docs: $(VENV)/.docs ## the documentation as a web site in ./site
 	@sphinx-build -q -W --keep-going -b html docs site
@@ -57,7 +65,7 @@ install: $(VENV)/.install ## the package, editable, in a virtual environment of 
 dev: $(VENV)/.dev ## the same with what tests and lint need
 
 clean: ## remove what was built and installed; ./demo stays
-	@rm -rf $(VENV) site dist build jupyter_mlops/labextension
+	@rm -rf $(VENV) benchmarks/.peers site dist build jupyter_mlops/labextension
 	@rm -rf labextension/node_modules labextension/lib labextension/*.tsbuildinfo
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 

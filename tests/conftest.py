@@ -19,10 +19,21 @@ def own_jupyter_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[No
         patch.setenv("JUPYTER_DATA_DIR", str(home / "data"))
         patch.setenv("JUPYTER_CONFIG_DIR", str(home / "config"))
         patch.setenv("IPYTHONDIR", str(home / "ipython"))
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        for variable in ("MLFLOW_TRACKING_URI", "MLOPS_STORE", "MLOPS_OBJECTS"):
+            patch.delenv(variable, raising=False)
         # Only the tests of tracking need its writer: elsewhere each project would start one, which imports MLflow.
         patch.setenv("MLOPS_TRACKING", "later")
         yield
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[object]:
+    """A server of PostgreSQL, started when the first test asks for it."""
+    from postgresql import Cluster
+
+    cluster = Cluster()
+    yield cluster
+    cluster.remove()
 
 
 @pytest.fixture(scope="module")

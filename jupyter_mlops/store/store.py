@@ -7,13 +7,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from jupyter_mlops.errors import UnknownNameError
+from jupyter_mlops.store.index import Index
+from jupyter_mlops.store.journals import Journals
 from jupyter_mlops.store.objects import Objects
 from jupyter_mlops.store.outbox import Outbox
+from jupyter_mlops.store.place import INDEX_FILE, Place, index_url, place_of
 from jupyter_mlops.store.project import FOLDER, find_project, make_project, project_for, relative_path
 from jupyter_mlops.store.queue import Queue
 from jupyter_mlops.store.runs import RunStore
 from jupyter_mlops.store.schedules import ScheduleStore
-from jupyter_mlops.store.sqlite import SqliteIndex
 from jupyter_mlops.store.steps import StepStore
 
 
@@ -23,8 +25,10 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.folder = root / FOLDER
-        self.index = SqliteIndex(self.folder / "index.db")
+        self.place = place_of(root, self.folder)
+        self.index: Index = open_index(self.place, self.folder)
         self.objects = Objects(self.folder / "objects")
+        self.journals = Journals(self.folder / "journals")
         self.runs = RunStore(self.index)
         self.queue = Queue(self.index, self.runs)
         self.steps = StepStore(self.index)
@@ -64,3 +68,14 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def open_index(place: Place, folder: Path) -> Index:
+    """The index at `place`; made or brought up to date where need be."""
+    if place.index is None:
+        from jupyter_mlops.store.sqlite import SqliteIndex
+
+        return SqliteIndex(folder / INDEX_FILE)
+    from jupyter_mlops.store.postgresql import PostgresqlIndex
+
+    return PostgresqlIndex(index_url(place.index), place.project)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from postgresql import Cluster
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
@@ -18,8 +19,12 @@ from jupyter_mlops.store.store import Store
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """An empty store, once with each kind of index."""
+    if request.param == "postgresql":
+        cluster: Cluster = request.getfixturevalue("postgresql")
+        monkeypatch.setenv("MLOPS_STORE", cluster.emptied())
     with Store.open(tmp_path) as opened:
         yield opened
 

@@ -15,11 +15,13 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import IndexVersionError, NotWritableError, StoreError
 from jupyter_mlops.store import open_store
-from jupyter_mlops.store.sqlite import SqliteIndex
 from jupyter_mlops.store.schema import HEAD, runs
-from jupyter_mlops.store.store import Store
+from jupyter_mlops.store.sqlite import SqliteIndex
+from jupyter_mlops.store.store import Store, open_index
 
 from .conftest import NOON
+
+on_sqlite = pytest.mark.parametrize("store", ["sqlite"], indirect=True)
 
 
 def index_of(root: Path) -> Path:
@@ -111,6 +113,7 @@ def test_a_transaction_that_fails_leaves_nothing(store: Store, add_run: Callable
     assert store.runs.get(run.id).kind == "job"
 
 
+@on_sqlite
 def test_the_end_of_a_run_waits_for_the_disk_and_nothing_after_it_does(
     store: Store, add_run: Callable[..., Run]
 ) -> None:
@@ -128,7 +131,7 @@ def test_the_end_of_a_run_waits_for_the_disk_and_nothing_after_it_does(
 
 def test_a_reader_is_not_blocked_by_a_writer(store: Store, add_run: Callable[..., Run]) -> None:
     run = add_run()
-    other = SqliteIndex(store.index.path)
+    other = open_index(store.place, store.folder)
     with store.index.write() as connection:
         connection.execute(runs.update().values(kind="other"))
         with other.read() as reading:
@@ -147,6 +150,7 @@ def test_the_change_token_differs_after_each_commit_and_only_then(store: Store, 
     assert store.index.change_token() == seen[-1]
 
 
+@on_sqlite
 def test_a_commit_shows_in_the_change_token_although_the_files_times_and_sizes_do_not_tell(
     store: Store, add_run: Callable[..., Run]
 ) -> None:
@@ -156,6 +160,7 @@ def test_a_commit_shows_in_the_change_token_although_the_files_times_and_sizes_d
     with store.index.engine.connect() as connection:
         connection.exec_driver_sql("rollback")
         connection.exec_driver_sql("pragma wal_checkpoint(restart)")
+    assert isinstance(store.index, SqliteIndex)
     files = [store.index.path, store.index.path.with_name("index.db-wal")]
     before, times = store.index.change_token(), [file.stat() for file in files]
     add_run()
@@ -165,8 +170,10 @@ def test_a_commit_shows_in_the_change_token_although_the_files_times_and_sizes_d
     assert store.index.change_token() != before
 
 
+@on_sqlite
 def test_the_change_token_of_a_folder_without_an_index_is_empty(store: Store) -> None:
     store.close()
+    assert isinstance(store.index, SqliteIndex)
     store.index.path.unlink()
     assert store.index.change_token() == ""
 

@@ -1,0 +1,204 @@
+"""Where a project's index and objects are: in `.mlops/`, or where `.mlops/store.json` or the environment says.
+
+A project has one store. The environment decides at its first use, which is kept in `store.json`, so that every process
+agrees whatever its environment; later it may only say the same (with a password, say), and anything else is an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.errors import StoreError
+from jupyter_mlops.store.objects import write_atomically
+
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
+INDEX_VARIABLE = "MLOPS_STORE"
+OBJECTS_VARIABLE = "MLOPS_OBJECTS"
+FILE = "store.json"
+INDEX_FILE = "index.db"
+EMBEDDED = "embedded"
+_FORMAT = 1
+_NAME = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
+
+
+@dataclass(frozen=True)
+class Place:
+    """`index` is the URL of a database and `objects` one that fsspec knows; None is the project's own folder.
+
+    `project` is the name that both know the project by.
+    """
+
+    index: str | None = None
+    objects: str | None = None
+    project: str = ""
+
+    @property
+    def is_embedded(self) -> bool:
+        """Whether all is in the project's folder."""
+        return self.index is None and self.objects is None
+
+
+def place_of(root: Path, folder: Path, environment: Mapping[str, str] = os.environ) -> Place:
+    """Where the store of the project `root` is. Raises `StoreError` where the environment contradicts what it has."""
+    kept = read_place(folder)
+    asked = asked_place(root, environment)
+    if kept is None:
+        if asked.is_embedded:
+            return asked
+        if _has_content(folder / INDEX_FILE):
+            raise StoreError(
+                f"The project '{root}' has its store in '{folder}', and the environment names another ({_named(asked)}).",
+                f"Bring it over with `jupyter mlops store move`, or unset {INDEX_VARIABLE} and {OBJECTS_VARIABLE}.",
+            )
+        write_place(folder, asked)
+        return asked
+    index = _agreed(kept.index, asked.index, INDEX_VARIABLE, folder, environment)
+    objects = _agreed(kept.objects, asked.objects, OBJECTS_VARIABLE, folder, environment)
+    return replace(kept, index=index, objects=objects)
+
+
+def asked_place(root: Path, environment: Mapping[str, str]) -> Place:
+    """What the environment asks for."""
+    index, objects = (environment.get(name) or None for name in (INDEX_VARIABLE, OBJECTS_VARIABLE))
+    return make_place(root, None if index == EMBEDDED else index, None if objects == EMBEDDED else objects)
+
+
+def make_place(root: Path, index: str | None, objects: str | None, project: str | None = None) -> Place:
+    """A place of these URLs; the project's name is said by `?project=` in the index's, else it is the folder's."""
+    if index is not None:
+        url = index_url(index)
+        named = url.query.get("project")
+        project = str(named) if named else project
+        index = url.difference_update_query(["project"]).render_as_string(hide_password=False)
+    if objects is not None:
+        objects = objects_url(objects)
+    if index is None and objects is None:
+        return Place()
+    return Place(index, objects, _checked_name(project or _name_of(root)))
+
+
+def index_url(text: str) -> sa.URL:
+    """The URL of an index in PostgreSQL. Raises `StoreError` for any other."""
+    import sqlalchemy as sa
+
+    hint = "Write it as postgresql+psycopg://USER@HOST/DATABASE, optionally with ?project=NAME."
+    try:
+        url = sa.make_url(text)
+    except (sa.exc.ArgumentError, ValueError):
+        raise StoreError("The URL of the store cannot be read.", hint) from None
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername != "postgresql+psycopg":
+        raise StoreError(f"'{url.render_as_string(hide_password=True)}' is no store that is known here.", hint)
+    return url
+
+
+def objects_url(text: str) -> str:
+    """The URL of objects. Raises `StoreError` where it has no scheme."""
+    if not re.match(r"[a-z][a-z0-9+.-]*://.", text):
+        raise StoreError(f"'{text}' is no URL for objects.", "Write it as s3://BUCKET/PREFIX or file:///FOLDER.")
+    return text.rstrip("/")
+
+
+def shown_index(index: str) -> str:
+    """The URL of an index without its password."""
+    return index_url(index).set(password=None).render_as_string(hide_password=False)
+
+
+def read_place(folder: Path) -> Place | None:
+    """What `store.json` says; None where there is none."""
+    path = folder / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(f"'{path}' cannot be read: {error.strerror}.", "Check its permissions.") from error
+    try:
+        found: dict[str, Any] = json.loads(text)
+        if found["format"] > _FORMAT:
+            raise StoreError(f"'{path}' was written by a newer version.", "pip install -U jupyter-mlops")
+        index, objects, project = found["index"], found["objects"], found["project"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise StoreError(
+            f"'{path}' cannot be read: {error}.", "Write the store's URLs into it as docs/stores.md says."
+        ) from error
+    if index is None and objects is None:
+        return Place()
+    return Place(index, objects, _checked_name(str(project)))
+
+
+def write_place(folder: Path, place: Place) -> None:
+    """Keep where the store is, without any password."""
+    path = folder / FILE
+    if place.is_embedded:
+        path.unlink(missing_ok=True)
+        return
+    index = None if place.index is None else shown_index(place.index)
+    told = {"format": _FORMAT, "index": index, "objects": place.objects, "project": place.project}
+    write_atomically(path, [(json.dumps(told, indent=1) + "\n").encode()])
+
+
+def _agreed(
+    kept: str | None, asked: str | None, variable: str, folder: Path, environment: Mapping[str, str]
+) -> str | None:
+    """What `store.json` says, in the environment's words where it says the same."""
+    if not environment.get(variable):
+        return kept
+    if _same(kept, asked):
+        return asked
+    raise StoreError(
+        f"{variable} names another store than this project has ({folder / FILE}).",
+        f"Unset {variable}, or bring the project over with `jupyter mlops store move`.",
+    )
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    if one is None or other is None:
+        return one == other
+    if not one.startswith("postgresql"):
+        return one == other
+    first, second = index_url(one), index_url(other)
+    return _where(first) == _where(second)
+
+
+def _where(url: sa.URL) -> tuple[object, ...]:
+    return (url.host or url.query.get("host") or "localhost", url.port or 5432, url.database)
+
+
+def _named(place: Place) -> str:
+    return ", ".join(filter(None, (place.index and shown_index(place.index), place.objects)))
+
+
+def _has_content(index: Path) -> bool:
+    """Whether an embedded index has any run or schedule."""
+    if not index.is_file():
+        return False
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(index)) as connection:
+        row = connection.execute("select exists(select 1 from runs) or exists(select 1 from schedules)").fetchone()
+        return bool(row[0])
+    return True
+
+
+def _name_of(root: Path) -> str:
+    name = re.sub(r"[^a-z0-9_]+", "_", root.name.lower()).strip("_") or "project"
+    return (name if name[0].isalpha() else f"p_{name}")[:63]
+
+
+def _checked_name(name: str) -> str:
+    if not _NAME.fullmatch(name) or name.startswith("pg_") or name in ("public", "information_schema"):
+        raise StoreError(
+            f"'{name}' cannot be a project's name in a shared store.",
+            "Name it by small letters, digits and _, such as ?project=churn.",
+        )
+    return name

@@ -1,0 +1,269 @@
+"""The index in PostgreSQL: a schema for each project, one writer at a time, and servers that go away and come back."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+
+from jupyter_mlops.errors import StoreError
+from jupyter_mlops.store import schema
+from jupyter_mlops.store.index import BUSY_SECONDS, Index, revision_of, rolled_back
+from jupyter_mlops.store.portable import from_json, to_json
+from jupyter_mlops.store.postgresql_errors import explained, is_lost, is_unreachable
+
+IDLE_SECONDS = 300
+"""A writer that does nothing for so long within a transaction (its machine is cut off) loses it to the others."""
+_CONNECT = {"connect_timeout": 10, "keepalives_idle": 30, "application_name": "jupyter-mlops"}
+_STORE_TABLE = "create table mlops_store (id text not null, made_at text not null, changes bigint not null default 0)"
+
+
+class PostgresqlIndex(Index):
+    """A writer holds a lock of the project from the beginning of its transaction to its end, as with SQLite.
+
+    What is committed is on the server's disk. Where the server goes away, a connection is made again; a transaction that
+    it interrupts raises `IndexLostError` where nothing was kept, and has been committed where it raises nothing.
+    """
+
+    def __init__(self, url: sa.URL, project: str) -> None:
+        require_driver()
+        self.schema = project
+        self.place = f"{url.set(query={}).render_as_string(hide_password=True)}, project {project}"
+        self._url = url
+        self._was_there = False
+        arguments = {name: value for name, value in _CONNECT.items() if name not in url.query}
+        self.engine = sa.create_engine(
+            url,
+            connect_args=arguments,
+            pool_pre_ping=True,
+            pool_size=3,
+            max_overflow=10,
+            json_serializer=to_json,
+            json_deserializer=from_json,
+        )
+        sa.event.listen(self.engine, "connect", self._configure)
+        sa.event.listen(self.engine, "after_cursor_execute", _note_change)
+        _after_fork(self.engine)
+        try:
+            self._migrate()
+        except BaseException:
+            self.engine.dispose()
+            raise
+        self._was_there = True
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        with self._told_clearly():
+            connection = self._connected(_snapshot)
+            with connection:
+                yield connection
+
+    @contextlib.contextmanager
+    def write(self, *, durable: bool = False) -> Iterator[sa.Connection]:
+        with self._told_clearly():
+            connection = self._connected(self._take_turn)
+            with connection, rolled_back(connection):
+                yield connection
+                self._commit(connection)
+
+    @contextlib.contextmanager
+    def lock(self, name: str) -> Iterator[None]:
+        with self._told_clearly():
+            connection = self._connected(lambda made: made.execution_options(isolation_level="AUTOCOMMIT"))
+        with connection:
+            with self._told_clearly():
+                while not connection.execute(_TRY_LOCK, {"key": self._key(name)}).scalar():
+                    time.sleep(0.2)
+            try:
+                yield
+            finally:
+                with contextlib.suppress(DBAPIError):  # a connection that is gone holds no lock
+                    connection.execute(_UNLOCK, {"key": self._key(name)})
+
+    def change_token(self) -> str:
+        """Never waits for a server that is gone: then the token says so, and differs when it is back."""
+        try:
+            with self.engine.connect() as connection:
+                return str(connection.exec_driver_sql("select changes from mlops_store").scalar())
+        except DBAPIError as error:
+            return f"error: {type(error.orig).__name__}"
+
+    def has_key(self, key: str) -> bool:
+        return True  # one question to a server is better than two
+
+    def integrity(self) -> list[str]:
+        """The server holds references and unique numbers itself; here each row is read once, with its checksums."""
+        found = []
+        for table in schema.metadata.tables.values():
+            try:
+                with self.read() as connection:
+                    for _ in connection.execution_options(stream_results=True).execute(sa.select(table)):
+                        pass
+            except StoreError as error:
+                found.append(f"table {table.name}: {error.message}")
+        return found
+
+    def size(self) -> int:
+        with self.read() as connection:
+            return int(connection.execute(_SIZE, {"schema": self.schema}).scalar_one())
+
+    def identity(self) -> str:
+        """An id that this index has had since it was made."""
+        with self.read() as connection:
+            return str(connection.exec_driver_sql("select id from mlops_store").scalar_one())
+
+    def _connected(self, begin: Callable[[sa.Connection], Any]) -> sa.Connection:
+        """A connection on which `begin` was called; waits for a server that was there before."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            connection: sa.Connection | None = None
+            try:
+                connection = self.engine.connect()
+                begin(connection)
+                return connection
+            except DBAPIError as error:
+                if connection is not None:
+                    connection.close()
+                waits = is_unreachable(error) if self._was_there else is_lost(error)
+                if not waits or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            except BaseException:
+                if connection is not None:
+                    connection.close()
+                raise
+
+    def _take_turn(self, connection: sa.Connection) -> None:
+        connection.info.pop("changed", None)
+        connection.execute(_TURN, {"key": self._key("write")})
+
+    def _commit(self, connection: sa.Connection) -> None:
+        """Commit; where the server goes away meanwhile, ask it later what became of the transaction."""
+        number = None
+        if connection.info.pop("changed", None):
+            number = connection.exec_driver_sql(_CHANGE).scalar_one()
+        try:
+            connection.commit()
+        except DBAPIError as error:
+            if number is None or not is_lost(error):
+                raise
+            if self._fate_of(number) != "committed":
+                raise
+
+    def _fate_of(self, number: str) -> str | None:
+        """What became of a transaction whose end was not heard."""
+        deadline = time.monotonic() + BUSY_SECONDS
+        while True:
+            with self._connected(_snapshot) as connection:
+                found: str | None = connection.execute(_FATE, {"number": number}).scalar()
+            if found != "in progress" or time.monotonic() > deadline:
+                return found
+            time.sleep(0.1)
+
+    def _key(self, purpose: str) -> int:
+        digest = hashlib.sha256(f"jupyter-mlops {self.schema} {purpose}".encode()).digest()
+        return int.from_bytes(digest[:8], "big", signed=True)
+
+    def _configure(self, connection: Any, _record: Any) -> None:
+        """Unqualified names are the project's own; text may hold NUL, which PostgreSQL cannot keep."""
+        from psycopg.types.string import StrDumper, StrDumperUnknown
+
+        for dumper in (StrDumperUnknown, StrDumper):
+
+            def dump(self: Any, text: str, plain: Any = dumper) -> Any:
+                return plain.dump(self, text.replace("\0", "\N{REPLACEMENT CHARACTER}"))
+
+            connection.adapters.register_dumper(str, type(dumper.__name__, (dumper,), {"dump": dump}))
+        with connection.cursor() as cursor:
+            quoted = self.schema.replace('"', '""')
+            cursor.execute(f'set search_path to "{quoted}"')
+            cursor.execute(f"set lock_timeout to '{BUSY_SECONDS}s'")
+            cursor.execute(f"set idle_in_transaction_session_timeout to '{IDLE_SECONDS}s'")
+        connection.commit()
+
+    @contextlib.contextmanager
+    def _told_clearly(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            told = explained(error, self.place, self._url)
+            if told is error:
+                raise
+            raise told from error
+
+    def _migrate(self) -> None:
+        with self.read() as connection:
+            if revision_of(connection) == schema.HEAD:
+                return
+        with self.write() as connection:
+            found = revision_of(connection)
+            if found is not None:
+                if found != schema.HEAD:
+                    self._upgrade(connection, found)
+                return
+            if sa.inspect(connection).get_table_names(schema=self.schema):
+                raise self._not_ours()
+            if not sa.inspect(connection).has_schema(self.schema):
+                connection.execute(sa.schema.CreateSchema(self.schema))
+            connection.exec_driver_sql(_STORE_TABLE)
+            connection.execute(_NEW_STORE)
+            self._make(connection)
+
+    def _aside(self) -> str:
+        return "Name another project: add ?project=NAME to the URL of the store."
+
+
+def require_driver() -> None:
+    """Raise `StoreError` where the driver of PostgreSQL is not installed."""
+    try:
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise StoreError(
+            f"The index is in PostgreSQL, and its driver is not installed: {error}.",
+            "pip install 'jupyter-mlops[postgresql]'",
+        ) from None
+
+
+def _snapshot(connection: sa.Connection) -> None:
+    connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _note_change(
+    connection: sa.Connection, cursor: Any, statement: str, _parameters: Any, _context: Any, _many: bool
+) -> None:
+    if cursor.rowcount and not statement.lstrip()[:6].lower().startswith("select"):
+        connection.info["changed"] = True
+
+
+def _after_fork(engine: sa.Engine) -> None:
+    """A process that was forked leaves the connections to the one that made them."""
+    made = weakref.ref(engine)
+
+    def leave() -> None:
+        found = made()
+        if found is not None:
+            found.dispose(close=False)
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=leave)
+
+
+_TURN = sa.text("select pg_advisory_xact_lock(:key)")
+_TRY_LOCK = sa.text("select pg_try_advisory_lock(:key)")
+_UNLOCK = sa.text("select pg_advisory_unlock(:key)")
+_FATE = sa.text("select pg_xact_status(cast(:number as xid8))")
+_CHANGE = "update mlops_store set changes = changes + 1 returning cast(pg_current_xact_id() as text)"
+_NEW_STORE = sa.text(
+    "insert into mlops_store (id, made_at) values (cast(gen_random_uuid() as text), cast(now() as text))"
+)
+_SIZE = sa.text(
+    "select coalesce(sum(pg_total_relation_size(c.oid)), 0) from pg_class c"
+    " join pg_namespace n on n.oid = c.relnamespace where n.nspname = :schema and c.relkind = 'r'"
+)

@@ -1,0 +1,85 @@
+"""What an error of PostgreSQL means: what was wrong, what to do, and whether the server is only gone for a while."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from jupyter_mlops.errors import NotWritableError, StoreError
+from jupyter_mlops.store.index import BUSY_SECONDS, IndexLostError
+
+_GONE = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")
+"""The connection broke, or the server is shutting down, crashed, or not up yet, or took an idle session's away."""
+_CONFLICT = ("40001", "40P01")
+_STARTING = "the database system is"
+_PASSWORD = ("authentication failed", "no password supplied")
+
+
+def is_lost(error: DBAPIError) -> bool:
+    """Whether a transaction went with its connection (or by a conflict), so that it may be tried again."""
+    state = _state(error)
+    if state:
+        return state.startswith(_GONE) or state in _CONFLICT
+    return error.connection_invalidated or _STARTING in str(error.orig)
+
+
+def is_unreachable(error: DBAPIError) -> bool:
+    """Whether a server that was there before may come back."""
+    text = str(error.orig)
+    refused = (*_PASSWORD, "does not exist", "no pg_hba.conf entry", "permission denied")
+    return is_lost(error) or (not _state(error) and text.startswith("connection") and not _has(text, refused))
+
+
+def explained(error: DBAPIError, place: str, url: sa.URL) -> Exception:
+    """The error for people; what a caller may want to tell apart (a row that breaks a rule) comes back as it is."""
+    if isinstance(error, IntegrityError):
+        return error
+    text, state = _first_line(error), _state(error)
+    if is_lost(error):
+        return IndexLostError(f"The server of the index '{place}' went away: {text}.", "Try again when it is back.")
+    if not state:
+        return StoreError(f"The index '{place}' cannot be reached: {text}.", _mend(text, url))
+    if state in ("42501", "25006"):
+        return NotWritableError(
+            f"The index '{place}' cannot be written: {text}.",
+            f"Let the server's user '{url.username or ''}' create schemas: "
+            f'`grant create on database "{url.database}" to ...`, or make the schema for it.',
+        )
+    if state == "55P03":
+        return StoreError(
+            f"The index '{place}' was busy for {BUSY_SECONDS} s.",
+            "Try again; the server's pg_stat_activity says which process holds it.",
+        )
+    if state.startswith("53"):
+        return StoreError(f"The server of the index '{place}' is out of room: {text}.", "Make room on it, then try again.")
+    if state in ("42P01", "3F000"):
+        return StoreError(f"The index '{place}' is not there any more: {text}.", "Close it and open it again.")
+    return error
+
+
+def _mend(text: str, url: sa.URL) -> str:
+    where = f"{url.host or url.query.get('host') or 'localhost'}:{url.port or 5432}:{url.database}:{url.username or ''}"
+    if _has(text, _PASSWORD):
+        return f"Put the password into PGPASSWORD, or into ~/.pgpass as `{where}:PASSWORD` (and chmod 600 it)."
+    if f'database "{url.database}" does not exist' in text:
+        return f"Make it: createdb {url.database}"
+    if "no pg_hba.conf entry" in text:
+        return "The server does not let this user or machine in: see its pg_hba.conf."
+    return "Is the server running, and is MLOPS_STORE (or .mlops/store.json) right?"
+
+
+def _state(error: DBAPIError) -> str:
+    """The five letters by which the server names an error; "" where it did not come to that."""
+    return str(getattr(error.orig, "sqlstate", None) or "")
+
+
+def _first_line(error: DBAPIError) -> str:
+    lines = [line.strip() for line in str(error.orig).splitlines() if line.strip()]
+    text = lines[0] if lines else type(error.orig).__name__
+    if text.endswith(":") and len(lines) > 1:
+        text = f"{text} {lines[1]}"
+    return text.rstrip(".")
+
+
+def _has(text: str, parts: tuple[str, ...]) -> bool:
+    return any(part in text for part in parts)
