@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
 
 
 class Stop:
@@ -22,7 +22,7 @@ class Stop:
     def __init__(self) -> None:
         self.word: str | None = None
         self.cause = "canceled"
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal may ask while its own thread asks or listens
         self._asked = 0
         self._tell: Callable[[str], None] | None = None
 
@@ -54,21 +54,32 @@ class Stop:
 
 
 @contextlib.contextmanager
-def on_stop_signal(loop: asyncio.AbstractEventLoop, stop: Callable[[str], None]) -> Iterator[None]:
-    """While the block runs, a signal to stop calls `stop` with the signal's name, in the loop.
+def on_stop_signal(stop: Stop) -> Iterator[None]:
+    """While the block runs, a signal to stop asks `stop`, with the signal's name.
 
-    Only the main thread may say what signals do; elsewhere nothing is changed.
+    Only the main thread may say what signals do; elsewhere, and where it runs an event loop of someone else's, nothing
+    is changed. What the process ignores, such as SIGHUP under nohup, it goes on ignoring.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if threading.current_thread() is not threading.main_thread() or in_event_loop():
         yield
         return
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stop, signal.Signals(number).name)
+        stop.ask(signal.Signals(number).name, "interrupted" if number == signal.SIGINT else "canceled")
 
-    before = {number: signal.signal(number, handle) for number in SIGNALS}
+    heard = [number for number in SIGNALS if signal.getsignal(number) not in (signal.SIG_IGN, None)]
+    before = {number: signal.signal(number, handle) for number in heard}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def in_event_loop() -> bool:
+    """Whether this thread runs one already."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -14,7 +14,8 @@ from papermill.engines import Engine
 
 if TYPE_CHECKING:
     from jupyter_mlops.domain.run import Run
-    from jupyter_mlops.jobs.execution import Execution, Outcome
+    from jupyter_mlops.jobs.execution import Execution
+    from jupyter_mlops.jobs.outcome import Outcome
     from jupyter_mlops.jobs.output import Save
     from jupyter_mlops.jobs.papermill_io import Paths
     from jupyter_mlops.jobs.papermill_view import PapermillView
@@ -58,12 +59,15 @@ class MLOpsEngine(Engine):  # type: ignore[misc]
         """
         from jupyter_mlops.errors import MLOpsError
         from jupyter_mlops.jobs.papermill_io import Paths
+        from jupyter_mlops.jobs.prepared import inject_again
 
         if others:
             logger.warning("The engine mlops does not know and ignores: %s", ", ".join(sorted(others)))
         paths = Paths.of(nb, input_path, output_path)
         try:
             request = _request(nb, kernel_name, paths)
+            if request.given and request.language == "python":
+                inject_again(nb, request)
             with _open(paths) as store:
                 run = _run(store, request, run_id)
                 view = _view(progress_bar, log_output, stdout_file, stderr_file)
@@ -103,9 +107,9 @@ def _request(nb: Any, kernel_name: str, paths: Paths) -> Request:
         checked_steps(cells)
     given = dict(nb.metadata.papermill.get("parameters", {}))
     built_in = {name: given.pop(name) for name in BUILT_IN if name in given}
-    given, values = check_values(cells, given, python=python, loose=True)
+    given, arguments, values = check_values(cells, given, python=python, loose=True)
     if python:
-        check_injected(cells, given)
+        check_injected(cells, arguments)
     return Request(
         path=paths.source or Path.cwd() / paths.name,
         data=paths.source.read_bytes() if paths.source else bytes_of(nb),
@@ -115,6 +119,7 @@ def _request(nb: Any, kernel_name: str, paths: Paths) -> Request:
         same_python=is_this_python(spec),
         given=given,
         values={**values, **built_in},
+        arguments={**arguments, **built_in},
     )
 
 
@@ -135,36 +140,40 @@ def _view(progress_bar: Any, log_output: bool, stdout_file: Any, stderr_file: An
 def _execute(
     store: Store, run: Run, request: Request, nb: Any, paths: Paths, view: PapermillView, options: dict[str, Any]
 ) -> Any:
+    from jupyter_mlops.jobs.cancel import Stop, on_stop_signal
     from jupyter_mlops.jobs.execution import Execution, Plan
     from jupyter_mlops.jobs.job import kernel_environment, taken
     from jupyter_mlops.jobs.recorder import Recorder
 
-    recorder = Recorder(store, run)
-    if not recorder.begin():
-        raise taken(store.runs.get(run.id))
-    try:
-        if paths.shown:
-            store.runs.update(run.id, output_path=store.relative(paths.output) if paths.output else paths.shown)
-        recorder.describe(request.path.parent, environment=request.same_python)
-        plan = Plan(
-            load=lambda: nb,
-            kernel_name=request.kernel_name,
-            # papermill changes the working directory where it is told to, so this is the kernel's by its rules.
-            folder=Path.cwd(),
-            environment=kernel_environment(store, run),
-            save=paths.saver(),
-            on_environment=None if request.same_python else recorder.keep_environment,
-            **options,
-        )
-        execution = Execution(plan, [recorder, view])
-        outcome = execution.run()
-    except BaseException as error:
-        # Whatever it was, the run has ended, and the index must say so.
-        recorder.fail(error)
-        raise
-    finally:
-        view.close()
-    run = recorder.end(outcome)
+    stop = Stop()
+    with on_stop_signal(stop):
+        recorder = Recorder(store, run)
+        if not recorder.begin():
+            raise taken(store.runs.get(run.id))
+        try:
+            if paths.shown:
+                store.runs.update(run.id, output_path=store.relative(paths.output) if paths.output else paths.shown)
+            recorder.describe(request.path.parent, environment=request.same_python)
+            plan = Plan(
+                load=lambda: nb,
+                kernel_name=request.kernel_name,
+                # papermill changes the working directory where it is told to, so this is the kernel's by its rules.
+                folder=Path.cwd(),
+                environment=kernel_environment(store, run),
+                save=paths.saver(),
+                on_environment=None if request.same_python else recorder.keep_environment,
+                stop=stop,
+                **options,
+            )
+            execution = Execution(plan, [*recorder.listeners, view])
+            outcome = execution.run()
+        except BaseException as error:
+            # Whatever it was, the run has ended, and the index must say so.
+            recorder.fail(error)
+            raise
+        finally:
+            view.close()
+        run = recorder.end(outcome)
     _raise_for(run, outcome, execution, paths.final_saver())
     return execution.notebook
 
@@ -173,20 +182,19 @@ def _raise_for(run: Run, outcome: Outcome, execution: Execution, save: Save | No
     """Raise what papermill cannot see in the notebook; marks and saves it first, for papermill then does not."""
     from nbclient.exceptions import DeadKernelError
 
-    from jupyter_mlops.domain.status import Status
-    from jupyter_mlops.jobs.job import error_of
-    from jupyter_mlops.jobs.prepared import mark_failure
+    from jupyter_mlops.jobs.job import error_of, mark
 
-    if outcome.status is Status.COMPLETED or outcome.error is None or outcome.error.cause == "cell_error":
+    if outcome.error is None or outcome.error.cause in ("cell_error", "step_timeout"):
         return
-    if outcome.error.cell_index is not None:
-        mark_failure(execution.notebook, outcome.error.cell_index)
-    if save is not None:
-        save(execution.notebook)
     error = error_of(run, outcome)
     logger.error("%s %s", error.message, error.hint)
-    if outcome.error.cause == "kernel_died":
+    if outcome.error.cause == "not_saved":
+        raise error
+    mark(execution.notebook, outcome)
+    if save is not None:
+        save(execution.notebook)
+    if outcome.error.cause in ("kernel_died", "out_of_memory"):
         raise DeadKernelError(error.message) from error
-    if "SIGINT" in outcome.error.message:
+    if outcome.error.cause == "interrupted":
         raise KeyboardInterrupt(error.message) from error
     raise error

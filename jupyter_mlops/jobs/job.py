@@ -9,12 +9,13 @@ from typing import Any
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import CanceledError, CellFailedError, KernelDiedError, MLOpsError, RunError
-from jupyter_mlops.jobs.cancel import Stop
+from jupyter_mlops.jobs.cancel import Stop, on_stop_signal
 from jupyter_mlops.jobs.events import OnEvent
-from jupyter_mlops.jobs.execution import Execution, Outcome, Plan
+from jupyter_mlops.jobs.execution import Execution, Plan
+from jupyter_mlops.jobs.outcome import Outcome
 from jupyter_mlops.jobs.output import check_output, file_saver
 from jupyter_mlops.jobs.prepared import mark_failure, prepare
-from jupyter_mlops.jobs.recorder import Recorder, warn_of_derived
+from jupyter_mlops.jobs.recorder import Recorder
 from jupyter_mlops.jobs.request import Request, default_output
 from jupyter_mlops.jobs.span import chosen_cells
 from jupyter_mlops.store.store import Store
@@ -37,51 +38,62 @@ def execute(
     Raises `CellFailedError`, `KernelDiedError` or `CanceledError` with the details run, output, cell_index, step,
     source and traceback; the run has then ended, and its notebook is saved as far as it came.
     """
-    recorder = Recorder(store, run, on_event)
-    if not recorder.begin():
-        raise taken(store.runs.get(run.id))
-    try:
-        output = Path(os.path.abspath(output)) if output is not None else default_output(store, run)
-        check_output(output, request.path)
-        store.runs.update(run.id, output_path=store.relative(output))
-        recorder.describe(request.path.parent, environment=request.same_python)
-        warn_of_derived(request.derived, recorder.warn)
-        save = file_saver(output)
-        execution = Execution(
-            Plan(
-                load=lambda: prepare(request, output),
-                kernel_name=request.kernel_name,
-                folder=request.path.parent,
-                environment=kernel_environment(store, run),
-                save=save,
-                on_environment=None if request.same_python else recorder.keep_environment,
-                on_kernel=recorder.kernel,
-                mode=run.options.kernel,
-                pool=pool,
-                notebook=request.notebook,
-                same_python=request.same_python,
-                memory=run.options.memory,
-                stop=stop,
-                chosen=lambda notebook: chosen_cells(notebook, run.options),
-            ),
-            [recorder],
-        )
-        outcome = execution.run()
-        if outcome.error is not None and outcome.error.cell_index is not None:
-            cell = execution.notebook.cells[outcome.error.cell_index]
-            source, count = str(cell.source), cell.execution_count
-            mark_failure(execution.notebook, outcome.error.cell_index)
-            save(execution.notebook)
-        else:
-            source, count = "", None
-    except BaseException as error:
-        # Whatever it was, the run has ended, and the index must say so.
-        recorder.fail(error)
-        raise
-    run = recorder.end(outcome)
+    stop = stop or Stop()
+    with on_stop_signal(stop):
+        recorder = Recorder(store, run, on_event)
+        if not recorder.begin():
+            raise taken(store.runs.get(run.id))
+        try:
+            output = _output(store, recorder.run, request, output)
+            execution = Execution(_plan(recorder, request, output, pool, stop), recorder.listeners)
+            outcome = execution.run()
+        except BaseException as error:
+            # Whatever it was, the run has ended, and the index must say so.
+            recorder.fail(error)
+            raise
+        run = recorder.end(outcome)
     if outcome.status is not Status.COMPLETED:
-        raise error_of(run, outcome, count, source=source, output=output)
+        raise error_of(run, outcome, source=outcome.source, output=output)
     return run
+
+
+def _output(store: Store, run: Run, request: Request, output: Path | None) -> Path:
+    """Where the executed notebook goes, which is in the index from now on."""
+    if output is None and run.options.output:
+        output = store.root / run.options.output
+    output = Path(os.path.abspath(output)) if output is not None else default_output(store, run)
+    check_output(output, request.path)
+    store.runs.update(run.id, output_path=store.relative(output))
+    return output
+
+
+def _plan(recorder: Recorder, request: Request, output: Path, pool: Any, stop: Stop) -> Plan:
+    run, options = recorder.run, recorder.run.options
+    recorder.describe(request.path.parent, environment=request.same_python)
+    return Plan(
+        load=lambda: prepare(request, output),
+        kernel_name=request.kernel_name,
+        folder=request.path.parent,
+        environment=kernel_environment(recorder.store, run),
+        save=file_saver(output),
+        mark=mark,
+        cell_seconds=options.cell_seconds,
+        run_seconds=options.run_seconds,
+        on_environment=None if request.same_python else recorder.keep_environment,
+        mode=options.kernel,
+        pool=pool,
+        notebook=request.notebook,
+        same_python=request.same_python,
+        memory=options.memory,
+        stop=stop,
+        chosen=lambda notebook: chosen_cells(notebook, options),
+    )
+
+
+def mark(notebook: Any, outcome: Outcome) -> None:
+    """Put papermill's marks at the cell where it ended."""
+    if outcome.error is not None and outcome.error.cell_index is not None:
+        mark_failure(notebook, outcome.error.cell_index)
 
 
 def kernel_environment(store: Store, run: Run) -> dict[str, str]:
@@ -107,28 +119,36 @@ def _continued(store: Store, run: Run) -> list[str]:
     return found
 
 
-def error_of(run: Run, outcome: Outcome, count: int | None = None, **details: Any) -> RunError:
-    """The error that says how a run ended; `count` is the execution count of the cell where it ended."""
+_KINDS = {
+    "canceled": CanceledError,
+    "interrupted": CanceledError,
+    "kernel_died": KernelDiedError,
+    "out_of_memory": KernelDiedError,
+    "cell_error": CellFailedError,
+    "step_timeout": CellFailedError,
+}
+_VERBS = {
+    "canceled": "was stopped",
+    "interrupted": "was stopped",
+    "kernel_died": "lost its kernel",
+    "out_of_memory": "ran out of memory",
+}
+
+
+def error_of(run: Run, outcome: Outcome, **details: Any) -> RunError:
+    """The error that says how a run ended."""
     error = outcome.error
     assert error is not None
     step = run.error.step if run.error is not None else None
-    kinds = {
-        "canceled": CanceledError,
-        "interrupted": CanceledError,
-        "kernel_died": KernelDiedError,
-        "cell_error": CellFailedError,
-    }
     if error.cell_index is None:
         where = f"Run {run.number}"
     elif step:
         where = f"Step '{step}'"
     else:
+        count = outcome.count
         where = f"Cell In [{count}]" if count else f"Cell {error.cell_index + 1} of the executed notebook"
-    verb = {"canceled": "was stopped", "interrupted": "was stopped", "kernel_died": "lost its kernel"}.get(
-        error.cause, "failed"
-    )
-    return kinds.get(error.cause, RunError)(
-        f"{where} {verb}: {error.message}",
+    return _KINDS.get(error.cause, RunError)(
+        f"{where} {_VERBS.get(error.cause, 'failed')}: {error.message}",
         outcome.hint,
         run=run,
         cell_index=error.cell_index,

@@ -53,6 +53,13 @@ class Ledger:
                 "status": PENDING,
             }
 
+    def resume(self, index: int | None = None) -> None:
+        """Go on from what the notebook says of itself, and of a cell that had started."""
+        if index is None:
+            self._began = _moment(self.notebook.metadata["papermill"].get("start_time"))
+        else:
+            self._started[index] = _moment(self._record(index).get("start_time")) or self._now()
+
     def cell_started(self, index: int) -> None:
         """The kernel is given this cell."""
         self._started[index] = self._now()
@@ -86,3 +93,7 @@ class Ledger:
 
     def _record(self, index: int) -> Any:
         return self.notebook.cells[index].metadata["papermill"]
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

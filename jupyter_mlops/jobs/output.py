@@ -6,14 +6,15 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from jupyter_mlops.errors import InputError, NotWritableError
 from jupyter_mlops.store.objects import write_atomically
 
-LEAST_SECONDS = 1.0
-COST_FACTOR = 20.0
-"""A save may take a twentieth of the time since the last one, so that a large notebook is saved more seldom."""
+LEAST_SECONDS = 2.0
+COST_FACTOR = 50.0
+"""A save may take a fiftieth of the time since the last one, so that a large notebook is saved more seldom: what it holds
+is in the journal meanwhile, and the cost of saving grows with the time a run takes, not with its cells."""
 
 
 def check_output(output: Path, source: Path | None, *, make_folder: bool = True) -> None:
@@ -49,16 +50,19 @@ def _same_file(one: Path, other: Path) -> bool:
         return os.path.abspath(one) == os.path.abspath(other)
 
 
-Save = Callable[[Any], None]
-"""Writes a notebook somewhere."""
+class Save(Protocol):
+    """Writes a notebook somewhere."""
+
+    def __call__(self, notebook: Any, *, sync: bool = True) -> None:
+        """Write it; without `sync` a power cut may lose it."""
 
 
 def file_saver(path: Path) -> Save:
     """Saves to `path` by rename; where it is a link, the file it names is written and the link stays."""
     target = Path(os.path.realpath(path))
 
-    def save(notebook: Any) -> None:
-        write_atomically(target, [bytes_of(notebook)])
+    def save(notebook: Any, *, sync: bool = True) -> None:
+        write_atomically(target, [bytes_of(notebook)], sync)
 
     return save
 
@@ -82,13 +86,13 @@ class OutputFile:
         if self._dirty and self._clock() >= self._not_before:
             self.save(notebook)
 
-    def save(self, notebook: Any) -> None:
-        """Save now."""
+    def save(self, notebook: Any, *, last: bool = False) -> None:
+        """Save now; the `last` is proof against a power cut."""
         self._dirty = False
         if self._save is None:
             return
         began = self._clock()
-        self._save(notebook)
+        self._save(notebook, sync=last)
         self.saves += 1
         ended = self._clock()
         self._not_before = ended + max(LEAST_SECONDS, COST_FACTOR * (ended - began))

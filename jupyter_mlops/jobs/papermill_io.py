@@ -55,7 +55,11 @@ class Paths:
             return file_saver(self.output)
         if not self.shown:
             return None
-        return lambda notebook: write_ipynb(notebook, self.shown)
+
+        def save(notebook: Any, *, sync: bool = True) -> None:
+            write_ipynb(notebook, self.shown)
+
+        return save
 
 
 def working_folder() -> Path:

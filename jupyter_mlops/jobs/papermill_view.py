@@ -31,6 +31,12 @@ class PapermillView:
             options.update(self._options if isinstance(self._options, dict) else {})
             self._bar = tqdm(total=len(notebook.cells), **options)
 
+    def kernel(self, kind: str, why: str, pid: int | None) -> None:
+        """See `Listener`."""
+
+    def message(self, index: int, message: dict[str, Any]) -> None:
+        """See `Listener`."""
+
     def cell_started(self, index: int) -> None:
         """See `Listener`."""
         if self._log_output:

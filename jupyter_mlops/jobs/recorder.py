@@ -18,9 +18,11 @@ from jupyter_mlops.domain.run import Progress, Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError
 from jupyter_mlops.jobs import events
+from jupyter_mlops.jobs.cancel import in_event_loop
 from jupyter_mlops.jobs.events import RunEvent
-from jupyter_mlops.jobs.execution import Outcome, in_event_loop
+from jupyter_mlops.jobs.journal import JournalWriter
 from jupyter_mlops.jobs.ledger import is_executed
+from jupyter_mlops.jobs.outcome import Outcome
 from jupyter_mlops.jobs.span import chosen_cells
 from jupyter_mlops.store.provenance import git_tags, keep_environment
 from jupyter_mlops.store.store import Store
@@ -29,6 +31,9 @@ logger = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 0.5
 """Progress within steps of less than this is not written to the index each time."""
+
+PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
+"""Between two tries to write how a run ended into an index that cannot be written."""
 
 SHARED = "shared_process"
 """Tag of a run whose process does other things too, so that it is not stopped by a signal."""
@@ -49,18 +54,27 @@ class Recorder:
         self._describing: threading.Thread | None = None
         self._notebook: Any = None
         self._tagging = threading.Lock()
+        self._journal: JournalWriter | None = None
+
+    @property
+    def listeners(self) -> list[Any]:
+        """Who works for the run while it is executed: its journal is written before anything else is done."""
+        return [self] if self._journal is None else [self._journal, self]
 
     def begin(self) -> bool:
         """Take the run for this process. False where another has it, or it has ended. A worker has claimed its runs."""
-        if self.run.worker_id is not None:
-            self._tell(events.RUN_STARTED, run=self.run)
-            return True
-        if not self.store.runs.start(self.run.id, now=self.store.now()):
-            return False
-        if threading.current_thread() is not threading.main_thread() or in_event_loop():
-            # Such as papermill called from a cell: a signal would end that cell's kernel.
-            self.store.runs.update(self.run.id, tags={**self.run.tags, SHARED: "true"})
-        self._refresh()
+        if self.run.worker_id is None:
+            if not self.store.runs.start(self.run.id, now=self.store.now()):
+                return False
+            if threading.current_thread() is not threading.main_thread() or in_event_loop():
+                # Such as papermill called from a cell: a signal would end that cell's kernel.
+                self.store.runs.update(self.run.id, tags={**self.run.tags, SHARED: "true"})
+            self._refresh()
+        try:
+            self._journal = JournalWriter(self.store.journals.open(self.run.id), self.run)
+        except StoreError as error:
+            self.fail(error)
+            raise
         self._tell(events.RUN_STARTED, run=self.run)
         return True
 
@@ -68,13 +82,18 @@ class Recorder:
         """Record git state and environment beside the kernel's start; they are in the index before the run ends."""
 
         def find() -> None:
-            found = {"environment": keep_environment(self.store.objects)} if environment else {}
+            found = {}
+            try:
+                if environment:
+                    found["environment"] = keep_environment(self.store.objects)
+            except StoreError as error:
+                logger.warning("Run %s: its environment is not recorded: %s", self.run.number, error.message)
             self._tag(git_tags(folder), told_at=self.store.now(), **found)
 
         self._describing = threading.Thread(target=find, name="mlops-describe", daemon=True)
         self._describing.start()
 
-    def kernel(self, kind: str, why: str) -> None:
+    def kernel(self, kind: str, why: str, pid: int | None) -> None:
         """Record which kind of kernel executes the run, and why that one."""
         self._tag({"kernel_kind": kind, **({"kernel_why": why} if why else {})})
 
@@ -88,27 +107,44 @@ class Recorder:
         """Record how the run ended; returns it as stored."""
         if self._describing is not None:
             self._describing.join()
-        now = self.store.now()
         error = outcome.error
         if error is not None and error.cell_index is not None:
             error = replace(error, step=self._steps.get(error.cell_index))
-        status = Status.CANCELED if outcome.status is Status.CANCELED else Status.FAILED
-        self.store.steps.end_open(self.run.id, status, error.message if error else _UNSAVED, now=now)
-        self.store.runs.finish(
-            self.run.id, outcome.status, now=now, error=error, progress=Progress(self._done, self._total)
-        )
+        if self._journal is not None:
+            self._journal.ended(outcome, error)
+        self._persist(lambda: self._finish(outcome.status, error))
+        if self._journal is not None:
+            self._journal.journal.close()
         self._refresh()
         tracking.wake(self.store.root)
         self._tell(events.RUN_ENDED, run=self.run)
         return self.run
 
+    def _finish(self, status: Status, error: RunError | None) -> None:
+        now = self.store.now()
+        of_steps = Status.CANCELED if status is Status.CANCELED else Status.FAILED
+        self.store.steps.end_open(self.run.id, of_steps, error.message if error else _UNSAVED, now=now)
+        self.store.runs.finish(self.run.id, status, now=now, error=error, progress=Progress(self._done, self._total))
+
+    def _persist(self, write: Callable[[], None]) -> None:
+        """Write what must not be lost, also where others fill the disk: what the journal had set aside is free by now."""
+        for pause in PAUSES:
+            try:
+                return write()
+            except StoreError as error:
+                logger.warning("Run %s: %s %s", self.run.number, error.message, error.hint)
+                time.sleep(pause)
+        return write()
+
     def fail(self, error: BaseException) -> Run:
         """Record that the run ended by a fault outside the notebook's cells."""
         cause = "runner_lost" if self._total else "not_started"
+        if isinstance(error, StoreError):
+            return self.end(Outcome(Status.FAILED, RunError("not_saved", error.message), error.hint))
         if isinstance(error, MLOpsError):
             return self.end(Outcome(Status.FAILED, RunError(cause, error.message), error.hint))
         if isinstance(error, KeyboardInterrupt):
-            return self.end(Outcome(Status.CANCELED, RunError("canceled", "Canceled (SIGINT).")))
+            return self.end(Outcome(Status.CANCELED, RunError("interrupted", "Interrupted (SIGINT).")))
         name = type(error).__name__
         return self.end(Outcome(Status.FAILED, RunError(cause, f"{name}: {error}", ename=name, evalue=str(error))))
 
@@ -145,12 +181,17 @@ class Recorder:
     def passed(self, index: int) -> None:
         """See `Listener`."""
 
+    def message(self, index: int, message: dict[str, Any]) -> None:
+        """See `Listener`."""
+
     def output(self, output: Any) -> None:
         """See `Listener`."""
 
     def warn(self, message: str, hint: str) -> None:
         """See `Listener`."""
         logger.warning("%s %s", message, hint)
+        if self._notebook is None and self._journal is not None:
+            self._journal.warn(message, hint)  # from outside the execution, which is yet to begin
         self._tell(events.WARNING, message=message, hint=hint)
 
     def _label(self, index: int) -> str:

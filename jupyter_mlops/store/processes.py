@@ -21,6 +21,14 @@ def _start_of(pid: int) -> float:
     return psutil.Process(pid).create_time()
 
 
+def start_of(pid: int) -> float | None:
+    """When the process with this pid started; None where there is none."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return None
+
+
 def is_alive(pid: int | None, started: float | None) -> bool:
     """Whether the process with this pid, started then, still runs (a zombie does not)."""
     if pid is None:

@@ -250,24 +250,25 @@ def test_sys_exit_ends_the_notebook_and_a_kernel_that_leaves_fails_it(tmp_path: 
 
 
 def test_a_disk_that_fills_up_fails_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from jupyter_mlops.errors import StoreError
+    from jupyter_mlops.errors import RunError, StoreError
     from jupyter_mlops.jobs import output
 
     path = write_notebook(tmp_path / "a.ipynb", code("x = 1"))
     writes: list[Path] = []
     write = output.write_atomically
 
-    def full(target: Path, chunks: Any) -> None:
+    def full(target: Path, *rest: Any) -> None:
         writes.append(target)
         if len(writes) > 1:
             raise StoreError("No space left on device.", "Free some.")
-        write(target, chunks)
+        write(target, *rest)
 
     monkeypatch.setattr(output, "write_atomically", full)
-    with pytest.raises(StoreError, match="No space left"):
+    with pytest.raises(RunError, match="No space left"):
         run_notebook(path, {})
     with Store.open(path) as store:
-        assert store.runs.get(1).status is Status.FAILED
+        run = store.runs.get(1)
+        assert (run.status, run.error and run.error.cause) == (Status.FAILED, "not_saved")
     assert statuses(read(writes[0])) == ["pending"]
 
 
@@ -311,7 +312,7 @@ def test_two_hundred_cells_are_not_saved_four_hundred_times(tmp_path: Path, monk
 
     saves: list[Path] = []
     write = output.write_atomically
-    monkeypatch.setattr(output, "write_atomically", lambda path, chunks: (saves.append(path), write(path, chunks)))
+    monkeypatch.setattr(output, "write_atomically", lambda path, *rest: (saves.append(path), write(path, *rest)))
     path = write_notebook(tmp_path / "a.ipynb", *[code(f"x{index} = {index}") for index in range(200)])
     began = time.monotonic()
     assert execute(path).run.status is Status.COMPLETED

@@ -40,7 +40,7 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch:
 def test_saves_are_seldom_and_the_dearer_the_seldomer() -> None:
     now = 0.0
 
-    def save(notebook: object) -> None:
+    def save(notebook: object, *, sync: bool = True) -> None:
         nonlocal now
         now += 0.5
 

@@ -1,0 +1,197 @@
+"""What an execution writes into its run's journal: enough to build its notebook again, and to say how it ended.
+
+Events in order: run_started, notebook (as the kernel is given it), kernel_started, then for each cell passed or
+cell_started, input, output | update_display | clear_output | note | comm ..., cell_ended; warning anywhere; interrupted,
+failed or killed; run_ended. Outputs have nbformat's form.
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import socket
+from dataclasses import asdict
+from typing import Any
+
+from jupyter_mlops.capture.display import METADATA, NOTE
+from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.jobs.outcome import Outcome
+from jupyter_mlops.store import processes
+from jupyter_mlops.store.journals import Journal
+
+RUN_STARTED = "run_started"
+NOTEBOOK = "notebook"
+KERNEL_STARTED = "kernel_started"
+CELL_STARTED = "cell_started"
+PASSED = "passed"
+INPUT = "input"
+OUTPUT = "output"
+UPDATE_DISPLAY = "update_display"
+CLEAR_OUTPUT = "clear_output"
+NOTED = "note"
+COMM = "comm"
+CELL_ENDED = "cell_ended"
+WARNING = "warning"
+INTERRUPTED = "interrupted"
+FAILED = "failed"
+KILLED = "killed"
+RUN_ENDED = "run_ended"
+
+_OUTPUTS = {
+    "stream": ("name", "text"),
+    "display_data": ("data", "metadata"),
+    "execute_result": ("data", "metadata", "execution_count"),
+    "error": ("ename", "evalue", "traceback"),
+}
+
+
+class JournalWriter:
+    """A listener of an execution that writes the journal of its run."""
+
+    def __init__(self, journal: Journal, run: Run) -> None:
+        self.journal = journal
+        self._notebook: Any = None
+        pid, started = processes.this_process()
+        self.journal.write(
+            RUN_STARTED,
+            run=run.id,
+            number=run.number,
+            notebook=run.notebook,
+            attempt=run.attempt,
+            resumes=run.resumes,
+            pid=pid,
+            pid_started=started,
+            host=socket.gethostname(),
+        )
+
+    def started(self, notebook: Any) -> None:
+        """See `Listener`."""
+        self._notebook = notebook
+        self.journal.write(NOTEBOOK, notebook=notebook)
+
+    def kernel(self, kind: str, why: str, pid: int | None) -> None:
+        """See `Listener`."""
+        started = processes.start_of(pid) if pid is not None else None
+        self.journal.write(KERNEL_STARTED, kind=kind, why=why, pid=pid, pid_started=started)
+
+    def cell_started(self, index: int) -> None:
+        """See `Listener`."""
+        self.journal.write(CELL_STARTED, cell=index, id=self._notebook.cells[index].get("id"))
+
+    def message(self, index: int, message: dict[str, Any]) -> None:
+        """See `Listener`."""
+        event = event_of(message)
+        if event is not None:
+            self.journal.write(cell=index, **event)
+
+    def cell_ended(self, index: int, failed: bool, duration: float) -> None:
+        """See `Listener`."""
+        cell = self._notebook.cells[index]
+        noted = cell.metadata.get(METADATA, {})
+        self.journal.write(
+            CELL_ENDED,
+            cell=index,
+            status="failed" if failed else "completed",
+            duration=duration,
+            execution_count=cell.execution_count,
+            reused=noted.get("status") == Status.REUSED.value,
+            execution=cell.metadata.get("execution"),
+        )
+
+    def passed(self, index: int) -> None:
+        """See `Listener`."""
+        self.journal.write(PASSED, cell=index)
+
+    def output(self, output: Any) -> None:
+        """See `Listener`; its message was written."""
+
+    def warn(self, message: str, hint: str) -> None:
+        """See `Listener`."""
+        self.journal.write(WARNING, message=message, hint=hint)
+
+    def ended(self, outcome: Outcome, error: RunError | None) -> None:
+        """Write why it ended, where not well, and that it did; the journal is then proof against a power cut."""
+        if error is not None:
+            told = asdict(error)
+            if error.cause in ("canceled", "interrupted"):
+                self.journal.write(INTERRUPTED, error=told)
+            elif error.signal or error.cause == "out_of_memory":
+                self.journal.write(KILLED, error=told)
+            else:
+                self.journal.write(FAILED, error=told)
+        self.journal.make_room()
+        self.journal.write(
+            RUN_ENDED,
+            status=outcome.status.value,
+            error=None if error is None else asdict(error),
+            events_lost=self.journal.lost,
+        )
+        self.journal.sync()
+
+
+def event_of(message: dict[str, Any]) -> dict[str, Any] | None:
+    """The event that a kernel's message becomes; None where it changes nothing in a notebook."""
+    kind, content = message["msg_type"], message["content"]
+    if kind == "execute_input":
+        return {
+            "event": INPUT,
+            "execution_count": content.get("execution_count"),
+            "request": message["parent_header"].get("msg_id"),
+        }
+    if kind == "display_data" and NOTE in content.get("data", {}):
+        return {"event": NOTED, "note": content["data"][NOTE]}
+    if kind in _OUTPUTS:
+        output = {name: content[name] for name in _OUTPUTS[kind] if name in content}
+        return {"event": OUTPUT, "output": {"output_type": kind, **output}, **_display_id(content)}
+    if kind == "update_display_data":
+        shown = {"data": content.get("data", {}), "metadata": content.get("metadata", {})}
+        return {"event": UPDATE_DISPLAY, **shown, **_display_id(content)}
+    if kind == "clear_output":
+        return {"event": CLEAR_OUTPUT, "wait": bool(content.get("wait"))}
+    if kind.startswith("comm"):
+        buffers = [base64.b64encode(buffer).decode("ascii") for buffer in message.get("buffers") or ()]
+        return {"event": COMM, "type": kind, "content": content, **({"buffers": buffers} if buffers else {})}
+    return None
+
+
+def _display_id(content: dict[str, Any]) -> dict[str, str]:
+    transient = content.get("transient") or {}
+    return {"display_id": transient["display_id"]} if transient.get("display_id") else {}
+
+
+def message_of(event: dict[str, Any], request: str) -> dict[str, Any] | None:
+    """The kernel's message that became this event, as far as a notebook is concerned; None for other events."""
+    kind, content = "", {}
+    if event["event"] == INPUT:
+        kind, content = "execute_input", {"execution_count": event["execution_count"]}
+    elif event["event"] == NOTED:
+        kind, content = "display_data", {"data": {NOTE: event["note"]}, "metadata": {}}
+    elif event["event"] == OUTPUT:
+        content = dict(event["output"])
+        kind = content.pop("output_type")
+    elif event["event"] == UPDATE_DISPLAY:
+        kind, content = "update_display_data", {"data": event["data"], "metadata": event["metadata"]}
+    elif event["event"] == CLEAR_OUTPUT:
+        kind, content = "clear_output", {"wait": event["wait"]}
+    elif event["event"] == COMM:
+        kind, content = event["type"], event["content"]
+    if not kind:
+        return None
+    if "display_id" in event:
+        content = {**content, "transient": {"display_id": event["display_id"]}}
+    return {
+        "msg_type": kind,
+        "header": {"msg_type": kind, "msg_id": ""},
+        "parent_header": {"msg_id": request},
+        "metadata": {},
+        "content": content,
+        "buffers": _buffers(event),
+    }
+
+
+def _buffers(event: dict[str, Any]) -> list[bytes]:
+    found: list[bytes] = []
+    with contextlib.suppress(ValueError):
+        found = [base64.b64decode(text) for text in event.get("buffers", ())]
+    return found

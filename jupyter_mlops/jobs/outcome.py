@@ -1,0 +1,138 @@
+"""How an execution ended, or why it is to end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from jupyter_mlops.domain.run import RunError
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.errors import KernelDiedError, StoreError
+
+AGAIN = "Steps that had finished are kept: run it again, and they are reused."
+LESS_TO_DO = "Give it more time, or less to do. " + AGAIN
+SEE_KERNEL = "Try it: jupyter run --kernel NAME, or see what `jupyter kernelspec list` shows for it."
+SEE_TRACEBACK = "The executed notebook holds the whole traceback."
+TIMED_OUT = "StepTimedOut"
+"""The name of the error by which a kernel says that a step took longer than its own --timeout."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an execution ended: completed, failed or canceled; `hint` says what to do about `error`.
+
+    `source` and `count` are the text and the execution count of the cell where it ended, if it ended in one.
+    """
+
+    status: Status
+    error: RunError | None = None
+    hint: str = ""
+    traceback: tuple[str, ...] = ()
+    source: str = ""
+    count: int | None = None
+
+    @property
+    def cell_failed(self) -> bool:
+        """Whether it ended within a cell, and not well."""
+        return self.status is not Status.COMPLETED and self.error is not None and self.error.cell_index is not None
+
+    def of_cell(self, cell: Any) -> Outcome:
+        """The same, with what `cell`, where it ended, says of itself."""
+        return replace(self, source=str(cell.source), count=cell.execution_count, traceback=traceback_of(cell))
+
+    def not_saved(self, error: StoreError) -> Outcome:
+        """The same where the executed notebook could not be written."""
+        if self.error is None:
+            message = f"All cells were executed, but the executed notebook is not saved: {error.message}"
+            return Outcome(Status.FAILED, RunError("not_saved", message, ename=type(error).__name__), error.hint)
+        message = f"{self.error.message} The executed notebook is not saved: {error.message}"
+        return replace(self, error=replace(self.error, message=message), hint=f"{self.hint} {error.hint}")
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an execution is made to end: a cause of `RunError` with its words."""
+
+    cause: str
+    message: str
+    ename: str
+    hint: str = AGAIN
+    status: Status = Status.FAILED
+
+    def outcome(self, index: int | None) -> Outcome:
+        """What it ended with, in the cell `index` or between two."""
+        error = RunError(self.cause, self.message, cell_index=index, ename=self.ename, evalue=self.message)
+        return Outcome(self.status, error, self.hint)
+
+
+def asked(word: str, cause: str) -> Reason:
+    """Someone asked for it, by a signal or a word."""
+    verb = "Interrupted" if cause == "interrupted" else "Canceled"
+    return Reason(cause, f"{verb} ({word}).", verb, status=Status.CANCELED)
+
+
+def step_took_long(seconds: float) -> Reason:
+    """A cell took longer than any cell may."""
+    return Reason("step_timeout", f"The cell timed out: it took longer than {seconds:g} s.", "CellTimeout", LESS_TO_DO)
+
+
+def run_took_long(seconds: float) -> Reason:
+    """The run took longer than it may."""
+    return Reason("run_timeout", f"The run timed out: it took longer than {seconds:g} s.", "RunTimeout", LESS_TO_DO)
+
+
+def did_not_start(kernel_name: str, error: Exception, death: KernelDiedError | None) -> Outcome:
+    """The kernel's process was launched and did not answer; `death` where it is gone."""
+    message = f"The kernel '{kernel_name}' did not start: {error}."
+    details = {} if death is None else death.details
+    signal, code = str(details.get("signal") or ""), details.get("exit_code")
+    return Outcome(Status.FAILED, RunError("kernel_died", message, signal=signal, exit_code=code), SEE_KERNEL)
+
+
+def raised(index: int, ename: str, evalue: str) -> Outcome:
+    """A cell raised an exception."""
+    message = f"{ename}: {evalue}" if evalue else ename
+    if ename == TIMED_OUT:
+        error = RunError("step_timeout", evalue, cell_index=index, ename=ename, evalue=evalue)
+        return Outcome(Status.FAILED, error, LESS_TO_DO)
+    error = RunError("cell_error", message, cell_index=index, ename=ename, evalue=evalue)
+    return Outcome(Status.FAILED, error, SEE_TRACEBACK)
+
+
+def died(index: int | None, death: KernelDiedError, memory: str) -> Outcome:
+    """The kernel's process is gone; `memory` says how the system's memory stood, where that is why."""
+    details = death.details
+    starved = bool(memory) and bool(details.get("out_of_memory"))
+    error = RunError(
+        "out_of_memory" if starved else "kernel_died",
+        f"{death.message} {memory}" if starved else death.message,
+        cell_index=index,
+        ename="DeadKernelError",
+        evalue=death.message,
+        signal=str(details.get("signal") or ""),
+        exit_code=details.get("exit_code"),
+    )
+    return Outcome(Status.FAILED, error, death.hint)
+
+
+def note_error(cell: Any, outcome: Outcome) -> None:
+    """Let the cell where it ended say why, first of its errors: a KeyboardInterrupt alone says nothing of a timeout."""
+    from nbformat import v4
+
+    error = outcome.error
+    if error is None:
+        return
+    errors = [output for output in cell.outputs if output.output_type == "error"]
+    text = f"{error.ename}: {error.message} {outcome.hint}"
+    if not errors:
+        cell.outputs.append(v4.new_output("error", ename=error.ename, evalue=error.message, traceback=[text]))
+    elif error.cause in ("step_timeout", "run_timeout", "out_of_memory") and errors[0].ename == "KeyboardInterrupt":
+        errors[0].update(ename=error.ename, evalue=error.message, traceback=[*errors[0].traceback, text])
+
+
+def traceback_of(cell: Any) -> tuple[str, ...]:
+    """The traceback that a cell shows; () where it shows none."""
+    for output in cell.outputs:
+        if output.output_type == "error":
+            return tuple(output.traceback)
+    return ()
