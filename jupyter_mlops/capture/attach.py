@@ -13,6 +13,8 @@ from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import DamagedObjectError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from jupyter_mlops.capture.session import Session
 
 
@@ -56,3 +58,12 @@ def _put(session: Session, source: StepRun, known: dict[str, Known]) -> None:
 
 
 _AGAIN = "Its step runs again where a cell reads what it made."
+
+
+def take(ids: Iterable[str]) -> None:
+    """Called in a kernel that executes steps of a run ahead of their turn: put in place what these step runs made."""
+    from jupyter_mlops.capture.shell import current_session
+
+    session = current_session()
+    runs = [session.store.steps.run(item) for item in ids]
+    attach(session, sorted(runs, key=lambda run: run.position))
