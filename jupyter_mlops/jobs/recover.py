@@ -7,13 +7,14 @@ import os
 import signal
 import socket
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from jupyter_mlops.analysis.notebook import cells_of, steps_of
 from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.jobs.journal import RUN_ENDED
 from jupyter_mlops.jobs.ledger import Ledger
 from jupyter_mlops.jobs.outcome import AGAIN, Outcome, note_error
 from jupyter_mlops.jobs.output import file_saver
@@ -25,28 +26,48 @@ from jupyter_mlops.store.store import Store
 logger = logging.getLogger(__name__)
 
 LOST = RunError("runner_lost", "The process that executed this run is gone.", ename="RunnerLost")
+FINISHING = timedelta(seconds=30)
+"""A process that has written the end of its run into the journal may take so long to write it into the index too."""
 
 
-def recover(store: Store, run: Run, *, now: datetime) -> bool:
-    """End a run that its process left: True where this call did, False where it had ended.
+def settle(store: Store, *, now: datetime) -> list[Run]:
+    """Runs that ended, but whose process could not write that into the index (its disk was full, it was killed just
+    then): what their journals say stands. Returns those runs as they were.
+    """
+    found = []
+    for run in store.runs.open():
+        if run.status is not Status.RUNNING or run.kind == "session":
+            continue
+        event = store.journals.last(run.id)
+        if event is None or event["event"] != RUN_ENDED:
+            continue
+        at = datetime.fromisoformat(event["at"])
+        if at > now - FINISHING and processes.is_alive(run.pid, run.pid_started):
+            continue
+        error = RunError(**event["error"]) if event.get("error") else None
+        if store.runs.finish(run.id, Status(event["status"]), now=at, error=error):
+            store.journals.make_room(run.id)
+            found.append(run)
+    return found
 
-    What the journal tells of the end stands; where it tells of none, the run is lost. Its kernel, if it is still there,
-    is ended first.
+
+def recover(store: Store, run: Run, *, now: datetime) -> None:
+    """A run was marked lost: end what is left of its kernel, and write its notebook as far as it came.
+
+    Finished cells keep their outputs, the one it was in is marked, and no cell says that it completed which did not.
+    `run` is the run as it was before it was lost.
     """
     try:
-        found = rebuild(store.journals.read(run.id))
         store.journals.make_room(run.id)
+        found = rebuild(store.journals.read(run.id))
         _end_kernel(found)
         error = _error(found)
-        if run.status is Status.RUNNING:
-            _write(store, run, found, error)
+        if error.cell_index is not None:
+            store.runs.update(run.id, error=error, told_at=now)
+        _write(store, run, found, error)
     except (MLOpsError, OSError, ValueError, KeyError) as fault:
         # A journal that cannot be read, or a disk that is full: the run is lost all the same.
         logger.warning("The notebook of run %s cannot be written from its journal: %s", run.number, fault)
-        found, error = Rebuilt(), LOST
-    if found.status is not None:
-        return store.runs.finish(run.id, found.status, now=found.at or now, error=found.error)
-    return store.runs.finish(run.id, Status.LOST, now=now, error=error)
 
 
 def _error(found: Rebuilt) -> RunError:
@@ -59,21 +80,21 @@ def _error(found: Rebuilt) -> RunError:
 
 
 def _write(store: Store, run: Run, found: Rebuilt, error: RunError) -> None:
-    """Write the executed notebook; not over one that its own process wrote last, and saved whole."""
+    """Write the executed notebook; one whose end is in the journal was saved whole by its own process."""
     if found.notebook is None or not run.output_path or "://" in run.output_path or found.at is None:
         return
-    at, failed = found.at, found.status is not Status.COMPLETED
+    if found.status is not None and found.status is not Status.LOST:
+        return
+    at = found.at
     ledger = Ledger(found.notebook, lambda: at)
-    outcome = Outcome(found.status or Status.LOST, found.error or error, AGAIN)
     if found.running is not None:
         ledger.resume(found.running)
         ledger.cell_ended(found.running, failed=True)
-        note_error(found.notebook.cells[found.running], outcome)
+        note_error(found.notebook.cells[found.running], Outcome(Status.LOST, error, AGAIN))
     ledger.resume()
-    ledger.end(failed=failed)
-    if outcome.cell_failed and outcome.error is not None and outcome.error.cell_index is not None:
-        note_error(found.notebook.cells[outcome.error.cell_index], outcome)
-        mark_failure(found.notebook, outcome.error.cell_index)
+    ledger.end(failed=True)
+    if found.running is not None:
+        mark_failure(found.notebook, found.running)
     path = Path(store.root / run.output_path)
     path.parent.mkdir(parents=True, exist_ok=True)
     file_saver(path)(found.notebook)

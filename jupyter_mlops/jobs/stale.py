@@ -9,6 +9,7 @@ from datetime import datetime
 from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
+from jupyter_mlops.jobs.recover import recover, settle
 from jupyter_mlops.jobs.spawn import ensure_worker
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.attempts import HOST
@@ -23,6 +24,7 @@ def reconcile(store: Store, *, now: datetime, see_to_worker: Callable[[Store], N
 
     A worker that vanished is forgotten; where runs wait, another takes its place.
     """
+    settle(store, now=now)
     gone = store.runs.reconcile(now=now)
     for run in store.runs.open():
         if run.status is Status.PENDING and _never_started(run):
@@ -34,6 +36,8 @@ def reconcile(store: Store, *, now: datetime, see_to_worker: Callable[[Store], N
     for run in gone:
         if run.kind != "session":
             logger.warning("Run %s of %s is lost: its process is gone.", run.number, run.notebook)
+            if run.status is Status.RUNNING:
+                recover(store, run, now=now)
     vanished = [worker for worker in workers if not is_alive(worker, now) and store.queue.leave(worker.id)]
     for worker in vanished:
         logger.warning("The worker %s (process %s on %s) is gone.", worker.id[:8], worker.pid, worker.host)

@@ -19,6 +19,7 @@ from jupyter_mlops.errors import NotWritableError
 
 ROOM = 256 << 10
 """Bytes of the disk that a run sets aside while it runs, so that its end can be told on a disk that is full."""
+_TAIL = 64 << 10
 SUFFIX = ".jsonl"
 _ROOM_SUFFIX = ".room"
 _TO_JSON = json.JSONEncoder(separators=(",", ":"), default=str).encode
@@ -128,6 +129,16 @@ class Journals:
                         yield event
         except FileNotFoundError:
             return
+
+    def last(self, run_id: str) -> dict[str, Any] | None:
+        """The last event of a run, where it is a short one; None where there is none."""
+        try:
+            with open(self.path(run_id), "rb") as file:
+                file.seek(-min(_TAIL, file.seek(0, os.SEEK_END)), os.SEEK_END)
+                lines = file.read().splitlines()
+        except OSError:
+            return None
+        return next((event for event in map(_event, reversed(lines)) if event is not None), None)
 
     def ids(self) -> Iterator[str]:
         """The runs that have a journal, in no order."""
