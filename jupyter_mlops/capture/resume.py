@@ -10,10 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.world import is_of_the_world
-from jupyter_mlops.capture.reuse import Reuse, open_result, shapes_hold
+from jupyter_mlops.capture.reuse import Reuse, open_if_whole, shapes_hold
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
-from jupyter_mlops.errors import DamagedObjectError
 from jupyter_mlops.store.digests import EXISTS
 
 if TYPE_CHECKING:
@@ -51,10 +50,9 @@ class Resumed:
             reasons = [reason for reason in run.unrepeatable.split("; ") if reason]
             if run.result is None or not may_be_taken(reasons) or not self._holds(run, world) or not accept(run):
                 continue
-            try:
-                reuse = open_result(self._store, run)
-            except (DamagedObjectError, ValueError, KeyError, AttributeError, ImportError):
-                continue  # as any damaged result: the step runs
+            reuse = open_if_whole(self._store, run)
+            if reuse is None:
+                continue
             self._written -= set(run.effects.get("written", ()))
             return reuse
         return None

@@ -110,6 +110,14 @@ def shapes_hold(candidate: StepRun, world: World) -> bool:
     return world.shapes(names) == shapes
 
 
+def open_if_whole(store: Store, candidate: StepRun) -> Reuse | None:
+    """As `open_result`; None where any part of the result is not there or cannot be read."""
+    try:
+        return open_result(store, candidate)
+    except (DamagedObjectError, ValueError, KeyError, AttributeError, ImportError, pickle.UnpicklingError):
+        return None
+
+
 def open_result(store: Store, candidate: StepRun) -> Reuse:
     """Read what a reuse needs at once. Raises `DamagedObjectError` where any part of the result is not there."""
     assert candidate.result is not None

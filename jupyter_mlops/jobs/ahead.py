@@ -29,9 +29,9 @@ Results = Callable[[], dict[str, str]]
 class Beside:
     """The kernels beside one run. All methods belong to the run's event loop."""
 
-    def __init__(self, kernels: int, plan: Any, results: Results) -> None:
-        self._plan = plan
+    def __init__(self, kernels: int, plan: Any, results: Results, forget: Callable[[str], None]) -> None:
         self._results = results
+        self._forget = forget
         self._free = [_Worker(plan) for _ in range(kernels)]
         self._steps: list[StepCell] = []
         self._ahead: dict[int, Ahead] = {}
@@ -100,8 +100,11 @@ class Beside:
             above = [step.spec.name for step in self._steps[:place]]
             ids = [known[name] for name in above if name in known]
             alive = await worker.execute(self._steps[place].cell.index, place, ids)
-            if alive and self._steps[place].spec.name in self._results():
+            name = self._steps[place].spec.name
+            if alive and name in self._results():
                 self._done.add(place)
+            if not alive:
+                self._forget(name)  # its record is made in its turn
         except asyncio.CancelledError:
             await worker.stop()
             raise

@@ -16,6 +16,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.jobs import kernel
 from jupyter_mlops.jobs import outcome as outcomes
+from jupyter_mlops.jobs.ahead import Beside
 from jupyter_mlops.jobs.cancel import Stop, in_event_loop
 from jupyter_mlops.jobs.ending import Ending
 from jupyter_mlops.jobs.ledger import SKIP_TAG, Ledger, is_executed
@@ -62,6 +63,8 @@ class Plan:
     """Where given, another thread asks by this to stop."""
     chosen: Callable[[Any], frozenset[int] | None] | None = None
     """Where given, this tells from the loaded notebook which cells are executed; None for all. The others stay pending."""
+    beside: Beside | None = None
+    """Where given, the kernels that execute steps before their turn."""
     mark: Callable[[Any, Outcome], None] | None = None
     """Where given, marks in the notebook, before it is saved for the last time, where it failed."""
 
@@ -141,6 +144,8 @@ class Execution:
                     helper.cancel()
                 if self._client is not None:
                     self._client.close()
+                if self.plan.beside is not None:
+                    await self.plan.beside.close()
                 await self._stop_kernel()
             return self._save_last(outcome)
 
@@ -166,6 +171,8 @@ class Execution:
             death = None if await self._kernel.is_alive() else self._kernel.death()
             return outcomes.did_not_start(self.plan.kernel_name, error, death)
         self._ready = True
+        if self.plan.beside is not None:
+            self.plan.beside.begin(self.notebook)
         outcome = await self._cells()
         await self._drain()
         self._client.set_widgets_metadata()
@@ -212,7 +219,14 @@ class Execution:
         self._ledger.cell_started(index)
         self._file.touch()
         self._tell("cell_started", index)
+        beside = self.plan.beside
+        if beside is not None:
+            await beside.turn(index)
         outcome = await self._run_cell(index)
+        if beside is not None and outcome is None:
+            if beside.is_waited_for(index):
+                await self._drain()
+            beside.ended(index)
         failed = outcome is not None and outcome.status is not Status.COMPLETED
         if outcome is not None and failed:
             outcomes.note_error(self.notebook.cells[index], outcome)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import CanceledError, CellFailedError, KernelDiedError, MLOpsError, RunError
+from jupyter_mlops.jobs.ahead import Beside
 from jupyter_mlops.jobs.cancel import Stop, on_stop_signal
 from jupyter_mlops.jobs.events import OnEvent
 from jupyter_mlops.jobs.execution import Execution, Plan
@@ -70,7 +72,7 @@ def _output(store: Store, run: Run, request: Request, output: Path | None) -> Pa
 def _plan(recorder: Recorder, request: Request, output: Path, pool: Any, stop: Stop) -> Plan:
     run, options = recorder.run, recorder.run.options
     recorder.describe(request.path.parent, environment=request.same_python)
-    return Plan(
+    plan = Plan(
         load=lambda: prepare(request, output),
         kernel_name=request.kernel_name,
         folder=request.path.parent,
@@ -88,6 +90,16 @@ def _plan(recorder: Recorder, request: Request, output: Path, pool: Any, stop: S
         stop=stop,
         chosen=lambda notebook: chosen_cells(notebook, options),
     )
+    if options.workers < 2:
+        return plan
+    steps = recorder.store.steps
+    beside = Beside(
+        options.workers - 1,
+        plan,
+        results=lambda: {step.step: step.id for step in steps.runs(run_id=run.id) if step.status.succeeded},
+        forget=lambda step: steps.forget_failed(run.id, step),
+    )
+    return replace(plan, beside=beside)
 
 
 def mark(notebook: Any, outcome: Outcome) -> None:
@@ -101,6 +113,7 @@ def kernel_environment(store: Store, run: Run) -> dict[str, str]:
     told = {
         "MLOPS_FORCE": run.options.only or run.options.force or "",
         "MLOPS_RESUMES": ",".join(_continued(store, run)),
+        "MLOPS_AHEAD": "1" if run.options.workers > 1 else "",
     }
     return {name: text for name, text in told.items() if text} | {
         "MLOPS_RUN_ID": run.id,

@@ -75,6 +75,9 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="how long one cell may take",
     )
+    parser.add_argument(
+        "--workers", type=int, default=1, metavar="N", help="execute independent steps in up to N kernels at once"
+    )
     parser.add_argument("--memory", type=read_size, metavar="SIZE", help="how much the kernel may take, such as 4G")
 
 
@@ -88,6 +91,7 @@ def options_of(arguments: argparse.Namespace) -> RunOptions:
         run_seconds=arguments.run_timeout,
         cell_seconds=arguments.step_timeout,
         memory=arguments.memory,
+        workers=arguments.workers,
     )
 
 
