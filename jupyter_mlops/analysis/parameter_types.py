@@ -1,8 +1,7 @@
-"""The types a parameter may be declared with, read from annotation text: does a value fit, what does a text mean.
+"""The types of parameters: does a value fit, what does a text of the command line mean, which values are there.
 
-Known: str int float bool None list dict, Optional, Union, `|`, Literal, Any. Other names (Path, date) take any value,
-for nothing can be said of them without executing the notebook; tuple, set, bytes and complex take none, for no JSON
-value is one.
+A type is given as its definition (`annotations`). pydantic does the checking, strictly: a text becomes no number and a
+number no text. It is imported where a value is checked first.
 """
 
 from __future__ import annotations
@@ -10,21 +9,16 @@ from __future__ import annotations
 import ast
 import json
 import math
+import re
 from collections.abc import Iterator
-from typing import Any
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
 
-_PLAIN: dict[str, type] = {"str": str, "int": int, "bool": bool, "list": list, "dict": dict}
-_ALIASES = {
-    "List": "list",
-    "Sequence": "list",
-    "Iterable": "list",
-    "Dict": "dict",
-    "Mapping": "dict",
-    "Tuple": "tuple",
-    "Set": "set",
-    "FrozenSet": "frozenset",
-}
-_UNFIT = {"tuple": "list", "set": "list", "frozenset": "list", "bytes": "str", "complex": "float"}
+from jupyter_mlops.analysis.constants import evaluate
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter, ValidationError
+
 _ARTICLES = {
     "str": "a text",
     "int": "a whole number",
@@ -32,236 +26,243 @@ _ARTICLES = {
     "bool": "true or false",
     "list": "a list, such as [1, 2]",
     "dict": 'a dict, such as {"a": 1}',
+    "tuple": "a tuple, such as [1, 2]",
+    "set": "a set, such as [1, 2]",
+    "date": "a date, such as 2024-12-31",
+    "datetime": "a time, such as 2024-12-31T18:00:00",
+    "timedelta": "a duration, such as 90s, 1:30:00 or P1DT2H",
+    "Path": "a path",
+    "Decimal": "a decimal number",
 }
+_SIGNS = {"gt": ">", "ge": ">=", "lt": "<", "le": "<=", "multiple_of": "a multiple of", "pattern": "like"}
+_LENGTHS = {
+    "min_length": "length >=",
+    "max_length": "length <=",
+    "max_digits": "digits <=",
+    "decimal_places": "decimals <=",
+}
+_CONTAINERS = ("list", "dict", "tuple", "set", "frozenset")
+_TURNS = {"Literal": 0, "Enum": 0, "int": 1, "bool": 2, "Path": 4, "str": 5}
+"""Which member of a union is tried first with a text: a text is always a str, so "3" is 3 for `str | int`."""
+_CONSTRUCTED = re.compile(r"(datetime\.(date|datetime|timedelta)|Decimal)\([^()]*\)")
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
+_NOT_FINITE = ("nan", "inf", "-inf", "+inf", "infinity", "-infinity", "+infinity")
 
 
-def is_json_like(value: Any) -> bool:
-    """Whether `value` comes back from JSON as it went in."""
-    if value is None or type(value) in (bool, int, str):
-        return True
-    if type(value) is float:
-        return math.isfinite(value)
-    if type(value) is list:
-        return all(is_json_like(item) for item in value)
-    if type(value) is dict:
-        return all(type(key) is str and is_json_like(item) for key, item in value.items())
-    return False
+def fit(definition: str, value: Any) -> Any:
+    """`value` as the type has it, from itself or from its JSON form. Raises `ValueError` (why it has none)."""
+    from pydantic import ValidationError
+
+    try:
+        # What is of the type already is not read as the JSON form of something else.
+        return adapter(definition, reading=False).validate_python(value, strict=True)
+    except ValidationError:
+        pass
+    try:
+        return adapter(definition, reading=True).validate_python(value, strict=True)
+    except ValidationError as error:
+        raise ValueError(_reason(error, value)) from None
 
 
-def named(kind: str) -> str:
-    """The type in words, for a hint."""
-    node = _node(kind)
-    return _ARTICLES.get(_name(node), f"a value of {kind}") if isinstance(node, ast.Name) else f"a value of {kind}"
-
-
-def fit(kind: str, value: Any) -> Any:
-    """`value` where it is of the type `kind`; a whole number for a float becomes one. Raises `ValueError` (why not)."""
-    return _fit(_node(kind), value)
-
-
-def parse(kind: str, text: str, *, none: bool) -> Any:
-    """The value of type `kind` that `text` stands for. Raises `ValueError` (why none).
+def parse(definition: str, text: str, *, none: bool) -> Any:
+    """The value that `text` stands for by a type, not yet checked. Raises `ValueError` (why it is none).
 
     With `none`, the word None stands for None whatever the type.
     """
     if none and text in ("None", "null"):
         return None
-    return _parse(_node(kind), text)
+    return _parse(node_of(definition), text)
 
 
-def choices_of(kind: str) -> tuple[Any, ...]:
-    """All values of a type that names each: those of `Literal`, and None where a union adds it; () for other types."""
-    members = _members(_node(kind))
-    found = [choice for member in members if _base(member) == "Literal" for choice in _choices(member)]
-    if not found or any(_base(member) not in ("Literal", "None") for member in members):
-        return ()
-    return (*found, *((None,) if any(_base(member) == "None" for member in members) and None not in found else ()))
+def named(definition: str) -> str:
+    """The type in words, for a hint."""
+    base, limits = base_of(definition), range_of(definition)
+    words = _ARTICLES.get(base) or _ARTICLES.get(_head(node_of(definition)), "")
+    choices = choices_of(definition)
+    if choices:
+        return "one of " + ", ".join(str(choice) for choice in choices)
+    return (words or f"a value of {definition}") + (f", {limits}" if limits else "")
 
 
-def _node(kind: str) -> ast.expr:
-    try:
-        return ast.parse(kind.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
-        return ast.Name("any")
-
-
-def _name(node: ast.expr) -> str:
-    """The last part of a dotted name, common aliases resolved; "" for what is no name."""
-    if isinstance(node, ast.Attribute):
-        name = node.attr
-    elif isinstance(node, ast.Name):
-        name = node.id
-    elif isinstance(node, ast.Constant) and node.value is None:
-        return "None"
-    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return node.value
-    else:
+def base_of(definition: str) -> str:
+    """The one plain type of the values, None aside; "" where there are several."""
+    members = [member for member in _members(node_of(definition)) if _head(member) != "None"]
+    if len(members) != 1:
         return ""
-    return _ALIASES.get(name, name)
+    head = _head(members[0])
+    return "" if head in ("Literal", "Unknown", "Any") else head
 
 
-def _arguments(node: ast.expr) -> list[ast.expr]:
+def takes_none(definition: str) -> bool:
+    """Whether the type says that None is a value."""
+    return any(_head(member) == "None" for member in _members(node_of(definition)))
+
+
+def choices_of(definition: str) -> tuple[Any, ...]:
+    """All values, in JSON form, of a type that names each: those of `Literal` and Enums, and None where a union adds it."""
+    members = _members(node_of(definition))
+    found: list[Any] = []
+    for member in members:
+        if _head(member) == "Literal":
+            found += _literals(member)
+        elif _head(member) == "Enum":
+            found += [name for name, _ in enum_members(member)]
+        elif _head(member) != "None":
+            return ()
+    if not found:
+        return ()
+    return (*found, *((None,) if takes_none(definition) and None not in found else ()))
+
+
+def range_of(definition: str) -> str:
+    """Which values a type takes, in words: "> 0, <= 1"; "" where all."""
+    for member in _members(node_of(definition), plain=False):
+        if _head(member) == "Annotated":
+            (_, field) = arguments_of(member)
+            assert isinstance(field, ast.Call)
+            signs = {**_SIGNS, **_LENGTHS}
+            return ", ".join(f"{signs[str(item.arg)]} {_shown(evaluate(item.value))}" for item in field.keywords)
+    return ""
+
+
+@lru_cache(maxsize=512)
+def node_of(definition: str) -> ast.expr:
+    """A definition's tree; one that is no Python is of no type known."""
+    try:
+        return ast.parse(definition.strip(), mode="eval").body
+    except (SyntaxError, ValueError):
+        return ast.Name("Any")
+
+
+def arguments_of(node: ast.expr) -> list[ast.expr]:
+    """What stands in the brackets of a type."""
     if not isinstance(node, ast.Subscript):
         return []
     return list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
 
 
-def _base(node: ast.expr) -> str:
-    return _name(node.value) if isinstance(node, ast.Subscript) else _name(node)
+def enum_members(node: ast.expr) -> list[tuple[str, tuple[Any, ...]]]:
+    """The members of an Enum: name, and its value where that is known."""
+    pairs = [ast.literal_eval(item) for item in arguments_of(node)[1:]]
+    return [(pair[0], pair[1:]) for pair in pairs]
 
 
-def _members(node: ast.expr) -> list[ast.expr]:
-    """The members of a union, of whichever spelling; a type that is no union is its only member."""
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return [*_members(node.left), *_members(node.right)]
-    if _base(node) in ("Annotated", "Final") and _arguments(node):
-        return _members(_arguments(node)[0])
-    if _base(node) in ("Optional", "Union") and isinstance(node, ast.Subscript):
-        found = [member for argument in _arguments(node) for member in _members(argument)]
-        return [*found, ast.Constant(None)] if _base(node) == "Optional" else found
+@lru_cache(maxsize=512)
+def adapter(definition: str, *, reading: bool) -> TypeAdapter[Any]:
+    """pydantic's validator of a type; with `reading` it takes JSON forms of values for the values."""
+    from pydantic import TypeAdapter
+
+    from jupyter_mlops.analysis.parameter_models import build
+
+    return TypeAdapter(build(node_of(definition), reading=reading))
+
+
+def _head(node: ast.expr) -> str:
+    if isinstance(node, ast.Subscript):
+        node = node.value
+    if isinstance(node, ast.Constant) and node.value is None:
+        return "None"
+    return node.id if isinstance(node, ast.Name) else ""
+
+
+def _members(node: ast.expr, *, plain: bool = True) -> list[ast.expr]:
+    """The members of a union; a type that is none is its only member. With `plain`, limits are taken off."""
+    if isinstance(node, ast.BinOp):
+        return [*_members(node.left, plain=plain), *_members(node.right, plain=plain)]
+    if plain and _head(node) == "Annotated":
+        return _members(arguments_of(node)[0])
     return [node]
 
 
-def _fit(node: ast.expr, value: Any) -> Any:
-    members = _members(node)
-    if len(members) == 1:
-        return _fit_one(members[0], value)
-    # An exact fit comes before a conversion: 1 stays 1 for `float | int`.
-    for member in members:
-        if _exact(member, value):
-            return _fit_one(member, value)
-    for member in members:
-        try:
-            return _fit_one(member, value)
-        except ValueError:
-            continue
-    raise ValueError(f"it is of type {type(value).__name__}")
+def _literals(node: ast.expr) -> list[Any]:
+    return [ast.literal_eval(item) for item in arguments_of(node)]
 
 
-def _exact(node: ast.expr, value: Any) -> bool:
-    base = _base(node)
-    return type(value).__name__ == base or (value is None and base == "None")
-
-
-def _fit_one(node: ast.expr, value: Any) -> Any:
-    base = _base(node)
-    if base == "Literal":
-        return _choose(_choices(node), lambda choice: type(choice) is type(value) and choice == value)
-    if base in _UNFIT:
-        raise ValueError(f"parameters cannot carry a {base}; declare a {_UNFIT[base]} and convert it in the notebook")
-    if base == "None":
-        if value is not None:
-            raise ValueError(f"it is of type {type(value).__name__}")
-        return None
-    if value is None and base not in ("Any", "object"):
-        raise ValueError("None is taken only where the type says `| None` or the default is None")
-    if base == "float":
-        return _to_float(value)
-    if base not in _PLAIN:
-        return value
-    if type(value) is not _PLAIN[base]:
-        raise ValueError(f"it is of type {type(value).__name__}")
-    return _fit_items(node, base, value)
-
-
-def _fit_items(node: ast.expr, base: str, value: Any) -> Any:
-    arguments = _arguments(node)
-    if base == "list" and len(arguments) == 1:
-        return [_fit_item(arguments[0], item, f"item {index}") for index, item in enumerate(value)]
-    if base == "dict" and len(arguments) == 2:
-        return {key: _fit_item(arguments[1], item, f"the value of {key!r}") for key, item in value.items()}
-    return value
-
-
-def _fit_item(node: ast.expr, value: Any, place: str) -> Any:
-    try:
-        return _fit(node, value)
-    except ValueError as error:
-        raise ValueError(f"{place}, {value!r}: {error}") from None
-
-
-def _to_float(value: Any) -> float:
-    if type(value) is float:
-        return value
-    if type(value) is int and _exactly_float(value):
-        return float(value)
-    raise ValueError(f"it is of type {type(value).__name__}")
-
-
-def _exactly_float(value: int) -> bool:
-    try:
-        return float(value) == value
-    except OverflowError:
-        return False
-
-
-def _choices(node: ast.expr) -> Iterator[Any]:
-    for argument in _arguments(node):
-        try:
-            yield ast.literal_eval(argument)
-        except ValueError:
-            continue
-
-
-def _choose(choices: Iterator[Any], wanted: Any) -> Any:
-    known = list(choices)
-    for choice in known:
-        if wanted(choice):
-            return choice
-    raise ValueError("it is none of " + ", ".join(repr(choice) for choice in known))
+def _shown(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else str(value)
 
 
 def _parse(node: ast.expr, text: str) -> Any:
     members = _members(node)
-    if any(_name(member) == "None" for member in members) and text in ("None", "null"):
+    if any(_head(member) == "None" for member in members) and text in ("None", "null"):
         return None
     problem = ValueError("it has no value of this type")
-    # A text is always a str, so that comes last: "3" is 3 for `str | int`.
-    for member in sorted(members, key=lambda member: _base(member) == "str"):
+    for member in sorted(members, key=lambda member: _TURNS.get(_head(member), 3)):
         try:
-            return _parse_one(member, text)
+            value = _parse_one(member, text)
+            return value if len(members) == 1 else fit(ast.unparse(member), value)
         except ValueError as error:
             problem = error
     raise problem
 
 
 def _parse_one(node: ast.expr, text: str) -> Any:
-    base = _base(node)
-    if base == "str":
-        return text
-    if base == "Literal":
-        return _choose(_choices(node), lambda choice: str(choice) == text)
-    if base == "bool":
+    head = _head(node)
+    if head == "bool":
         if text.strip().lower() in (*_TRUE, *_FALSE):
             return text.strip().lower() in _TRUE
         raise ValueError("it is neither true nor false")
-    if base == "int":
-        return _number(int, text, "it is no whole number")
-    if base == "float":
-        return _number(float, text, "it is no number")
-    if base == "None":
+    if head == "int":
+        return _whole(text)
+    if head == "float":
+        return _number(text)
+    if head == "None":
         raise ValueError("it is not None")
-    return _parse_collection(node, text) if base in ("list", "dict", *_UNFIT) else _guess(text)
+    if head == "Literal":
+        return _choose(_literals(node), text)
+    if head == "Enum":
+        by_value = {str(value[0]): name for name, value in reversed(enum_members(node)) if value}
+        return text if text in dict(enum_members(node)) else by_value.get(text, text)
+    if head in _CONTAINERS:
+        return _collection(text)
+    # Dates, paths and the like: their JSON form is the text. Of no known type: what it reads as.
+    return _guess(text) if head in ("Any", "") else text
 
 
-def _parse_collection(node: ast.expr, text: str) -> Any:
-    """A list or dict written as JSON or as a Python literal."""
-    for read in (json.loads, ast.literal_eval):
-        try:
-            value = read(text)
-        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            continue
-        return _fit_one(node, value)
-    raise ValueError("it is neither JSON nor a Python literal")
+def _choose(choices: list[Any], text: str) -> Any:
+    for choice in choices:
+        if str(choice) == text:
+            return choice
+    raise ValueError("it is none of " + ", ".join(repr(choice) for choice in choices))
 
 
-def _number(convert: Any, text: str, problem: str) -> Any:
+def _whole(text: str) -> int:
+    if not re.fullmatch(r"\s*[+-]?\d+(_\d+)*\s*", text, re.ASCII):
+        raise ValueError("it is no whole number")
+    return int(text)
+
+
+def _number(text: str) -> float:
     try:
-        return convert(text.strip())
+        value = float(text)
     except ValueError:
-        raise ValueError(problem) from None
+        raise ValueError("it is no number") from None
+    if not math.isfinite(value) and text.strip().lower() not in _NOT_FINITE:
+        raise ValueError("it is too large")
+    return value
+
+
+def _collection(text: str) -> Any:
+    """What is written as JSON or as a Python literal."""
+    try:
+        return _json(text)
+    except ValueError as error:
+        if "twice" in str(error) or "too large" in str(error):
+            raise
+    try:
+        return evaluate(ast.parse(text.strip(), mode="eval").body)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        raise ValueError("it is neither JSON nor a Python literal") from None
+
+
+def _json(text: str) -> Any:
+    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) < len(pairs):
+            raise ValueError("a key is there twice")
+        return dict(pairs)
+
+    return json.loads(text, object_pairs_hook=unique, parse_float=_number)
 
 
 def _guess(text: str) -> Any:
@@ -270,9 +271,37 @@ def _guess(text: str) -> Any:
         value = ast.literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         value = text
+    if type(value) is float and not math.isfinite(value):
+        return text
     if value is text and (text[:1] in ("[", "{") or text in ("true", "false", "null")):
         try:
-            value = json.loads(text)
+            return _json(text)
         except ValueError:
             return text
-    return value if is_json_like(value) else text
+    return text if isinstance(value, (bytes, complex, type(...))) else value
+
+
+def _reason(error: ValidationError, value: Any) -> str:
+    found: dict[str, None] = {}
+    for item in error.errors(include_url=False):
+        message = str(item["ctx"]["error"]) if item["type"] == "value_error" else item["msg"]
+        message = message.replace("Input should", "it should", 1)
+        message = _CONSTRUCTED.sub(lambda match: str(evaluate(ast.parse(match[0], mode="eval").body)), message)
+        if item["type"].endswith("_type"):
+            message += f", and is a {type(item['input']).__name__}"
+        place = ", ".join(_places(item["loc"], value))
+        found[f"{place}: {message}" if place else message] = None
+    return "; or ".join(list(found)[:4])
+
+
+def _places(loc: tuple[int | str, ...], value: Any) -> Iterator[str]:
+    """Where in `value` an error is. What names a member of a union is no place."""
+    for part in loc:
+        if isinstance(value, (list, tuple)) and isinstance(part, int) and part < len(value):
+            value = value[part]
+            yield f"item {part}, {value!r}"
+        elif isinstance(value, dict) and part in value:
+            value = value[part]
+            yield f"the value of {part!r}, {value!r}"
+        elif part == "[key]":
+            yield "the key"

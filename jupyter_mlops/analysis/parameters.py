@@ -10,16 +10,34 @@ import io
 import re
 import tokenize
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from jupyter_mlops.analysis.annotations import definition_of, described, enum_definition
+from jupyter_mlops.analysis.constants import evaluate
+from jupyter_mlops.analysis.named import Scope, bind, scope_of
 from jupyter_mlops.analysis.notebook import split_magic
-from jupyter_mlops.analysis.parameter_types import fit, is_json_like, named, parse
-from jupyter_mlops.domain.parameter import Parameter
+from jupyter_mlops.analysis.parameter_types import base_of, choices_of, fit, named, parse, range_of
+from jupyter_mlops.analysis.parameter_values import from_stored, is_value, to_plain
+from jupyter_mlops.domain.parameter import SECRET, Member, Parameter, SecretReference
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
 
 TAG = "parameters"
 _TYPE_COMMENT = re.compile(r"type:\s*(?!ignore)(\S+)\s*(.*)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Place:
+    """The parameters cell among the others: its source and tree (None where there is no such cell)."""
+
+    source: str = ""
+    tree: ast.Module | None = None
+    before: tuple[ast.Module, ...] = ()
+    """The code cells above it that are Python."""
+    scope_before: Scope = field(default_factory=Scope)
+    scope: Scope = field(default_factory=Scope)
+    """What names stand for after it."""
 
 
 def parameters_of(cells: Sequence[Cell]) -> tuple[Parameter, ...]:
@@ -37,11 +55,14 @@ def checked_parameters(cells: Sequence[Cell]) -> tuple[Parameter, ...]:
         return ()
     source, tree = _parsed(cell)
     comments = _comments(source)
+    scope = scope_of(_above(cells, cell))
     found: dict[str, Parameter] = {}
     for statement in tree.body:
-        for name, annotation, value in _bindings(statement):
+        for name, annotation, value in bindings(statement):
             comment = comments.get(statement.end_lineno or 0, "")
-            found[name] = _parameter(name, annotation, value, comment, source)
+            made = _parameter(name, annotation, value, comment, source, scope)
+            found[name] = _joined(found.get(name), made, annotation)
+        bind(statement, scope)
     return tuple(found.values())
 
 
@@ -50,20 +71,31 @@ def parameters_cell(cells: Iterable[Cell]) -> Cell | None:
     return next((cell for cell in cells if cell.kind == "code" and TAG in cell.tags), None)
 
 
-def check_parameters(declared: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
-    """`given`, proven to fit what is `declared`; a whole number given for a float becomes one.
+def before_and_at(cells: Sequence[Cell]) -> Place:
+    """The parameters cell and what stands above it. Raises `NotebookError` where it is no Python."""
+    cell = parameters_cell(cells)
+    if cell is None:
+        return Place()
+    source, tree = _parsed(cell)
+    before = tuple(_above(cells, cell))
+    return Place(source, tree, before, scope_of(before), scope_of([*before, tree]))
 
-    Raises `UnknownNameError` for an undeclared name and `InputError` for a value of the wrong type, or that could not
-    be written down as JSON, or that is missing.
+
+def check_parameters(declared: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that `given` stands for, proven to fit what is `declared`.
+
+    Given are values themselves or their JSON forms; a text "secret:NAME" stands for a secret, whatever the type.
+    Raises `UnknownNameError` for an undeclared name and `InputError` for a value of the wrong type or out of range, or
+    that could not be written down exactly, or that is missing.
     """
     by_name = {parameter.name: parameter for parameter in declared}
     checked: dict[str, Any] = {}
     for name, value in given.items():
         if name not in by_name:
             raise _unknown(name, by_name)
-        checked[name] = _checked(by_name[name], value)
+        checked[name] = check_value(by_name[name], value)
     for parameter in declared:
-        if parameter.name not in given and not parameter.has_default and not parameter.default_source:
+        if parameter.name not in given and parameter.required:
             raise InputError(
                 f"Parameter '{parameter.name}' ({parameter.type}) has no value.",
                 f"Give one: -p {parameter.name} VALUE, or a default in the cell tagged 'parameters'.",
@@ -76,45 +108,57 @@ def parse_value(parameter: Parameter, text: str) -> Any:
 
     A text stays as it is where a str is declared ("007"); lists and dicts are JSON or Python literals.
     """
+    if text.startswith("secret:"):
+        return _secret(parameter, text)
     try:
-        value = parse(parameter.type, text, none=_takes_none(parameter))
+        value = parse(_definition(parameter), text, none=_takes_none(parameter))
     except ValueError as error:
         raise _mistyped(parameter, repr(text), str(error)) from None
-    return _checked(parameter, value)
+    return check_value(parameter, value, shown=repr(text))
+
+
+def check_value(parameter: Parameter, value: Any, *, shown: str = "") -> Any:
+    """One value as `check_parameters` takes it; an error shows it as `shown`."""
+    if isinstance(value, str) and value.startswith("secret:"):
+        return _secret(parameter, value)
+    if isinstance(value, SecretReference) or (value is None and _takes_none(parameter)):
+        return value
+    shown = shown or _shown(value)
+    try:
+        fitting = fit(_definition(parameter), from_stored(value))
+    except ValueError as error:
+        raise _mistyped(parameter, shown, str(error)) from None
+    if not is_value(fitting):
+        raise InputError(
+            f"Parameter '{parameter.name}' cannot take {shown} ({type(value).__name__}): it cannot be written down exactly.",
+            "Parameters are text, numbers, true/false, None, dates, times, durations, paths, decimals, members of Enums, "
+            "and lists, tuples, sets and dicts of these.",
+        )
+    return fitting
 
 
 def all_values(declared: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:
-    """What a run records: the defaults, overridden by what was given.
+    """What a run records, in JSON form: the defaults, overridden by what was given.
 
-    A default that is no JSON-like literal is there as its source text (`"date.today()"`).
+    A default that is not plain to see is there as its source text (`"date.today()"`).
     """
     defaults = {
         parameter.name: parameter.default if parameter.has_default else parameter.default_source
         for parameter in declared
-        if parameter.has_default or parameter.default_source
+        if not parameter.required
     }
-    return {**defaults, **given}
+    return {**defaults, **{name: to_plain(value) for name, value in given.items()}}
 
 
-def derived_from(cells: Sequence[Cell], names: Iterable[str]) -> dict[str, list[str]]:
-    """Other names that the parameters cell computes from `names`: they keep the value computed from the defaults."""
-    cell = parameters_cell(cells)
-    if cell is None:
-        return {}
-    try:
-        _, tree = _parsed(cell)
-    except NotebookError:
-        return {}
-    wanted = set(names)
-    found: dict[str, list[str]] = {}
-    for statement in tree.body:
-        for name, _, value in _bindings(statement):
-            if value is None or name in wanted:
+def _above(cells: Sequence[Cell], place: Cell) -> Iterator[ast.Module]:
+    for cell in cells:
+        if cell is place:
+            return
+        if cell.kind == "code":
+            try:
+                yield _parsed(cell)[1]
+            except NotebookError:
                 continue
-            read = sorted({node.id for node in ast.walk(value) if isinstance(node, ast.Name)} & wanted)
-            if read:
-                found[name] = read
-    return found
 
 
 def _parsed(cell: Cell) -> tuple[str, ast.Module]:
@@ -135,7 +179,7 @@ def _parsed(cell: Cell) -> tuple[str, ast.Module]:
         ) from error
 
 
-def _bindings(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None, ast.expr | None]]:
+def bindings(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None, ast.expr | None]]:
     """(name, annotation, value) of each plain name that a statement assigns."""
     if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
         yield statement.target.id, statement.annotation, statement.value
@@ -153,25 +197,51 @@ def _bindings(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None, ast.e
                         yield item.id, None, value
 
 
-def _parameter(name: str, annotation: ast.expr | None, value: ast.expr | None, comment: str, source: str) -> Parameter:
+def _parameter(
+    name: str, annotation: ast.expr | None, value: ast.expr | None, comment: str, source: str, scope: Scope
+) -> Parameter:
     typed = _TYPE_COMMENT.match(comment) if annotation is None else None
     if typed:
         comment = typed[2]
-    literal, is_literal = _literal(value)
+    default, is_known = _default(value, scope)
+    definition = ""
     if annotation is not None:
         kind = _annotation_text(annotation)
+        definition = definition_of(annotation, scope)
+        comment = comment or described(annotation, scope)
     elif typed:
         kind = typed[1]
+        definition = definition_of(ast.Constant(kind), scope)
     else:
-        kind = type(literal).__name__ if is_literal and literal is not None else "any"
-    keeps = is_literal and is_json_like(literal)
+        kind, definition = _type_of(default, scope) if is_known else ("any", "Any")
+    if definition.startswith("Unknown[") and is_known and is_value(default) and default is not None:
+        # Of a type that only execution knows, a default that is plain to see tells enough.
+        definition = _type_of(default, scope)[1]
+    keeps = is_known and is_value(default)
     return Parameter(
         name=name,
         type=kind,
-        default=literal if keeps else None,
+        default=to_plain(default) if keeps else None,
         has_default=keeps,
         default_source="" if value is None else (ast.get_source_segment(source, value) or ast.unparse(value)),
         help=comment,
+        definition=definition,
+        base=base_of(definition),
+        choices=choices_of(definition),
+        range=range_of(definition),
+    )
+
+
+def _joined(before: Parameter | None, made: Parameter, annotation: ast.expr | None) -> Parameter:
+    """A name that is assigned once more: it keeps the type that it was declared with."""
+    if before is None or annotation is not None or before.default_source:
+        return made
+    return replace(
+        before,
+        default=made.default,
+        has_default=made.has_default,
+        default_source=made.default_source,
+        help=made.help or before.help,
     )
 
 
@@ -181,13 +251,23 @@ def _annotation_text(annotation: ast.expr) -> str:
     return ast.unparse(annotation)
 
 
-def _literal(value: ast.expr | None) -> tuple[Any, bool]:
+def _default(value: ast.expr | None, scope: Scope) -> tuple[Any, bool]:
     if value is None:
         return None, False
     try:
-        return ast.literal_eval(value), True
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        return evaluate(value, scope), True
+    except ValueError:
         return None, False
+
+
+def _type_of(value: Any, scope: Scope) -> tuple[str, str]:
+    """The type that a default has, and its definition."""
+    if value is None or isinstance(value, SecretReference):
+        return "any", "Any"
+    if isinstance(value, Member):
+        return value.enum, enum_definition(value.enum, scope)
+    name = next((base for base in ("Path",) if base in type(value).__name__), type(value).__name__)
+    return name, name if is_value(value) else f"Unknown[{name!r}]"
 
 
 def _comments(source: str) -> dict[int, str]:
@@ -202,26 +282,33 @@ def _comments(source: str) -> dict[int, str]:
     return found
 
 
+def _definition(parameter: Parameter) -> str:
+    return parameter.definition or definition_of(ast.Constant(parameter.type), Scope())
+
+
 def _takes_none(parameter: Parameter) -> bool:
     return parameter.has_default and parameter.default is None
 
 
-def _checked(parameter: Parameter, value: Any) -> Any:
-    if not is_json_like(value):
-        raise InputError(
-            f"Parameter '{parameter.name}' cannot take {value!r} ({type(value).__name__}): it has no exact JSON form.",
-            "Parameters are text, finite numbers, true/false, None, and lists and dicts (with text keys) of these.",
-        )
-    if value is None and _takes_none(parameter):
-        return None
+def _shown(value: Any) -> str:
     try:
-        return fit(parameter.type, value)
-    except ValueError as error:
-        raise _mistyped(parameter, repr(value), str(error)) from None
+        return repr(value)
+    except ValueError:
+        return "a number of more digits than Python writes"
+
+
+def _secret(parameter: Parameter, text: str) -> SecretReference:
+    match = SECRET.match(text)
+    if match is None:
+        raise InputError(
+            f"Parameter '{parameter.name}': {text!r} names no secret.",
+            "A secret's name is letters, digits and _ . - /, as in secret:db/password.",
+        )
+    return SecretReference(match[1])
 
 
 def _mistyped(parameter: Parameter, shown: str, reason: str) -> InputError:
-    hint = f"Give {named(parameter.type)}"
+    hint = f"Give {named(_definition(parameter))}"
     hint += f", as its default {parameter.default_source} is." if parameter.default_source else "."
     return InputError(
         f"Parameter '{parameter.name}' is declared {parameter.type}, and {shown} is not: {reason}.",

@@ -58,7 +58,7 @@ class Member:
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Asked(Mapping[str, Any]):
     """Values asked for, by name, and where each comes from: "-p", a file's name, an environment variable's."""
 

@@ -7,10 +7,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.analysis.injection import Injection, injection_of
+from jupyter_mlops.analysis.notebook import cells_of
+from jupyter_mlops.analysis.parameters import TAG
 from jupyter_mlops.jobs.imports import quick_imports
-from jupyter_mlops.jobs.request import Request
+from jupyter_mlops.jobs.request import INJECTED, Request
 
 ERROR_TAG = "papermill-error-cell-tag"
+NEEDED_TAG = "needed-parameters"
+"""Tag of a cell before the parameters cell, for parameters without a default that are read in there."""
 
 
 def prepare(request: Request, output: Path) -> Any:
@@ -36,16 +41,57 @@ def prepare(request: Request, output: Path) -> Any:
     notebook.cells = [cell for cell in notebook.cells if ERROR_TAG not in cell.metadata.get("tags", [])]
     for cell in notebook.cells:
         cell.metadata.setdefault("tags", [])
-    notebook.metadata.papermill["parameters"] = {}
-    if request.given:
+    if request.given and request.language == "python":
+        _inject(notebook, request)
+    elif request.given:
         with quick_imports():
             from papermill.parameterize import parameterize_notebook
         notebook = parameterize_notebook(
             notebook, request.given, kernel_name=request.kernel_name, language=request.language
         )
+    notebook.metadata.papermill["parameters"] = request.given
     notebook.metadata.papermill["input_path"] = str(request.path)
     notebook.metadata.papermill["output_path"] = str(output)
     return notebook
+
+
+def inject_again(notebook: Any, request: Request) -> None:
+    """Let the cell that papermill injected do what ours does: compute anew what follows from what is given."""
+    for cell in notebook.cells:
+        if INJECTED in cell.metadata.get("tags", []):
+            cell["source"] = _injection(notebook, request).source
+            return
+
+
+def _inject(notebook: Any, request: Request) -> None:
+    """Put the cell that sets the parameters where papermill puts it: for the former one, else after the parameters cell."""
+    cells = notebook.cells = [cell for cell in notebook.cells if NEEDED_TAG not in cell.metadata.tags]
+    injection = _injection(notebook, request)
+    at = next((index for index, cell in enumerate(cells) if TAG in cell.metadata.tags), -1)
+    former = next((index for index, cell in enumerate(cells) if INJECTED in cell.metadata.tags), None)
+    if former is None:
+        cells.insert(at + 1, _cell(cells, injection.source, INJECTED))
+    else:
+        cells[former] = _cell(cells, injection.source, INJECTED, cells[former]["id"])
+    if injection.needed:
+        cells.insert(at, _cell(cells, injection.needed, NEEDED_TAG))
+
+
+def _injection(notebook: Any, request: Request) -> Injection:
+    made = (INJECTED, NEEDED_TAG)
+    own = [cell for cell in cells_of(notebook) if not any(tag in made for tag in cell.tags)]
+    return injection_of(own, request.arguments)
+
+
+def _cell(cells: list[Any], source: str, tag: str, cell_id: str | None = None) -> Any:
+    """A code cell under the same id each time, so that its step is found again."""
+    from nbformat import v4
+
+    cell = v4.new_code_cell(source)
+    if cell_id is not None or all(other["id"] != tag for other in cells):
+        cell["id"] = cell_id or tag
+    cell.metadata["tags"] = [tag]
+    return cell
 
 
 def mark_failure(notebook: Any, index: int) -> None:

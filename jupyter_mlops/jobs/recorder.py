@@ -232,14 +232,4 @@ def first_line(source: str) -> str:
     return next((line for line in said if not line.startswith("#")), said[0] if said else "")
 
 
-def warn_of_derived(derived: dict[str, list[str]], warn: Callable[[str, str], None]) -> None:
-    """Say which names of the parameters cell keep a value that was computed from a default."""
-    for name, sources in derived.items():
-        warn(
-            f"'{name}' is computed in the parameters cell from {' and '.join(sources)}, before the given value is set: "
-            "it keeps the value computed from the default.",
-            f"Compute '{name}' in a later cell, or give it too: -p {name} VALUE.",
-        )
-
-
 _UNSAVED = "The kernel ended before the result was saved."

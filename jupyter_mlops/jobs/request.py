@@ -6,16 +6,25 @@ import ast
 import contextlib
 import keyword
 import os
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.analysis.constants import evaluate
+from jupyter_mlops.analysis.named import scope_of
 from jupyter_mlops.analysis.notebook import cells_of, checked_steps
-from jupyter_mlops.analysis.parameter_types import is_json_like
-from jupyter_mlops.analysis.parameters import all_values, check_parameters, checked_parameters, derived_from
-from jupyter_mlops.domain.parameter import Parameter
+from jupyter_mlops.analysis.parameter_values import is_value, same, to_plain, to_stored
+from jupyter_mlops.analysis.parameters import (
+    all_values,
+    check_parameters,
+    check_value,
+    checked_parameters,
+)
+from jupyter_mlops.domain.parameter import Asked, Parameter, SecretReference
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.domain.status import Status
@@ -31,7 +40,11 @@ INJECTED = "injected-parameters"
 
 @dataclass(frozen=True)
 class Request:
-    """A notebook and parameters that can be run. `given` is what was asked for, `values` all that the run records."""
+    """A notebook and parameters that can be run.
+
+    `arguments` are the values that were asked for, `given` these in JSON form, from which `check_request` makes the same
+    values again. `values` is all that the run records, as JSON to look at.
+    """
 
     path: Path
     data: bytes
@@ -41,7 +54,8 @@ class Request:
     same_python: bool
     given: dict[str, Any] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
-    derived: dict[str, list[str]] = field(default_factory=dict)
+    arguments: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, str] = field(default_factory=dict)
 
 
 def check_request(
@@ -60,10 +74,10 @@ def check_request(
     python = spec.language == "python"
     if python:
         checked_steps(cells)
-    given, values = check_values(cells, parameters, python=python)
+    given, arguments, values = check_values(cells, parameters, python=python)
     if python and not given:
         # Left by an earlier execution, and executed again: papermill replaces the cell only where something is given.
-        values |= {name: value for name, value in injected_values(cells).items() if is_json_like(value)}
+        values |= {name: to_plain(value) for name, value in injected_values(cells).items() if is_value(value)}
     return Request(
         path=path,
         data=data,
@@ -73,7 +87,8 @@ def check_request(
         same_python=is_this_python(spec),
         given=given,
         values=values,
-        derived=derived_from(cells, given) if python else {},
+        arguments=arguments,
+        sources=_sources(parameters),
     )
 
 
@@ -84,57 +99,84 @@ def declared_parameters(path: Path) -> tuple[Parameter, ...]:
 
 def check_values(
     cells: tuple[Cell, ...], parameters: Mapping[str, Any], *, python: bool, loose: bool = False
-) -> tuple[dict[str, Any], dict[str, Any]]:
-    """(given, values) of a notebook's cells. With `loose`, names no cell declares pass where nothing is declared."""
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """(given, arguments, values), as a request has them, of a notebook's cells.
+
+    With `loose`, names no cell declares pass where nothing is declared.
+    """
     declared = checked_parameters(cells) if python else ()
-    if python and (declared or not loose):
-        given = check_parameters(declared, parameters)
-        return given, all_values(declared, given)
-    for name, value in parameters.items():
-        if not name.isidentifier() or keyword.iskeyword(name):
+    if declared or (python and not loose):
+        arguments = check_parameters(declared, parameters)
+    else:
+        arguments = _check_undeclared(parameters)
+    by_name = {parameter.name: parameter for parameter in declared}
+    given = {
+        name: to_stored(value, partial(check_value, by_name.get(name, Parameter(name, "any"))))
+        for name, value in arguments.items()
+    }
+    return given, arguments, all_values(declared, arguments)
+
+
+def _check_undeclared(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    for name in parameters:
+        if not name.isidentifier() or keyword.iskeyword(name) or unicodedata.normalize("NFKC", name) != name:
             raise InputError(f"'{name}' cannot name a parameter.", "A name is letters, digits and '_', no digit first.")
-        if not is_json_like(value):
-            raise InputError(
-                f"Parameter '{name}' cannot take {value!r} ({type(value).__name__}): it has no exact JSON form.",
-                "Parameters are text, finite numbers, true/false, None, and lists and dicts of these.",
-            )
-    return dict(parameters), dict(parameters)
+    return {name: check_value(Parameter(name, "any"), value) for name, value in parameters.items()}
+
+
+def _sources(parameters: Mapping[str, Any]) -> dict[str, str]:
+    return dict(parameters.sources) if isinstance(parameters, Asked) else {}
 
 
 def injected_values(cells: Iterable[Cell]) -> dict[str, Any]:
-    """What papermill's injected cell sets, as far as it is literals."""
+    """What papermill's injected cell sets, as far as that is plain to see."""
+    cells = tuple(cells)
     cell = next((cell for cell in cells if INJECTED in cell.tags), None)
     found: dict[str, Any] = {}
     with contextlib.suppress(SyntaxError):
-        for statement in ast.parse(cell.source).body if cell is not None else ():
+        tree = ast.parse(cell.source if cell is not None else "")
+        scope = scope_of([tree])
+        for statement in tree.body:
             if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
                 with contextlib.suppress(ValueError):
-                    found[statement.targets[0].id] = ast.literal_eval(statement.value)
+                    found[statement.targets[0].id] = evaluate(statement.value, scope)
     return found
 
 
-def check_injected(cells: Iterable[Cell], given: Mapping[str, Any]) -> None:
+def check_injected(cells: Iterable[Cell], arguments: Mapping[str, Any]) -> None:
     """Prove that papermill's injected cell sets what was given: it makes texts of tuples, paths and dates, unasked.
 
     Raises `InputError`.
     """
     for name, written in injected_values(cells).items():
+        if name not in arguments or isinstance(arguments[name], SecretReference):
+            continue
+        value = arguments[name]
         # An int given for a float is a float in the record, and equal.
-        if name in given and (written != given[name] or isinstance(written, str) is not isinstance(given[name], str)):
+        is_int = type(value) is float and type(written) is int and value == written
+        if not is_int and not same(written, value):
             raise InputError(
-                f"papermill would set '{name}' to {written!r}, which is not the value given, {given[name]!r}.",
-                "Give a value that JSON has: a list in place of a tuple, a text in place of a path or date.",
+                f"papermill would set '{name}' to {written!r}, which is not the value given, {value!r}.",
+                "papermill itself has no such values: give it by `jupyter mlops run -p`, or declare a list in place of a "
+                "tuple, a text in place of a path or date.",
             )
 
 
-def given_of(run: Run, notebook: Mapping[str, Any]) -> dict[str, Any]:
-    """What was asked for when the run was: the recorded values that differ from the notebook's defaults."""
+def given_of(run: Run, notebook: Mapping[str, Any]) -> Asked:
+    """What was asked for when the run was, in JSON form.
+
+    Runs of before this was recorded: the recorded values that differ from the notebook's defaults.
+    """
+    if run.options.given:
+        return Asked(dict(run.options.given), dict(run.options.sources))
     defaults = all_values(checked_parameters(cells_of(notebook)), {})
-    return {
-        name: value
-        for name, value in run.parameters.items()
-        if name not in defaults or repr(defaults[name]) != repr(value)
-    }
+    return Asked(
+        {
+            name: value
+            for name, value in run.parameters.items()
+            if name not in defaults or repr(defaults[name]) != repr(value)
+        }
+    )
 
 
 def request_of(store: Store, run: Run, *, with_edit: bool = False) -> Request:
@@ -167,6 +209,7 @@ def create_run(
 
     It is this process's own to execute; `queued`, any worker takes it.
     """
+    sources = {name: request.sources.get(name, "schedule" if schedule_id else "asked") for name in request.given}
     pid, pid_started = (None, None) if queued else processes.this_process()
     run = Run(
         id=run_id or store.new_id(),
@@ -182,7 +225,7 @@ def create_run(
         pid=pid,
         pid_started=pid_started,
         created_at=now,
-        options=replace(options or RunOptions(), given=request.given),
+        options=replace(options or RunOptions(), given=request.given, sources=sources),
         priority=priority,
         resumes=resumes,
     )
