@@ -35,10 +35,9 @@ def check_name(name: str) -> str:
     """The name; raises `BadSecretError` where nothing can be called so."""
     if SECRET.match(f"secret:{name}"):
         return name
-    shown = f"'{name}'" if len(str(name)) < 20 else "That"
     raise BadSecretError(
-        f"{shown} cannot be the name of a secret.",
-        "A name is letters, digits and '_', '-', '.' or '/': the value itself is never written into a cell.",
+        "That cannot be the name of a secret.",
+        "A name is letters, digits and '_', '-', '.' or '/'. Its value is written neither into a cell nor into a command.",
     )
 
 
