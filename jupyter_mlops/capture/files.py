@@ -12,7 +12,7 @@ from pathlib import Path
 
 from jupyter_mlops.errors import DamagedObjectError, NotWritableError, StoreError
 from jupyter_mlops.secrets.known import KNOWN
-from jupyter_mlops.store.objects import Objects, write_atomically
+from jupyter_mlops.store.objects import Objects
 
 LARGEST = 2 << 30
 """A larger file is not kept."""
@@ -56,12 +56,7 @@ def _keep(objects: Objects, path: str, size: int) -> str:
     for piece in _pieces(path):
         digest.update(piece)
     name = digest.hexdigest()
-    if name in objects and objects.size(name) == size:
-        objects.path(name).touch()
-        return name
-    objects.require_room(size)
-    objects.path(name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_atomically(objects.path(name), _proven(path, name))
+    objects.put_pieces(name, size, lambda: _proven(path, name))
     return name
 
 
@@ -144,7 +139,7 @@ def _write(objects: Objects, target: str, name: str) -> None:
     digest = hashlib.sha256()
     try:
         with open(temporary, "xb") as file:
-            for piece in _pieces(objects.path(name)):
+            for piece in _pieces(objects.local(name)):
                 digest.update(piece)
                 file.write(piece)
         if digest.hexdigest() != name:

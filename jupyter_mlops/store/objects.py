@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from jupyter_mlops.errors import DamagedObjectError, NotWritableError, StoreError
@@ -92,15 +92,23 @@ class Objects:
         """Where the object called `name` lies."""
         return self.folder / name[:2] / name[2:]
 
+    def local(self, name: str) -> Path:
+        """A file with the object's bytes, NOT proven; it may be missing."""
+        return self.path(name)
+
     def __contains__(self, name: str) -> bool:
         return self.path(name).is_file()
+
+    def is_kept(self, name: str) -> bool:
+        """Whether the object is in the store itself, and not only at hand on this machine."""
+        return name in self
 
     def put(self, *chunks: Chunk, signed: bool = False) -> str:
         """Keep the bytes of all chunks in order, and return their name. With `signed` they may be unpickled later."""
         name = name_of(*chunks)
-        self._keep(name, chunks)
-        if signed and not self._is_signed(name):
-            write_atomically(self._signature_path(name), [signing.sign(name).encode()])
+        self._keep(name, sum(memoryview(chunk).nbytes for chunk in chunks), lambda: chunks)
+        if signed:
+            self.sign(name)
         return name
 
     def put_buffer(self, buffer: Chunk, name: str | None = None, sync: bool = True) -> str:
@@ -109,13 +117,40 @@ class Objects:
         Without `sync` a power cut may lose it or leave zeros: for what is checked against a digest when it is read.
         """
         name = name or name_of(buffer)
-        self._keep(name, [buffer], sync)
+        self._keep(name, memoryview(buffer).nbytes, lambda: [buffer], sync)
         return name
 
-    def _keep(self, name: str, chunks: Iterable[Chunk], sync: bool = True) -> None:
-        chunks = list(chunks)
+    def put_pieces(self, name: str, nbytes: int, pieces: Callable[[], Iterable[Chunk]]) -> None:
+        """Keep what need not be in memory at once. `pieces` is called where it is not there yet, and has to make up
+        `name`: whatever it raises, nothing is kept.
+        """
+        self._keep(name, nbytes, pieces)
+
+    def adopt(self, name: str, file: Path) -> None:
+        """Take a file on the store's own disk, whose content is proven to be `name`, in its place."""
         path = self.path(name)
-        nbytes = sum(memoryview(chunk).nbytes for chunk in chunks)
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            os.replace(file, path)
+        except OSError as error:
+            raise NotWritableError(
+                f"'{path}' cannot be written: {error.strerror or error}.", "Check permissions and free disk space."
+            ) from error
+
+    def renew(self, name: str) -> None:
+        """Make the object as young as one just put: it is needed again. Raises `DamagedObjectError`."""
+        try:
+            os.utime(self.path(name))
+        except OSError:
+            raise DamagedObjectError(f"Object {name[:12]} is missing from the store.", _RECOMPUTE) from None
+
+    def sign(self, name: str) -> None:
+        """Let the object be unpickled later, as written by this user."""
+        if not self._is_signed(name):
+            write_atomically(self._signature_path(name), [signing.sign(name).encode()])
+
+    def _keep(self, name: str, nbytes: int, chunks: Callable[[], Iterable[Chunk]], sync: bool = True) -> None:
+        path = self.path(name)
         with contextlib.suppress(OSError):
             if path.stat().st_size == nbytes:  # another size is a damaged file, which is written anew
                 os.utime(path)  # as young as one just made: it is needed again
@@ -127,7 +162,7 @@ class Objects:
                 f"'{path.parent}' cannot be made: {error.strerror}.", "Check permissions and free disk space."
             ) from error
         self.require_room(nbytes)
-        write_atomically(path, chunks, sync)
+        write_atomically(path, chunks(), sync)
 
     def require_room(self, nbytes: int) -> None:
         """Raise `StoreError` where so many bytes would fill the disk; nothing is written then."""
@@ -148,9 +183,8 @@ class Objects:
 
         Raises `DamagedObjectError` where they are missing or altered; an altered file is moved to `.mlops/damaged/`.
         """
-        path = self.path(name)
         try:
-            with open(path, "rb") as file:
+            with open(self.local(name), "rb") as file:
                 data = bytearray(os.fstat(file.fileno()).st_size)
                 read = file.readinto(data)
         except FileNotFoundError:
@@ -169,9 +203,8 @@ class Objects:
         A large one is mapped (nothing is copied until it is written to), a smaller one read.
         Raises `DamagedObjectError` where it is missing.
         """
-        path = self.path(name)
         try:
-            with open(path, "rb") as file:
+            with open(self.local(name), "rb") as file:
                 size = os.fstat(file.fileno()).st_size
                 if size < MAPPED:
                     return memoryview(bytearray(file.read()))
@@ -191,7 +224,7 @@ class Objects:
         Raises `DamagedObjectError` where it is missing.
         """
         try:
-            with open(self.path(name), "rb", buffering=0) as file:
+            with open(self.local(name), "rb", buffering=0) as file:
                 if os.fstat(file.fileno()).st_size != target.nbytes:
                     return False
                 done = 0
@@ -215,6 +248,15 @@ class Objects:
                 name = folder.name + entry.name
                 if len(name) == 64 and _HEX.issuperset(name) and entry.is_file():
                     yield name
+
+    def listing(self) -> dict[str, tuple[int, float]]:
+        """Every object with its bytes and when it was put last (seconds since 1970)."""
+        found = {}
+        for name in self.names():
+            with contextlib.suppress(DamagedObjectError):  # another process removed it just now
+                status = self._stat(name)
+                found[name] = status.st_size, status.st_mtime
+        return found
 
     def leftovers(self) -> Iterator[Path]:
         """Temporary files of writes that are going on, or that were killed: old ones may be deleted."""

@@ -145,7 +145,7 @@ def _add_object(store: Store, writer: archive.Writer, name: str, size: int) -> N
             return piece
 
     try:
-        with open(store.objects.path(name), "rb") as file:
+        with open(store.objects.local(name), "rb") as file:
             writer.add(f"objects/{name}", Proving(), size)  # type: ignore[arg-type]
     except FileNotFoundError:
         raise DamagedObjectError(f"Object {name[:12]} went while it was exported.", "Export again.") from None

@@ -17,13 +17,11 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from jupyter_mlops.domain.storage import GcReport, RemovedResult
-from jupyter_mlops.errors import DamagedObjectError
 from jupyter_mlops.operations.store.needs import GRACE, last_used, needed_ids
 from jupyter_mlops.operations.store.references import Closures
-from jupyter_mlops.operations.store.status import folder_size, object_sizes
+from jupyter_mlops.operations.store.status import folder_size
 from jupyter_mlops.operations.store.trash import put_back, redate, remove_object
 from jupyter_mlops.store.holdings import Holding, holdings, posted, release, run_holdings, tracked_runs
-from jupyter_mlops.store.locks import file_lock
 from jupyter_mlops.store.store import Store
 
 KEEP = timedelta(days=30)
@@ -54,9 +52,10 @@ def collect_garbage(
     """
     if keep is None and max_size is None:
         keep = KEEP
-    with file_lock(store.folder / "gc.lock"):
+    with store.index.lock("gc"):
         closures = Closures(store)
-        sizes = object_sizes(store)
+        listing = store.objects.listing()
+        sizes = {name: size for name, (size, _) in listing.items()}
         with store.index.read() as connection:
             plan = _plan(connection, closures, sizes, now, keep, max_size)
         if not dry_run and plan.results:
@@ -67,7 +66,7 @@ def collect_garbage(
         if not dry_run:
             with store.index.read() as connection:
                 plan.needed = _needed(connection, closures, holdings(connection))
-        removed = _remove_objects(store, plan.needed, sizes, now, dry_run)
+        removed = _remove_objects(store, plan.needed, listing, now, dry_run)
         young = sum(size for name, size in sizes.items() if name not in plan.needed and name not in removed)
         if young:
             plan.notes.append(f"{young} bytes that nothing needs were put within the last hour: a later gc takes them.")
@@ -147,18 +146,14 @@ def _of_others(connection: sa.Connection) -> set[str]:
 
 
 def _remove_objects(
-    store: Store, needed: set[str], sizes: dict[str, int], now: datetime, dry_run: bool
+    store: Store, needed: set[str], listing: dict[str, tuple[int, float]], now: datetime, dry_run: bool
 ) -> dict[str, int]:
     """Remove what no one needs and is not young; gives what went with its size."""
     put_back(store, needed)
     before = (now - GRACE).timestamp()
     removed = {}
-    for name, size in sizes.items():
+    for name, (size, modified) in listing.items():
         if name in needed:
-            continue
-        try:
-            modified = store.objects.modified(name)
-        except DamagedObjectError:
             continue
         if modified > (now + GRACE).timestamp() and not dry_run:
             # Put when the clock was ahead: from now on it grows old as others do.

@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from jupyter_mlops.domain.storage import Transfer
-from jupyter_mlops.errors import IndexVersionError, InputError, NotWritableError, StoreError
-from jupyter_mlops.store import archive, schema, signing
+from jupyter_mlops.errors import IndexVersionError, InputError, StoreError
+from jupyter_mlops.store import archive, schema
 from jupyter_mlops.store.archive import broken
-from jupyter_mlops.store.locks import file_lock
-from jupyter_mlops.store.objects import write_atomically
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.store.transfer import Row, merge, parse_row
 
@@ -43,7 +41,7 @@ def import_store(
         manifest, tables = _stage(store, file, staging, on_progress)
         trusted = trust or archive.is_own(manifest)
         _rebase(tables["step_runs"], str(manifest.get("root", "")), str(store.root))
-        with file_lock(store.folder / "gc.lock"):  # so that none of the objects goes before its row is there
+        with store.index.lock("gc"):  # so that none of the objects goes before its row is there
             new = _keep(store, staging, manifest, trusted)
             with store.index.write(durable=True) as connection:
                 merged = merge(connection, tables, trusted=trusted)
@@ -77,7 +75,7 @@ def _stage(
         manifest = _manifest(file, next(members, None))
         sizes: dict[str, int] = manifest["objects"]
         total, done = sum(sizes.values()), 0
-        store.objects.require_room(sum(size for name, size in sizes.items() if name not in store.objects))
+        store.objects.require_room(sum(size for name, size in sizes.items() if not store.objects.is_kept(name)))
         for member, size, content in members:
             name = member.partition("/")[2]
             if member.startswith("index/"):
@@ -86,7 +84,7 @@ def _stage(
                 continue
             if sizes.get(name) != size:
                 raise broken(file, f"object {name[:12]} is not the one its manifest lists")
-            _prove(file, name, size, content, None if name in store.objects else staging / name)
+            _prove(file, name, size, content, None if store.objects.is_kept(name) else staging / name)
             seen.add(name)
             done += size
             on_progress(done, total)
@@ -186,20 +184,11 @@ def _keep(store: Store, staging: Path, manifest: dict[str, Any], trusted: bool) 
     """Move the staged objects to their places, and sign them where they are trusted; gives what is new with its size."""
     new = {}
     for name, size in manifest["objects"].items():
-        path = store.objects.path(name)
-        try:
-            if (staging / name).exists():
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                os.replace(staging / name, path)
-                new[name] = size
-            else:
-                os.utime(path)
-        except OSError as error:
-            raise NotWritableError(
-                f"'{path}' cannot be written: {error.strerror or error}.", "Nothing was imported. Try again."
-            ) from error
+        if (staging / name).exists():
+            store.objects.adopt(name, staging / name)
+            new[name] = size
+        else:
+            store.objects.renew(name)
     for name in manifest["signed"] if trusted else ():
-        if not store.objects.is_signed(name):
-            signature = store.objects.path(name)
-            write_atomically(signature.with_name(signature.name + ".sig"), [signing.sign(name).encode()])
+        store.objects.sign(name)
     return new

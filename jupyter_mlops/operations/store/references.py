@@ -18,7 +18,7 @@ def references_of(store: Store, name: str) -> list[str]:
     try:
         return values.references(store.objects, name)
     except (DamagedObjectError, ValueError, KeyError, TypeError) as error:
-        if name not in store.objects:  # what is damaged has been set aside
+        if not store.objects.is_kept(name):  # what is damaged has been set aside
             return []
         raise StoreError(
             f"What object {name[:12]} needs cannot be read: {error}",

@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from jupyter_mlops.domain.storage import StepSize, StoreStatus
-from jupyter_mlops.errors import DamagedObjectError
 from jupyter_mlops.operations.store.references import Closures
 from jupyter_mlops.store import schema
 from jupyter_mlops.store.holdings import Holding, counts, holdings, posted, run_holdings
@@ -47,13 +46,7 @@ def store_status(store: Store) -> StoreStatus:
 
 def object_sizes(store: Store) -> dict[str, int]:
     """Every object with its size in bytes."""
-    sizes = {}
-    for name in store.objects.names():
-        try:
-            sizes[name] = store.objects.size(name)
-        except DamagedObjectError:
-            continue  # another process removed it just now
-    return sizes
+    return {name: size for name, (size, _) in store.objects.listing().items()}
 
 
 def folder_size(path: Path) -> int:

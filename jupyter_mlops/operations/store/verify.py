@@ -45,7 +45,7 @@ def verify_store(store: Store, *, now: datetime, on_progress: OnProgress = lambd
         findings += [
             Finding(f"Object {name[:12]}, which MLflow has still to get, is missing.", "")
             for name in sorted(posted(connection))
-            if name not in store.objects
+            if not store.objects.is_kept(name)
         ]
         needed = closures.of_all(holdings(connection))
         needed |= {name for run in run_holdings(connection) for name in _objects(run).values()} | posted(connection)
@@ -60,7 +60,7 @@ def _damaged(store: Store, sizes: dict[str, int], on_progress: OnProgress) -> se
     damaged = set()
     for name, size in sizes.items():
         # Twice: it may have gone, and been put again, between two looks.
-        if not store.objects.verify(name) and name in store.objects and not store.objects.verify(name):
+        if not store.objects.verify(name) and store.objects.is_kept(name) and not store.objects.verify(name):
             damaged.add(name)
         done += size
         on_progress(done, total)
@@ -69,14 +69,14 @@ def _damaged(store: Store, sizes: dict[str, int], on_progress: OnProgress) -> se
 
 def _settle_steps(store: Store, held: list[Holding], closures: Closures, now: datetime) -> Iterable[Finding]:
     """Take results that lack an object from their step runs; tell them by step."""
-    lacking = {each.id for each in held if any(name not in store.objects for name in closures.of(each))}
+    lacking = {each.id for each in held if any(not store.objects.is_kept(name) for name in closures.of(each))}
     if not lacking:
         return []
     with store.index.write() as connection:  # those that gc has taken meanwhile lack nothing
         lost = [
             each
             for each in holdings(connection)
-            if each.id in lacking and any(name not in store.objects for name in closures.of(each))
+            if each.id in lacking and any(not store.objects.is_kept(name) for name in closures.of(each))
         ]
         note = f"its result was damaged or missing, found by verify on {now.date().isoformat()}"
         release(connection, [each.id for each in lost], note)
@@ -96,7 +96,7 @@ def _settle_runs(store: Store, now: datetime) -> list[Finding]:
         of_runs = run_holdings(connection)
     for run in of_runs:
         for column, name in _objects(run).items():
-            if name in store.objects:
+            if store.objects.is_kept(name):
                 continue
             what = "notebook" if column == "notebook_object" else "environment"
             message = f"The {what} of run {run.number} is missing from the store."
