@@ -20,11 +20,10 @@ from jupyter_mlops.jobs import events
 from jupyter_mlops.jobs.cancel import Stop
 from jupyter_mlops.jobs.events import RunEvent
 from jupyter_mlops.jobs.job import execute
-from jupyter_mlops.jobs.request import check_request, given_of
+from jupyter_mlops.jobs.request import request_of
 from jupyter_mlops.jobs.sources import changed_sources
 from jupyter_mlops.jobs.spawn import log_path
 from jupyter_mlops.store.attempts import CHANGED
-from jupyter_mlops.store.notebooks import parse_notebook
 from jupyter_mlops.store.store import Store
 
 logger = logging.getLogger("jupyter_mlops.runner")
@@ -91,17 +90,13 @@ def _execute(place: Place, run: Run, stop: Stop) -> None:
 def execute_stored(store: Store, run: Run, *, stop: Stop | None = None, pool: Any = None) -> Run:
     """Execute a run as it was asked for: its notebook's bytes, modules and parameters are those in the store."""
     try:
-        assert run.notebook_object is not None
-        data = bytes(store.objects.get(run.notebook_object))
-        given = given_of(run, parse_notebook(data, run.notebook))
-        request = check_request(store.root / run.notebook, given, kernel=run.tags.get("kernel"), data=data)
+        request = request_of(store, run)
         run = with_changes(store, run)
     except Exception as error:  # a notebook or kernel spec of whatever kind: the run has ended all the same
         text = error.message if isinstance(error, MLOpsError) else repr(error)
         store.runs.finish(run.id, Status.FAILED, now=store.now(), error=RunError("not_started", text))
         raise
-    output = Path(run.options.output) if run.options.output else None
-    return execute(store, run, request, output, _log, pool=pool, stop=stop)
+    return execute(store, run, request, None, _log, pool=pool, stop=stop)
 
 
 def with_changes(store: Store, run: Run) -> Run:

@@ -13,6 +13,7 @@ from jupyter_mlops.jobs.queue import ASKED_AS, check_same, enqueue, run_id_of_na
 from jupyter_mlops.jobs.request import check_request
 from jupyter_mlops.jobs.spawn import ensure_worker
 from jupyter_mlops.jobs.stale import reconcile
+from jupyter_mlops.operations.run import named_steps
 from jupyter_mlops.store.store import Store
 
 
@@ -36,7 +37,7 @@ def submit(
     Raises `UnknownNameError`, `NotebookError`, `InputError` or `NotWritableError`; then there is no run.
     """
     request = check_request(notebook, parameters, kernel=kernel)
-    options = options or RunOptions()
+    options = named_steps(request, options or RunOptions())
     if options.output is not None:
         check_output(Path(options.output), request.path)
         options = replace(options, output=str(Path(options.output).absolute()))

@@ -16,7 +16,7 @@ from jupyter_mlops.store.attempts import HOST, host_tag, insert_run, take_up
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.rows import plain, run_from
-from jupyter_mlops.store.schema import runs, step_runs
+from jupyter_mlops.store.schema import notices, outbox, runs, step_runs, tracked
 
 Runs = list[Run]
 OPEN = (Status.PENDING.value, Status.RUNNING.value)
@@ -148,6 +148,20 @@ class RunStore:
     def list(self, *, notebook: str | None = None, limit: int | None = None) -> Runs:
         """Runs, newest first."""
         return self._select(sa.true() if notebook is None else runs.c.notebook == notebook, limit=limit)
+
+    def continuing(self, run_id: str) -> Runs:
+        """Runs that continue this one, newest first."""
+        return self._select(runs.c.resumes == run_id)
+
+    def remove(self, run_id: str) -> None:
+        """Forget a run and its steps."""
+        with self._index.write(durable=True) as connection:
+            of_it = sa.select(step_runs.c.id).where(step_runs.c.run_id == run_id)
+            connection.execute(tracked.delete().where((tracked.c.entity_id == run_id) | tracked.c.entity_id.in_(of_it)))
+            connection.execute(outbox.delete().where(outbox.c.run_id == run_id))
+            connection.execute(notices.delete().where(notices.c.run_id == run_id))
+            connection.execute(step_runs.delete().where(step_runs.c.run_id == run_id))
+            connection.execute(runs.delete().where(runs.c.id == run_id))
 
     def open(self) -> Runs:
         """Runs that have not ended, newest first."""

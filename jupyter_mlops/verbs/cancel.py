@@ -22,13 +22,13 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
     from jupyter_mlops.operations.cancel import cancel
 
     with open_project(context) as store:
-        run = _ended(store, cancel(store, arguments.run))
+        run = ended(store, cancel(store, arguments.run))
     if run.status.ended:
         return View(run, lambda: f"Run {run.number} is {tables.state(run.status)}.")
     return View(run, lambda: f"Run {run.number} was asked to stop; it is still {tables.state(run.status)}.")
 
 
-def _ended(store: Store, run: Run) -> Run:
+def ended(store: Store, run: Run) -> Run:
     """The run when it has stopped, or as it is after a while."""
     end = time.monotonic() + WAIT_SECONDS
     while not run.status.ended and time.monotonic() < end:

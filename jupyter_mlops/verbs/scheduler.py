@@ -23,7 +23,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         stop.set()
 
-    _log_to_terminal()
+    log_to_terminal()
     before = {number: signal.signal(number, on_signal) for number in STOP_SIGNALS}
     try:
         with Store.open(context.start) as store:
@@ -36,7 +36,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
     return View(data, lambda: "Stopped.")
 
 
-def _log_to_terminal() -> None:
+def log_to_terminal() -> None:
     """One readable line for each thing that happens."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s  %(message)s", "%Y-%m-%d %H:%M:%S"))
