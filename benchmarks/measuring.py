@@ -6,12 +6,21 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
+from rich.console import Console
+
+
+class BenchmarkError(Exception):
+    """A benchmark whose tables cannot be trusted or made: what is wrong, and a hint."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
 
 
 class Kernel:
@@ -51,6 +60,13 @@ def temporary_folder() -> Iterator[Path]:
     """A folder in no project and no git repository, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="mlops-bench-", ignore_cleanup_errors=True) as name:
         yield Path(name)
+
+
+@contextmanager
+def progress(text: str) -> Iterator[Callable[[str], None]]:
+    """Says on stderr what is being done, where that is a terminal: a line that is gone afterwards."""
+    with Console(stderr=True).status(text) as status:
+        yield status.update
 
 
 def median(values: Sequence[float]) -> float:

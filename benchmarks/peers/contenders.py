@@ -85,8 +85,14 @@ def _marimo(cells: Sequence[str], folder: Path, environment: Mapping[str, str]) 
     source = "import marimo\n\napp = marimo.App()\n\n" + "\n\n".join(functions)
     (folder / "notebook.py").write_text(source, encoding="utf-8")
     command = [str(python().parent / "marimo"), "-q", "-y", "export", "ipynb", "notebook.py", "--sort", "top-down"]
-    run([*command, "--include-outputs", "-f", "-o", "executed.ipynb"], folder, environment=environment)
-    return _printed(folder / "executed.ipynb")
+    executed = folder / "executed.ipynb"
+    executed.unlink(missing_ok=True)
+    try:
+        run([*command, "--include-outputs", "-f", "-o", executed.name], folder, environment=environment)
+    except PeerError:
+        if not executed.exists():
+            raise
+    return _printed(executed)  # which tells the error of the cell that failed
 
 
 def _replaced(cells: Sequence[str], index: int, source: str) -> list[str]:

@@ -36,7 +36,7 @@ class Trap:
 
 TRAPS = (
     Trap(
-        "changed in place in another cell",
+        "changed in place elsewhere",
         ("d = {'x': 5}", "d['x'] = 6", "y = d['x'] * 10", "print(y)"),
         work=2,
         reads=("d",),
@@ -71,7 +71,7 @@ TRAPS = (
         edits={1: "C.k = 3"},
     ),
     Trap(
-        "default argument that grows",
+        "default argument grows",
         (
             "def f(x, seen=[]):\n    seen.append(x)\n    return len(seen)",
             "f(1)",
@@ -90,7 +90,7 @@ TRAPS = (
         edits={0: "scale = 3"},
     ),
     Trap(
-        "generator advanced elsewhere",
+        "generator advanced",
         ("g = (i * i for i in range(100))", "next(g)", "y = next(g)", "print(y)"),
         work=2,
         reads=("g",),
@@ -144,7 +144,7 @@ TRAPS = (
         files_later={"out.txt": None},
     ),
     Trap(
-        "environment variable changed",
+        "environment variable",
         ("import os", "y = int(os.environ['RATE']) * 10", "print(y)"),
         work=1,
         makes=("y",),
@@ -152,7 +152,7 @@ TRAPS = (
     ),
     Trap(
         "print option of a library",
-        ("import numpy as np", "np.set_printoptions(precision=3)", "y = str(np.arange(3) / 7)", "print(y)"),
+        ("import numpy as np", "np.set_printoptions(precision=3)", "y = str(np.array(2 / 3))", "print(y)"),
         work=2,
         makes=("y",),
         edits={1: "np.set_printoptions(precision=5)"},

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 
 from rich.table import Table
 
-from benchmarks.measuring import Kernel, median, started_kernel, temporary_folder
+from benchmarks.measuring import Kernel, median, progress, started_kernel, temporary_folder
 from benchmarks.peers.contenders import HERE, jupyter_cache
 from benchmarks.peers.place import PeerError, python, run
 from benchmarks.peers.traps import TRAPS
@@ -30,42 +30,37 @@ ROWS = {
     "big": "a frame of 1 GiB is only read: added",
     "texts": "a frame with 1e6 strings is only read: added",
 }
+LEGEND = """\
+ours: every cell of a kernel under `%mlops capture on`; marimo, joblib: a function under `persistent_cache`, `Memory.cache`
+jupyter-cache: the process that brings the notebook's outputs, no values; Kishu: every cell, `again` is a check-out
+added: beside a plain kernel, medians by turns; a cached function's call, new arguments each time"""
 Figures = Mapping[str, float]
 
 
-def tables() -> Iterator[Table]:
-    """One table; a contender that fails has its error in the caption."""
-    measures: dict[str, Callable[[], Figures]] = {
-        "ours": ours,
-        "marimo": lambda: _functions("import marimo as mo", "mo.persistent_cache", "marimo"),
-        "joblib": lambda: _functions(
-            "import joblib\nmemory = joblib.Memory('.joblib', verbose=0)", "memory.cache", "joblib"
-        ),
-        "jupyter-cache": _jupyter_cache,
-        "Kishu": _kishu,
-    }
-    made = table("", *(f"{name}>" for name in measures))
-    made.title = (
-        "Workloads (marimo and joblib: a cached function; Kishu: check-out of a state; jupyter-cache: outputs only)"
-    )
+def table_of_all(versions_text: str) -> tuple[Table, tuple[str, ...]]:
+    """The table, and what failed in it: a contender's column is then empty."""
+    made = table("", *(f"{name}>" for name in _MEASURES))
+    made.title = f"Speed on the same workloads\n{versions_text}"
     figures: dict[str, Figures] = {}
-    notes = []
-    for name, measure in measures.items():
-        try:
-            figures[name] = measure()
-        except PeerError as error:
-            figures[name] = {}
-            notes.append(f"{name}: {error}")
+    gaps = []
+    with progress("workloads") as told:
+        for name, measure in _MEASURES.items():
+            told(f"workloads of {name}")
+            try:
+                figures[name] = measure()
+            except PeerError as error:
+                figures[name] = {}
+                gaps.append(f"{name} fails on the workloads: {error}")
     for row, label in ROWS.items():
-        made.add_row(label, *(_shown(figures[name].get(row)) for name in measures))
-    made.caption = "\n".join(notes)
-    yield made
+        made.add_row(label, *(_shown(figures[name].get(row)) for name in _MEASURES))
+    made.caption = "\n".join((LEGEND, *gaps))
+    return made, tuple(gaps)
 
 
 def _shown(seconds: float | None) -> str:
     if seconds is None:
         return "-"
-    return f"{seconds * 1000:,.1f} ms" if seconds < 0.2 else f"{seconds:,.2f} s"
+    return f"{seconds * 1000:,.1f} ms" if seconds < 1 else f"{seconds:,.2f} s"
 
 
 def ours() -> Figures:
@@ -165,7 +160,7 @@ def _functions(top: str, cache: str, name: str) -> Figures:
         script = _as_marimo(script)
     with temporary_folder() as folder:
         (folder / "script.py").write_text(script, encoding="utf-8")
-        figures = {}
+        figures: dict[str, float] = {}
         for second in (False, True):
             if second:
                 (folder / "second").touch()
@@ -210,3 +205,14 @@ def _kishu() -> Figures:
         command = [str(python()), str(HERE / "kishu_worker.py"), str(folder), json.dumps(told)]
         printed = run(command, folder, environment={"KISHU_PATH_ROOT": str(folder)}, timeout=900)
     return dict(json.loads(printed.splitlines()[-1]))
+
+
+_MEASURES: Mapping[str, Callable[[], Figures]] = {
+    "ours": ours,
+    "marimo": lambda: _functions("import marimo as mo", "mo.persistent_cache", "marimo"),
+    "joblib": lambda: _functions(
+        "import joblib\nmemory = joblib.Memory('.joblib', verbose=0)", "memory.cache", "joblib"
+    ),
+    "jupyter-cache": _jupyter_cache,
+    "Kishu": _kishu,
+}
