@@ -89,6 +89,14 @@ class CellClient(NotebookClient):
             if self.kc is not None:
                 self.kc.request_metadata = None
 
+    def metadata_of(self, index: int) -> dict[str, Any]:
+        """What the request to execute a cell says of it."""
+        cell = self.nb.cells[index]
+        return {
+            "cellId": cell.get("id", f"cell-{index}"),
+            "mlops": {"tags": list(tags_of(cell.metadata)), "name": self._name(index)},
+        }
+
     def _name(self, index: int) -> str:
         """The name of the cell as a step that no one named; "" for any other."""
         if self._names is None:

@@ -112,8 +112,24 @@ class Kernel(Protocol):
 
 
 async def open_kernel(plan: Plan) -> Kernel:
-    """Start the kernel of a plan. Raises `KernelDiedError` where it cannot be launched."""
-    return await OrdinaryKernel.start(plan.kernel_name, plan.folder, plan.environment, plan.start_seconds)
+    """Start the kernel of a plan: a warm one where it shows the same, else an ordinary one, which then knows why.
+
+    Raises `KernelDiedError` where it cannot be launched.
+    """
+    why = "it was asked for"
+    if plan.mode != "ordinary":
+        from jupyter_mlops.jobs.warm.opening import NotWarm, open_warm
+
+        try:
+            return await open_warm(plan)
+        except NotWarm as error:
+            why = error.message
+            if plan.mode == "warm":
+                raise KernelDiedError(
+                    f"There can be no warm kernel: {why}.",
+                    "Leave the kind of kernel to jupyter-mlops: --kernel-mode auto.",
+                ) from error
+    return await OrdinaryKernel.start(plan.kernel_name, plan.folder, plan.environment, plan.start_seconds, why)
 
 
 class OrdinaryKernel:

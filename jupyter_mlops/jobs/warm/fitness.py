@@ -1,0 +1,68 @@
+"""Whether a plan may have a warm kernel, and with which interpreter and environment. Starts nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.errors import MLOpsError
+
+if TYPE_CHECKING:
+    from jupyter_mlops.jobs.execution import Plan
+
+_PASSING = frozenset(
+    str.split(
+        "PWD OLDPWD SHLVL _ TERM COLUMNS LINES WINDOWID XDG_SESSION_ID SSH_CLIENT SSH_CONNECTION SSH_TTY TMUX TMUX_PANE "
+        "STY PROMPT_COMMAND PYTEST_CURRENT_TEST JPY_PARENT_PID JPY_SESSION_NAME JPY_API_TOKEN INVOCATION_ID "
+        "JOURNAL_STREAM FORCE_COLOR CLICOLOR CLICOLOR_FORCE"
+    )
+)
+"""Environment variables that no import asks for; nor for ours, `MLOPS_*`."""
+
+
+class NotWarm(MLOpsError):
+    """A plan needs an ordinary kernel; the message says why."""
+
+    code = "not_warm"
+
+
+def command_of(plan: Plan) -> tuple[tuple[str, ...], dict[str, str]]:
+    """The interpreter with its options, and the whole environment a kernel gets. Raises `NotWarm`."""
+    why = unfit(plan)
+    if why:
+        raise NotWarm(why)
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    spec = KernelSpecManager().get_kernel_spec(plan.kernel_name)
+    argv = list(spec.argv)
+    at = argv.index("-m") if "-m" in argv else 0
+    if not at or argv[at + 1 :] != ["ipykernel_launcher", "-f", "{connection_file}"]:
+        raise NotWarm(f"the kernel '{plan.kernel_name}' is started by a command of its own")
+    if (plan.folder / "matplotlibrc").exists():
+        raise NotWarm("the notebook's folder has a matplotlibrc")
+    environment = {**os.environ, **(spec.env or {}), **plan.environment}
+    environment.pop("PYTHONEXECUTABLE", None)
+    return (sys.executable, *argv[1:at]), environment
+
+
+def unfit(plan: Plan) -> str:
+    """Why a plan can have no warm kernel at all; "" where it can."""
+    if sys.platform != "linux":
+        return f"kernels are not forked on {sys.platform}"
+    metadata = (plan.notebook or {}).get("metadata", {}).get("jupyter_mlops", {})
+    if isinstance(metadata, Mapping) and metadata.get("kernel") == "ordinary":
+        return "the notebook's metadata asks for it"
+    if not plan.same_python:
+        return f"the kernel '{plan.kernel_name}' is not of this Python"
+    return ""
+
+
+def lasting(environment: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    """The part of an environment that imports may depend on."""
+    return frozenset(
+        (name, value)
+        for name, value in environment.items()
+        if name not in _PASSING and not name.startswith(("MLOPS_", "VSCODE_"))
+    )

@@ -1,0 +1,138 @@
+"""Modules loaded ahead and put out of sight: an import brings them back in no time, with what loading them had changed."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.abc
+import importlib.machinery
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+
+class Group:
+    """What one import loaded: its modules, and the filters of warnings and the environment variables it set."""
+
+    def __init__(self, modules: dict[str, ModuleType], filters: list[Any], environment: dict[str, str | None]) -> None:
+        self.modules = modules
+        self.filters = filters
+        self.environment = environment
+
+
+class Hidden(importlib.abc.MetaPathFinder):
+    """Gives modules back, a group at a time and in the order in which they were loaded."""
+
+    def __init__(self) -> None:
+        self._groups: list[Group] = []
+        self._place: dict[str, int] = {}
+        self.given_back: list[Callable[[], None]] = []
+        """Called after modules came back."""
+
+    @property
+    def names(self) -> set[str]:
+        """Top-level names of the modules that are out of sight."""
+        return {name.partition(".")[0] for name in self._place}
+
+    def load(self, name: str) -> None:
+        """Import a module ahead. Raises what its import raises."""
+        modules, filters, environment = set(sys.modules), list(warnings.filters), dict(os.environ)
+        _import(name)
+        standard = sys.stdlib_module_names
+        new = {item for item in sys.modules.keys() - modules if item.partition(".")[0] not in standard}
+        changed = {key for key in {*environment, *os.environ} if environment.get(key) != os.environ.get(key)}
+        self._groups.append(
+            Group(
+                {item: sys.modules[item] for item in sys.modules if item in new},
+                [item for item in warnings.filters if item not in filters],
+                {key: os.environ.get(key) for key in changed},
+            )
+        )
+        for key in changed:
+            _set(key, environment.get(key))
+
+    def hide(self) -> None:
+        """Put what was loaded out of sight."""
+        for index, group in enumerate(self._groups):
+            for name in group.modules:
+                self._place[name] = index
+                del sys.modules[name]
+            for item in group.filters:
+                warnings.filters.remove(item)  # type: ignore[attr-defined]
+        _filters_changed()
+        if self._place:
+            sys.meta_path.insert(0, self)
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """See `MetaPathFinder`."""
+        index = self._place.get(name)
+        if index is None:
+            return None
+        module = self._groups[index].modules[name]
+        spec = module.__spec__
+        given = importlib.machinery.ModuleSpec(name, _Given(self, module), origin=getattr(spec, "origin", None))
+        given.submodule_search_locations = getattr(spec, "submodule_search_locations", None)
+        given.has_location = getattr(spec, "has_location", False)
+        return given
+
+    def give_back(self, name: str) -> None:
+        """Bring back the group of a module, and those that were loaded before it."""
+        index = self._place.get(name)
+        if index is None:
+            return
+        for group in self._groups[: index + 1]:
+            if not group.modules or next(iter(group.modules)) not in self._place:
+                continue
+            for item in group.modules:
+                del self._place[item]
+            sys.modules.update(group.modules)
+            warnings.filters[:0] = group.filters  # type: ignore[index]
+            for key, value in group.environment.items():
+                _set(key, value)
+        _filters_changed()
+        if not self._place and self in sys.meta_path:
+            sys.meta_path.remove(self)
+        for tell in self.given_back:
+            tell()
+
+
+class _Given(importlib.abc.Loader):
+    """Loads a module that is there already."""
+
+    def __init__(self, hidden: Hidden, module: ModuleType) -> None:
+        self._hidden = hidden
+        self._module = module
+        self._spec = module.__spec__
+
+    def create_module(self, spec: Any) -> ModuleType:
+        """See `Loader`."""
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """See `Loader`."""
+        module.__spec__ = self._spec
+        self._hidden.give_back(module.__name__)
+
+
+def _import(name: str) -> None:
+    """Import `a.b`, and for `a.b:c` also `a.b.c` where `c` is a module of its own."""
+    module_name, _, attribute = name.partition(":")
+    module = importlib.import_module(module_name)
+    if attribute and not hasattr(module, attribute) and hasattr(module, "__path__"):
+        importlib.import_module(f"{module_name}.{attribute}")
+
+
+def _set(key: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(key, None)
+    else:
+        os.environ[key] = value
+
+
+def _filters_changed() -> None:
+    """The interpreter keeps what it found for a warning until it is told."""
+    changed = getattr(warnings, "_filters_mutated", None) or getattr(warnings, "_filters_mutated_lock_held", None)
+    if changed is not None:
+        changed()

@@ -1,0 +1,341 @@
+"""ipykernel's own application, kernel and shell without sockets: made before the fork, brought to life after it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import inspect
+import os
+import random
+import signal
+import socket
+import sys
+import threading
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import ipykernel.ipkernel
+from ipykernel import utils
+from ipykernel.displayhook import ZMQDisplayHook
+from ipykernel.kernelapp import IPKernelApp as JupyterApp
+from jupyter_client.jsonutil import extract_dates
+from jupyter_client.session import Session
+from traitlets import Any as AnyTrait
+
+from jupyter_mlops.jobs.warm.streams import Catcher, OutStream, Publisher, end_group
+from jupyter_mlops.jobs.warm.wire import Frames, framed
+
+COMMS = ("comm_open", "comm_msg", "comm_close")
+_HELD = ("status", "execute_input", "execute_reply")
+"""Messages that wait for the next that shows something: the runner is woken once for a cell that shows nothing."""
+
+
+class Request(list[Any]):
+    """A message in the place of the frames that ipykernel expects."""
+
+    def __init__(self, message: dict[str, Any]) -> None:
+        super().__init__((b"runner", b""))
+        self.message = message
+
+
+class PipeSession(Session):
+    """A session whose messages are not signed, and go to the runner."""
+
+    out = AnyTrait(allow_none=True)
+
+    def feed_identities(self, msg_list: Any, copy: bool = True) -> tuple[list[bytes], Any]:
+        """See `Session`."""
+        return [b"runner"], msg_list
+
+    def deserialize(self, msg_list: Any, content: bool = True, copy: bool = True) -> dict[str, Any]:
+        """See `Session`."""
+        message: dict[str, Any] = msg_list.message
+        return message
+
+    def send(
+        self,
+        stream: Any,
+        msg_or_type: Any,
+        content: Any = None,
+        parent: Any = None,
+        ident: Any = None,
+        buffers: Any = None,
+        track: bool = False,
+        header: Any = None,
+        metadata: Any = None,
+    ) -> Any:
+        """See `Session`."""
+        if isinstance(msg_or_type, dict):
+            message = msg_or_type
+            buffers = buffers or message.get("buffers", [])
+        else:
+            message = self.msg(msg_or_type, content=content, parent=parent, header=header, metadata=metadata)
+        if self.out is None:
+            return message
+        if self.check_pid and os.getpid() != self.pid:
+            sys.__stderr__ and print(f"WARNING: attempted to send message from fork\n{message}", file=sys.__stderr__)
+            return None
+        plain = {key: message[key] for key in ("header", "parent_header", "metadata", "content")}
+        self.out.send(framed(self.pack(plain), buffers or ()), message["header"]["msg_type"] in _HELD)
+        return message
+
+
+class Out:
+    """Writes frames to the runner; whole ones, whoever writes."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._lock = threading.RLock()
+        self._held: list[bytes] = []
+
+    def send(self, frame: bytes, hold: bool = False) -> None:
+        """Send a frame, or hold it until the next that is not held."""
+        with self._lock:
+            self._held.append(frame)
+            if not hold:
+                self.release()
+
+    def release(self) -> None:
+        """Send what is held."""
+        with self._lock:
+            data, self._held = b"".join(self._held), []
+            if not data:
+                return
+            try:
+                self._connection.sendall(data)
+            except OSError:
+                end_group()
+
+
+class IPythonKernel(ipykernel.ipkernel.IPythonKernel):
+    """ipykernel's kernel, with one shell and one request at a time."""
+
+    _supports_kernel_subshells = False
+
+    def _abort_queues(self, subshell_id: str | None = None) -> None:
+        """A runner asks for one cell at a time: there is nothing to abort."""
+
+
+IPythonKernel.__module__ = ipykernel.ipkernel.__name__
+
+
+class IPKernelApp(JupyterApp):
+    """ipykernel's application up to the point where it would listen."""
+
+    alive = False
+
+    def init_sockets(self) -> None:
+        """See `IPKernelApp`."""
+        self.iopub_thread = Publisher()
+        self.iopub_socket = self.iopub_thread.background_socket
+        self.session = PipeSession(parent=self)
+
+    def init_connection_file(self) -> None:
+        """See `IPKernelApp`."""
+
+    def write_connection_file(self, **others: Any) -> None:
+        """See `IPKernelApp`."""
+
+    def log_connection_info(self) -> None:
+        """See `IPKernelApp`."""
+
+    def init_heartbeat(self) -> None:
+        """See `IPKernelApp`."""
+
+    def init_poller(self) -> None:
+        """See `IPKernelApp`."""
+
+    def init_io(self) -> None:
+        """See `IPKernelApp`."""
+        sys.stdout = OutStream(self.session, self.iopub_thread, "stdout")
+        sys.stderr = OutStream(self.session, self.iopub_thread, "stderr")
+        self.displayhook = ZMQDisplayHook(self.session, self.iopub_socket)
+        sys.displayhook = self.displayhook
+        self.patch_io()
+
+    def init_kernel(self) -> None:
+        """See `IPKernelApp`."""
+        self.kernel = IPythonKernel.instance(
+            parent=self,
+            session=self.session,
+            iopub_thread=self.iopub_thread,
+            iopub_socket=self.iopub_socket,
+            log=self.log,
+            profile_dir=self.profile_dir,
+            user_ns=self.user_ns,
+        )
+        # ipykernel 7 asks which thread is the shell's.
+        self.kernel.shell_channel_thread = SimpleNamespace(parent_thread=threading.main_thread())
+        # A pause that lets sockets catch up.
+        self.kernel._execute_sleep = 0
+        self.displayhook.get_execution_count = lambda: self.kernel.execution_count
+
+    def init_gui_pylab(self) -> None:
+        """After the fork: what it finds is the job's."""
+        if self.alive:
+            super().init_gui_pylab()
+
+    def init_extensions(self) -> None:
+        """After the fork, as the user's own extensions and files may do anything."""
+        if self.alive:
+            super().init_extensions()
+
+    def init_code(self) -> None:
+        """After the fork."""
+        if self.alive:
+            super().init_code()
+
+
+def make_app() -> IPKernelApp:
+    """The application with its kernel and shell, as far as they can be made before the fork."""
+    connection_file = f"kernel-{uuid.uuid4()}.json"
+    app: IPKernelApp = IPKernelApp.instance()
+    app.initialize(["-f", connection_file, "--HistoryManager.hist_file=:memory:"])
+    return app
+
+
+class Life:
+    """A forked kernel's life: it answers requests until it is told to end."""
+
+    def __init__(self, app: IPKernelApp, connection: socket.socket, frames: Frames, early: Sequence[Any]) -> None:
+        self.app = app
+        self.kernel = app.kernel
+        self.connection = connection
+        self.frames = frames
+        self.early = early
+        self.out = Out(connection)
+        self.streams: list[OutStream] = [sys.stdout, sys.stderr]  # type: ignore[list-item]
+        self.catcher = Catcher(self.streams, connection)
+
+    def begin(self) -> None:
+        """Make what must be this process's own."""
+        app, kernel, shell = self.app, self.kernel, self.kernel.shell
+        pid = os.getpid()
+        session = app.session
+        session.session, session.pid, session.out = str(uuid.uuid4()), pid, self.out
+        kernel.ident = str(uuid.uuid4())
+        shell.displayhook.topic = kernel._topic("execute_result")
+        for stream in self.streams:
+            stream._master_pid = pid
+            stream._buffers.clear()
+        app.iopub_thread.catch = self.catcher.catch
+        sys.argv[:] = [sys.argv[0], "-f", app.abs_connection_file, "--HistoryManager.hist_file=:memory:"]
+        random.seed()
+        history = shell.history_manager
+        history.init_db()
+        history.new_session()
+        with contextlib.suppress(KeyError, AttributeError, TypeError):
+            sys.modules["multiprocessing.process"].current_process().authkey = os.urandom(32)
+        self.catcher.start()
+        app.alive = True
+        app.init_gui_pylab()
+        app.init_extensions()
+        app.init_code()
+        for stream in self.streams:
+            stream.flush()
+
+    def run(self) -> None:
+        """Answer requests."""
+        loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(loop)
+        loop.call_soon(self._listen)
+        try:
+            loop.run_forever()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            self.catcher.leaving = True
+            self.out.release()
+
+    def _listen(self) -> None:
+        from tornado import ioloop
+
+        self.loop = asyncio.get_running_loop()
+        self.kernel.io_loop = ioloop.IOLoop.current()
+        self.kernel.shell.exit_now = False
+        self.lock = asyncio.Lock()
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.concurrent = "concurrent" in inspect.signature(self.kernel.dispatch_shell).parameters
+        in_context = getattr(utils, "_async_in_context", lambda function: function)
+        self.dispatch = in_context(self._dispatch)
+        self._take(self.early)
+        self.loop.add_reader(self.connection.fileno(), self._readable)
+
+    def _readable(self) -> None:
+        piece = self.connection.recv(1 << 16)
+        if not piece:
+            self.loop.stop()
+            return
+        self._take(self.frames.feed(piece))
+
+    def _take(self, messages: Sequence[tuple[dict[str, Any], list[bytes]]]) -> None:
+        for message, buffers in messages:
+            message["header"] = extract_dates(message["header"])
+            message["buffers"] = [memoryview(buffer) for buffer in buffers]
+            kind = message["header"]["msg_type"]
+            message["msg_type"], message["msg_id"] = kind, message["header"]["msg_id"]
+            now = kind in COMMS and self.lock.locked() and self.concurrent
+            work = self._concurrently(message) if now else self.dispatch(message)
+            task = self.loop.create_task(work)
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+    async def _dispatch(self, message: dict[str, Any]) -> None:
+        async with self.lock:
+            if message["msg_type"] == "shutdown_request":
+                self.kernel.do_shutdown(False)
+                self.loop.stop()
+                return
+            await self.kernel.dispatch_shell(Request(message))
+            self.out.release()
+
+    async def _concurrently(self, message: dict[str, Any]) -> None:
+        """A cell that awaits an answer from a widget gets it while it runs, as ipykernel has it."""
+        parent = self.kernel.get_parent("shell")
+        try:
+            await self.kernel.dispatch_shell(Request(message), concurrent=True)
+        finally:
+            self.kernel.set_parent([b"runner"], parent, channel="shell")
+
+    def end(self) -> None:
+        """End as an interpreter does, up to the point where it would take its modules apart."""
+        import atexit
+        import gc
+
+        self.catcher.leaving = True
+        with contextlib.suppress(KeyboardInterrupt):
+            threading._shutdown()  # type: ignore[attr-defined]
+            atexit._run_exitfuncs()
+        # What the notebook left open is closed, and its objects' last words are said.
+        with contextlib.suppress(Exception, KeyboardInterrupt):
+            self.kernel.shell.reset(new_session=False)
+        gc.collect()
+        for stream in self.streams:
+            stream.flush()
+        self.out.release()
+
+
+def prepare_process(start: dict[str, Any], shell_environment: dict[str, str | None]) -> None:
+    """Signals, folder and environment of a forked kernel, as a process of its own would have them."""
+    os.setsid()
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.chdir(start["folder"])
+    os.environ.clear()
+    os.environ.update(start["environment"])
+    for name, value in shell_environment.items():
+        if value is None:
+            os.environ.pop(name, None)
+        elif name != "MPLBACKEND":
+            os.environ[name] = value
+    os.environ["JPY_PARENT_PID"] = str(start["runner"])
+    sys.path.insert(0, "")
+    sys.argv[:] = [str(Path(sys.modules["ipykernel_launcher"].__file__ or "ipykernel_launcher.py"))]
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.close(null)

@@ -1,0 +1,77 @@
+"""Frames on a stream socket: a JSON message and, beside it, buffers of bytes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+_HEAD = struct.Struct("!II")
+_SIZE = struct.Struct("!I")
+
+
+def framed(data: bytes, buffers: Sequence[Any] = ()) -> bytes:
+    """One frame of packed JSON and its buffers."""
+    if not buffers:
+        return _HEAD.pack(len(data), 0) + data
+    parts = [_HEAD.pack(len(data), len(buffers)), data]
+    for buffer in buffers:
+        view = memoryview(buffer).cast("B")
+        parts += [_SIZE.pack(len(view)), bytes(view)]
+    return b"".join(parts)
+
+
+def packed(message: Any) -> bytes:
+    """A message of plain JSON as a frame."""
+    return framed(json.dumps(message).encode("utf-8", "surrogatepass"))
+
+
+class Frames:
+    """Puts frames together from pieces as they arrive."""
+
+    def __init__(self) -> None:
+        self._data = bytearray()
+
+    def feed(self, piece: bytes) -> list[tuple[Any, list[bytes]]]:
+        """The messages that are whole now, with their buffers."""
+        self._data += piece
+        messages, start = [], 0
+        while (found := self._frame(start)) is not None:
+            message, buffers, start = found
+            messages.append((message, buffers))
+        del self._data[:start]
+        return messages
+
+    def _frame(self, at: int) -> tuple[Any, list[bytes], int] | None:
+        data = self._data
+        if len(data) < at + _HEAD.size:
+            return None
+        size, count = _HEAD.unpack_from(data, at)
+        at += _HEAD.size
+        end = at + size
+        if len(data) < end:
+            return None
+        buffers: list[bytes] = []
+        place = end
+        for _ in range(count):
+            if len(data) < place + _SIZE.size:
+                return None
+            (length,) = _SIZE.unpack_from(data, place)
+            place += _SIZE.size
+            if len(data) < place + length:
+                return None
+            buffers.append(bytes(data[place : place + length]))
+            place += length
+        # As Jupyter's own sessions do: what is no UTF-8 is replaced.
+        return json.loads(data[at:end].decode("utf-8", "replace")), buffers, place
+
+
+def receive_first(connection: socket.socket, frames: Frames) -> list[tuple[Any, list[bytes]]]:
+    """The first messages of a blocking connection, one at least; none where it ended. `frames` has begun the next."""
+    while piece := connection.recv(65536):
+        messages = frames.feed(piece)
+        if messages:
+            return messages
+    return []
