@@ -47,8 +47,10 @@ class Beside:
         self._steps = list(steps)
         self._ahead = ahead_of_turn(steps)
         self._place_of = {step.cell.index: place for place, step in enumerate(steps)}
+        if not self._ahead:
+            self._free.clear()
         for worker in self._free:
-            worker.notebook = copy.deepcopy(notebook)
+            worker.begin(notebook)
 
     async def turn(self, index: int) -> None:
         """The cell at `index` is next in the run's own kernel: waits where it is being executed beside it."""
@@ -120,7 +122,7 @@ class Beside:
 
 
 class _Worker:
-    """One kernel beside the run's own, started when it is first needed."""
+    """One kernel beside the run's own, started when the run begins."""
 
     def __init__(self, plan: Any) -> None:
         self.notebook: Any = None
@@ -130,11 +132,17 @@ class _Worker:
         self._last = -1
         """The furthest place executed here: what is above it has to be put in place anew before a step above it."""
         self._taken: set[str] = set()
+        self._starting: asyncio.Task[None] | None = None
+
+    def begin(self, notebook: Any) -> None:
+        """Start the kernel, while the run's own executes its first cells."""
+        self.notebook = copy.deepcopy(notebook)
+        self._starting = asyncio.ensure_future(self._start())
 
     async def execute(self, index: int, place: int, ids: list[str]) -> bool:
         """Execute the cell at `index` on what the step runs `ids` made; False where the kernel is of no more use."""
-        if self._kernel is None:
-            await self._start()
+        assert self._starting is not None
+        await asyncio.shield(self._starting)
         if place < self._last:
             self._taken.clear()
         missing = [item for item in ids if item not in self._taken]
@@ -168,6 +176,9 @@ class _Worker:
 
     async def stop(self) -> None:
         """End the kernel."""
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
         if self._kernel is None:
             return
         held, self._kernel = self._kernel, None
