@@ -21,7 +21,8 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
-from jupyter_mlops.tracking import uri
+from jupyter_mlops.secrets.known import KNOWN
+from jupyter_mlops.tracking import secrecy, uri
 from jupyter_mlops.tracking.imports import ImportWatch
 
 if TYPE_CHECKING:
@@ -203,6 +204,8 @@ class Attachment:
     def attach(self) -> None:
         """Join MLflow; touches no tracking store."""
         Attachment.runs_of_last = self.runs
+        if KNOWN.patterns is not None:
+            secrecy.guard()
         _register_providers()
         self._variable.set()
         self._nested.on()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
@@ -21,6 +22,8 @@ class ImportWatch:
     def __init__(self, name: str, imported: Callable[[], None]) -> None:
         self._name = name
         self._imported = imported
+        self._asking: set[int] = set()
+        """Threads in which the other finders are asked: some of them ask all finders in turn."""
 
     def install(self) -> None:
         """Begin to wait."""
@@ -36,14 +39,24 @@ class ImportWatch:
         self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
         """Part of the import protocol: what the other finders say, with its loader listened to."""
-        if fullname != self._name:
+        identity = threading.get_ident()
+        if fullname != self._name or identity in self._asking:
             return None
+        self._asking.add(identity)
+        try:
+            spec = self._by_others(fullname, path, target)
+        finally:
+            self._asking.discard(identity)
+        if spec is not None:
+            self._listen(spec.loader)
+        return spec
+
+    def _by_others(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None) -> ModuleSpec | None:
         for finder in list(sys.meta_path):
-            if isinstance(finder, ImportWatch) or not hasattr(finder, "find_spec"):
+            if finder is self or not hasattr(finder, "find_spec"):
                 continue
             spec: ModuleSpec | None = finder.find_spec(fullname, path, target)
             if spec is not None:
-                self._listen(spec.loader)
                 return spec
         return None
 
@@ -51,9 +64,12 @@ class ImportWatch:
         if isinstance(loader, type) or not hasattr(loader, "exec_module"):
             return
         execute = loader.exec_module
+        others = vars(loader).get("exec_module")
 
         def exec_module(module: ModuleType) -> None:
             vars(loader).pop("exec_module", None)
+            if others is not None:  # who listens too takes its own away itself
+                loader.exec_module = others
             execute(module)
             self._tell()
 

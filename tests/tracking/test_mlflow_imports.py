@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlops.capture.imported import ImportNotes
 from jupyter_mlops.tracking.imports import ImportWatch
 
 
@@ -76,3 +77,25 @@ def test_an_error_in_the_callback_does_not_reach_the_import(
     finally:
         watch.remove()
     assert "ours" in caplog.text
+
+
+def test_two_who_wait_for_the_same_module_both_hear_of_it(heard: list[str]) -> None:
+    other = ImportWatch("watched", lambda: heard.append("other"))
+    other.install()
+    try:
+        module = importlib.import_module("watched")
+    finally:
+        other.remove()
+    assert sorted(heard) == ["other", "watched"]
+    assert module.__spec__ is not None
+    assert "exec_module" not in vars(module.__spec__.loader)
+
+
+def test_it_gets_on_with_the_finder_that_asks_all_others(heard: list[str]) -> None:
+    notes = ImportNotes(lambda module: heard.append(f"noted {module.__name__}"))
+    notes.install()
+    try:
+        module = importlib.import_module("watched")
+    finally:
+        notes.remove()
+    assert (sorted(heard), module.value) == (["noted watched", "watched"], 1)
