@@ -38,17 +38,25 @@ def settle(store: Store, *, now: datetime) -> list[Run]:
     for run in store.runs.open():
         if run.status is not Status.RUNNING or run.kind == "session":
             continue
-        event = store.journals.last(run.id)
-        if event is None or event["event"] != RUN_ENDED:
-            continue
-        at = datetime.fromisoformat(event["at"])
-        if at > now - FINISHING and processes.is_alive(run.pid, run.pid_started):
-            continue
-        error = RunError(**event["error"]) if event.get("error") else None
-        if store.runs.finish(run.id, Status(event["status"]), now=at, error=error):
-            store.journals.make_room(run.id)
+        is_there = processes.is_alive(run.pid, run.pid_started)
+        if settle_run(store, run, before=now - FINISHING if is_there else None):
             found.append(run)
     return found
+
+
+def settle_run(store: Store, run: Run, *, before: datetime | None = None) -> bool:
+    """End a run as its journal says that it ended (`before` that time); False where it says nothing of the kind."""
+    event = store.journals.last(run.id)
+    if event is None or event["event"] != RUN_ENDED:
+        return False
+    at = datetime.fromisoformat(event["at"])
+    if before is not None and at > before:
+        return False
+    error = RunError(**event["error"]) if event.get("error") else None
+    if not store.runs.finish(run.id, Status(event["status"]), now=at, error=error):
+        return False
+    store.journals.make_room(run.id)
+    return True
 
 
 def recover(store: Store, run: Run, *, now: datetime) -> None:

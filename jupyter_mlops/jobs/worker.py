@@ -23,11 +23,11 @@ from typing import Any
 
 import psutil
 
-from jupyter_mlops.domain.run import RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.jobs import runner
+from jupyter_mlops.jobs.recover import recover, settle_run
 from jupyter_mlops.jobs.stale import reconcile
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.queue import LEASE
@@ -167,9 +167,10 @@ class WorkLoop:
     def _let_go(self, run_id: str) -> None:
         """A run that this worker holds and no slot works on: its end could not be recorded then."""
         run = self.store.runs.get(run_id)
-        if run.worker_id == self.worker.id and run.status is Status.RUNNING:
-            error = RunError("runner_lost", "How this run ended could not be recorded.")
-            self.store.runs.lose(run, now=self.store.now(), error=error)
+        if run.worker_id != self.worker.id or run.status is not Status.RUNNING or settle_run(self.store, run):
+            return
+        if self.store.queue.lose(run, now=self.store.now(), why="How this run ended could not be recorded."):
+            recover(self.store, run, now=self.store.now())
 
     def _is_over(self) -> bool:
         """Whether a worker that was stopped has no more to wait for."""
