@@ -20,6 +20,7 @@ from jupyter_mlops.capture.depended import depended_on
 from jupyter_mlops.capture.digest import Undigestible, Walker
 from jupyter_mlops.capture.held import held_by
 from jupyter_mlops.capture.imported import ImportNotes, find_by_others
+from jupyter_mlops.capture.snapshot import fixed_source, has_changed, install_where_told
 from jupyter_mlops.capture.watch import begin, import_reads, is_library_file
 from jupyter_mlops.store.digests import file_digest
 
@@ -38,6 +39,7 @@ class LocalModules:
     def install(self) -> LocalModules:
         """Look at each local module from now on as soon as it is imported; without this, `look` sees it later."""
         begin()
+        install_where_told()
         ImportNotes(self._imported).install()
         return self
 
@@ -99,6 +101,10 @@ class LocalModules:
             module = sys.modules.get(name)
             if module is not None and seen is not None and seen != source:
                 doubts.append(f"{os.path.basename(file)} changed since it was imported (restart the kernel)")
+            if has_changed(file):
+                doubts.append(
+                    f"uses {os.path.basename(file)} as it was when this run was asked for, and it has changed"
+                )
             digests[name] = source + _files_of(name, file)
             if module is not None:
                 try:
@@ -125,7 +131,7 @@ def module_doubts(file: str) -> Doubts | None:
 def _facts(file: str) -> CodeFacts | None:
     """What the source says, as it is now; texts that were read before are not analysed again."""
     try:
-        return source_facts(Path(file).read_text(encoding="utf-8"))
+        return source_facts(_text_of(file))
     except (OSError, SyntaxError, ValueError):
         return None
 
@@ -133,7 +139,16 @@ def _facts(file: str) -> CodeFacts | None:
 def _source_digest(file: str) -> str:
     """Equal for equal meaning; of what is no Python source, the digest of the bytes."""
     facts = _facts(file)
-    return file_digest(file) if facts is None else facts.digest
+    if facts is not None:
+        return facts.digest
+    fixed = fixed_source(file)
+    return file_digest(file) if fixed is None else xxhash.xxh3_128_hexdigest(fixed)
+
+
+def _text_of(file: str) -> str:
+    """A module's source, as this kernel imports it."""
+    fixed = fixed_source(file)
+    return Path(file).read_text(encoding="utf-8") if fixed is None else fixed.decode("utf-8")
 
 
 def _files_of(name: str, file: str) -> str:
@@ -151,7 +166,7 @@ def _files_of(name: str, file: str) -> str:
 
 def _calls_when_imported(file: str) -> bool:
     """Whether importing the module may do more than define and name things: only then can it read a file."""
-    waiting: list[ast.AST] = list(ast.parse(Path(file).read_text(encoding="utf-8")).body)
+    waiting: list[ast.AST] = list(ast.parse(_text_of(file)).body)
     while waiting:
         node = waiting.pop()
         if isinstance(node, (ast.Call, ast.With, ast.For, ast.AsyncWith)):
@@ -192,7 +207,9 @@ def _find_file(name: str) -> str | None:
             return None
         path = list(spec.submodule_search_locations or [])
     origin = spec.origin if spec is not None else None
-    if not isinstance(origin, str) or not os.path.isfile(origin) or is_library_file(origin):
+    if not isinstance(origin, str) or is_library_file(origin):
+        return None
+    if not os.path.isfile(origin) and fixed_source(origin) is None:
         return None
     return os.path.abspath(origin)
 

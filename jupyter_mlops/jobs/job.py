@@ -19,6 +19,7 @@ from jupyter_mlops.jobs.output import check_output, file_saver
 from jupyter_mlops.jobs.prepared import mark_failure, prepare
 from jupyter_mlops.jobs.recorder import Recorder
 from jupyter_mlops.jobs.request import Request, default_output
+from jupyter_mlops.jobs.sources import has_other_modules
 from jupyter_mlops.jobs.span import chosen_cells
 from jupyter_mlops.store.store import Store
 
@@ -114,6 +115,7 @@ def kernel_environment(store: Store, run: Run) -> dict[str, str]:
         "MLOPS_FORCE": run.options.only or run.options.force or "",
         "MLOPS_RESUMES": ",".join(_continued(store, run)),
         "MLOPS_AHEAD": "1" if run.options.workers > 1 else "",
+        "MLOPS_SNAPSHOT": "1" if has_other_modules(run) else "",
     }
     return {name: text for name, text in told.items() if text} | {
         "MLOPS_RUN_ID": run.id,

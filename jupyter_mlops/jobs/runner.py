@@ -21,7 +21,7 @@ from jupyter_mlops.jobs.cancel import Stop
 from jupyter_mlops.jobs.events import RunEvent
 from jupyter_mlops.jobs.job import execute
 from jupyter_mlops.jobs.request import request_of
-from jupyter_mlops.jobs.sources import changed_sources
+from jupyter_mlops.jobs.sources import changed_sources, has_other_modules
 from jupyter_mlops.jobs.spawn import log_path
 from jupyter_mlops.store.attempts import CHANGED
 from jupyter_mlops.store.store import Store
@@ -107,9 +107,7 @@ def with_changes(store: Store, run: Run) -> Run:
     logger.warning("Changed since run %s was asked for: %s. It is executed as it was.", run.number, ", ".join(changed))
     store.runs.update(run.id, tags={CHANGED: ", ".join(changed)})
     run = store.runs.get(run.id)
-    if run.options.modules.keys().isdisjoint(changed):
-        return run
-    return replace(run, options=replace(run.options, kernel="ordinary"))
+    return replace(run, options=replace(run.options, kernel="ordinary")) if has_other_modules(run) else run
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from jupyter_mlops.analysis.notebook import all_steps_of, cells_of
 from jupyter_mlops.capture.callers import is_library_file
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.jobs.request import Request
+from jupyter_mlops.store.attempts import CHANGED
 from jupyter_mlops.store.objects import name_of
 from jupyter_mlops.store.store import Store
 
@@ -36,6 +37,11 @@ def changed_sources(store: Store, run: Run) -> list[str]:
     if run.notebook_object is not None:
         fixed[run.notebook] = run.notebook_object
     return [path for path, name in sorted(fixed.items()) if _name_of(store.root / path) != name]
+
+
+def has_other_modules(run: Run) -> bool:
+    """Whether modules of a run were edited between its asking and its execution, so that the stored ones are imported."""
+    return not run.options.modules.keys().isdisjoint(run.tags.get(CHANGED, "").split(", "))
 
 
 def _name_of(path: Path) -> str | None:

@@ -18,7 +18,10 @@ from jupyter_mlops.store.locks import file_lock
 from jupyter_mlops.store.store import Store
 
 LOG_BYTES = 1_000_000
-OF_KERNELS = ("MLOPS_RUN_ID", "MLOPS_PROJECT", "MLOPS_NOTEBOOK", "MLOPS_CAPTURE", "MLOPS_FORCE", "MLOPS_SNAPSHOT")
+OF_KERNELS = (
+    *("MLOPS_RUN_ID", "MLOPS_PROJECT", "MLOPS_NOTEBOOK", "MLOPS_CAPTURE"),
+    *("MLOPS_FORCE", "MLOPS_RESUMES", "MLOPS_AHEAD", "MLOPS_SNAPSHOT"),
+)
 """What a kernel is told about its own run, and Jupyter tells it: not to be handed on to a worker started within one."""
 OF_JUPYTER = ("JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_INTERRUPT_EVENT")
 

@@ -19,7 +19,6 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import psutil
 
@@ -29,6 +28,7 @@ from jupyter_mlops.errors import StoreError
 from jupyter_mlops.jobs import runner
 from jupyter_mlops.jobs.recover import recover, settle_run
 from jupyter_mlops.jobs.stale import reconcile
+from jupyter_mlops.jobs.warm.pool import Pool
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.queue import LEASE
 from jupyter_mlops.store.store import Store
@@ -55,7 +55,7 @@ class WorkLoop:
         *,
         slots: int,
         executor: Executor | None = None,
-        pool: Any = None,
+        pool: Pool | None = None,
         worker_id: str | None = None,
         linger: float | None = None,
         grace: float = GRACE_SECONDS,
@@ -69,7 +69,7 @@ class WorkLoop:
         now = store.now()
         self.worker = Worker(worker_id or store.new_id(), processes.this_host(), pid, started, slots, now, now)
         self._root = str(store.root)
-        self._pool = pool
+        self._pool = pool or Pool()
         self._active: dict[str, Future[None]] = {}
         self._told: dict[str, str] = {}
         self._wake = threading.Event()
@@ -100,6 +100,7 @@ class WorkLoop:
             runner.settle(self._root, None)
             with contextlib.suppress(StoreError):
                 self.store.queue.leave(self.worker.id)
+            self._pool.close()
             self._executor.shutdown(wait=not self._active, cancel_futures=True)
             _end_children()
         logger.info("Worker %s ends.", self.worker.id[:8])
