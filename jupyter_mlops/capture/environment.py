@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import re
 import sys
+import sysconfig
 import time
 from collections.abc import Iterable
 from functools import lru_cache
@@ -48,11 +50,21 @@ _GLANCE_SECONDS = 0.1
 def _marks(path: tuple[str, ...], _moment: int) -> tuple[tuple[str, int], ...]:
     marks = []
     for entry in path:
-        try:
-            marks.append((entry, os.stat(entry).st_mtime_ns))
-        except OSError:
-            continue
+        if entry and entry not in _WITHOUT_PACKAGES:
+            with contextlib.suppress(OSError):
+                marks.append((entry, os.stat(entry).st_mtime_ns))
     return tuple(marks)
+
+
+def _standard_library() -> set[str]:
+    folders = {sysconfig.get_path(name) for name in ("stdlib", "platstdlib")}
+    archive = f"python{sys.version_info.major}{sys.version_info.minor}.zip"
+    beside = {os.path.join(os.path.dirname(folder), archive) for folder in folders}
+    return folders | beside | {os.path.join(folder, "lib-dynload") for folder in folders}
+
+
+_WITHOUT_PACKAGES = _standard_library()
+"""Entries of the import path in which nothing is installed: each look at one lets other threads go first."""
 
 
 @lru_cache(maxsize=256)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import lru_cache
 
 from jupyter_mlops.analysis.code import CodeFacts
 from jupyter_mlops.analysis.magics import EVERYTHING
@@ -134,10 +135,14 @@ class RecordedWorld:
 
 def forecast(store: Store | None, notebook: str, cells: Sequence[Cell]) -> tuple[Forecast, ...]:
     """What each step of `cells` would do, in order; `notebook` is its path as the index names it."""
-    steps, _ = all_steps_of(cells)
+    steps, _ = steps_in(tuple(cells))
     runs = _newest(store, notebook, steps)
     folder = str((store.root / notebook).parent) if store is not None else ""
     return tuple(_Forecaster(store, RecordedWorld(where=folder), runs, folder).steps(steps))
+
+
+steps_in = lru_cache(maxsize=4)(all_steps_of)
+"""The steps of a tuple of cells: they are asked for more than once."""
 
 
 def _begun(run: StepRun) -> str:

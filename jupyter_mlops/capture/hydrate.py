@@ -57,14 +57,18 @@ class Hydrator:
     def _world(self) -> Any:
         return self._session.world
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits to be loaded or set."""
+        return not (self._world.pending or self._world.states or self.imports or self.backend)
+
     def ready(self, names: Iterable[str] | None, *, libraries_used: bool) -> None:
         """Make ready what code needs that may read `names` (None: any) and, if so, uses libraries.
 
         What libraries draw from the global generators while they are imported now, they drew at another time in a run
         from the top: the generators stay as they are.
         """
-        world = self._world
-        if not (world.pending or world.states or self.imports or self.backend):
+        if self.is_idle:
             return
         generators = libraries.random_states(list(libraries.random_digests()))
         try:
@@ -180,17 +184,21 @@ class Hydrator:
         finally:
             self._producing.discard(run.id)
 
-    def show(self, facts: CodeFacts) -> None:
-        """Put in `_` and `Out` what reused steps had shown, where code may read it: these steps run again, unseen."""
+    def show(self, facts: CodeFacts) -> bool:
+        """Put in `_` and `Out` what reused steps had shown, where code may read it: these steps run again, unseen.
+
+        Gives whether any did.
+        """
         read = {name for name in facts.names.reads if name in SHELL_NAMES or name.startswith("_")}
         if not read:
-            return
+            return False
         namespace = self._world.namespace
         out = namespace.get("Out", {})
         found = [namespace.get(name) for name in sorted(read)]
         if read & {"Out", "_oh"}:
             found += list(out.values())
-        for place in {id(item): item for item in found if isinstance(item, NotRestored)}.values():
+        places = {id(item): item for item in found if isinstance(item, NotRestored)}
+        for place in places.values():
             try:
                 run = self._session.store.steps.run(place.source)
                 value = self._again(run, "_")
@@ -202,6 +210,7 @@ class Hydrator:
             for held in (namespace, out, vars(shell.displayhook), shell.user_ns_hidden):
                 for key in [key for key, item in held.items() if item is place]:
                     held[key] = value
+        return bool(places)
 
 
 _FROM_THE_TOP = "Run the notebook from the top."

@@ -72,6 +72,8 @@ class Examination:
     """Files that native code may write, unseen."""
     everything: bool = False
     """Whether the step may read or change any name at all."""
+    libraries: dict[str, str] = field(default_factory=dict)
+    """Library → digest of its options when the step was examined."""
 
     @property
     def key(self) -> str:
@@ -203,7 +205,7 @@ class _Examiner:
         resolve = Resolver(doubts, None if own else self.world)
         for chain in sorted(doubts.chains):
             real = resolve(chain)
-            reason = reason_for(real) if real is not None else None
+            reason = _reason_for(real) if real is not None else None
             if reason is not None:
                 found.reasons.append(reason + where)
         for name in sorted(doubts.environment):
@@ -264,7 +266,8 @@ class _Examiner:
         used = found.packages - sys.stdlib_module_names - {name.partition(".")[0] for name in self._local}
         found.ingredients["packages"] = environment.versions_digest(sorted(used - {"jupyter_mlops"}))
         relevant = relevant_libraries(found.packages)
-        for library, state in self.world.libraries().items():
+        found.libraries = dict(self.world.libraries())
+        for library, state in found.libraries.items():
             if relevant is not None and library not in relevant:
                 continue
             if state.startswith("unknown"):
@@ -305,7 +308,7 @@ def effects_of(doubts: Doubts, world: World) -> dict[str, list[str]]:
             add(resolve(chain), f"sets an attribute of {resolve(chain)}")
     for chain in sorted(doubts.chains | doubts.calls):
         real = resolve(chain)
-        if real is not None and configures(real, bare=False):
+        if real is not None and _configures(real):
             add(real, f"may configure a library ({real})")
     for text in doubts.certain:
         if text.startswith(("sets attributes", "runs code made", "talks to the shell")):
@@ -336,16 +339,15 @@ class Resolver:
     def __init__(self, doubts: Doubts, world: World | None) -> None:
         self._aliases = dict(doubts.aliases)
         self._world = world
+        self._roots: dict[str, str] = {}
 
     def __call__(self, chain: str) -> str | None:
         root, _, rest = chain.partition(".")
-        real = self._aliases.get(root)
-        if real is None:
-            known = self._know(root)
-            real = known.dotted if known is not None and known.dotted else None
-        if real is None:
-            return None
-        return f"{real}.{rest}" if rest else real
+        if root not in self._roots:
+            known = None if self._aliases.get(root) is not None else self._know(root)
+            self._roots[root] = self._aliases.get(root) or (known.dotted if known is not None else "")
+        real = self._roots[root]
+        return f"{real}.{rest}" if rest and real else real or None
 
     def _know(self, root: str) -> Known | None:
         return None if self._world is None else self._world.know(root)
@@ -359,6 +361,10 @@ class Resolver:
         return known is not None and (
             known.kind == "module" or (known.kind in ("class", "function") and bool(known.dotted))
         )
+
+
+_reason_for = lru_cache(maxsize=4096)(reason_for)
+_configures = lru_cache(maxsize=4096)(configures)
 
 
 def _name_of(source: str) -> str:

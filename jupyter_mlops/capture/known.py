@@ -6,7 +6,7 @@ import inspect
 import textwrap
 import types
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from jupyter_mlops.capture.digest import Fingerprint
@@ -39,17 +39,18 @@ class Known:
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something."""
-        return {name: value for name, value in asdict(self).items() if value}
+        return {name: value for name, value in vars(self).items() if value}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Known:
         """The same again; fields of a later version are left out."""
         known: dict[str, Any] = {
-            item.name: tuple(data[item.name]) if isinstance(data[item.name], list) else data[item.name]
-            for item in fields(cls)
-            if item.name in data
+            name: tuple(value) if isinstance(value, list) else value for name, value in data.items() if name in _FIELDS
         }
         return cls(**known)
+
+
+_FIELDS = frozenset(item.name for item in fields(Known))
 
 
 def known_of(value: Any, found: Fingerprint) -> Known:

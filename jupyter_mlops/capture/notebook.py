@@ -27,6 +27,7 @@ class NotebookView:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._read: tuple[Any, tuple[Cell, ...]] = (None, ())
+        self._looked = False
         self._named: tuple[Any, tuple[StepCell, ...]] = (None, ())
 
     def cells(self) -> tuple[Cell, ...]:
@@ -38,14 +39,21 @@ class NotebookView:
         path = self._session.notebook_path
         if path is None:
             return ()
+        if self._looked:
+            return self._read[1]
         state = _modified(path)
         if state != self._read[0]:
             try:
                 self._read = (state, cells_of(json.loads(path.read_bytes())))
             except (OSError, ValueError, MLOpsError) as error:
                 log.debug("the cells of %s cannot be read: %s", path, error)
-                return ()  # it may be half written: not remembered, so that the next cell looks again
+                return ()  # it may be half written: not remembered, so that the next question looks again
+        self._looked = True
         return self._read[1]
+
+    def look_again(self) -> None:
+        """A cell begins or ends: the file may have been saved since."""
+        self._looked = False
 
     def _job_cells(self) -> tuple[Cell, ...]:
         store = self._session.store

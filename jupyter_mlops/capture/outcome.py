@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import math
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -11,6 +13,8 @@ from jupyter_mlops.capture.key import Examination
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.world import UNTOLD, LiveWorld
 from jupyter_mlops.domain.step import StepSpec
+
+_MISSING = object()
 
 
 @dataclass
@@ -39,11 +43,9 @@ class Outcome:
 
 def names_bound(world: LiveWorld, before: Mapping[str, Any]) -> tuple[set[str], set[str]]:
     """The notebook's names that are bound to another object than `before`, and those that are gone."""
-    missing = object()
     now = world.namespace
-    bound = {
-        name for name, value in now.items() if before.get(name, missing) is not value and not world.is_shells(name)
-    }
+    others = map(operator.is_not, now.values(), map(before.get, now, itertools.repeat(_MISSING)))
+    bound = {name for name in itertools.compress(list(now), others) if not world.is_shells(name)}
     gone = {name for name in before if name not in now and not world.is_shells(name) and name not in world.pending}
     return bound, gone
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import threading
 import time
 from collections import deque
@@ -64,6 +65,7 @@ class Saver:
         self._since: float | None = None
         """Since when the oldest of what is to be done waits; None where there is nothing to do."""
         self._waiting = 0
+        self._process = os.getpid()
         self.notices: list[tuple[str, str]] = []
         """Messages with their hints that the author has not seen yet."""
         self._thread = threading.Thread(target=self._go_on, name="jupyter-mlops-saver", daemon=True)
@@ -107,7 +109,9 @@ class Saver:
         return any(saving.key == key for saving in list(self._unsaved))
 
     def drain(self, timeout: float) -> bool:
-        """Wait until all is done; False where `timeout` seconds did not suffice."""
+        """Wait until all is done; False where `timeout` seconds did not suffice. A process that was forked has no saver."""
+        if os.getpid() != self._process:
+            return True
         with self._changed:
             self._waiting += 1
             self._changed.notify_all()

@@ -29,11 +29,14 @@ from jupyter_mlops.errors import NotStoredError
 from jupyter_mlops.store.notebooks import parse_notebook, read_bytes
 
 if TYPE_CHECKING:
+    from jupyter_mlops.capture.resume import Resumed
     from jupyter_mlops.capture.saver import Saver
     from jupyter_mlops.store.store import Store
 
 log = logging.getLogger(__name__)
 FORCE_VARIABLE = "MLOPS_FORCE"
+RESUMES_VARIABLE = "MLOPS_RESUMES"
+"""Ids of the runs that the kernel's run continues, newest first."""
 RUN_VARIABLE = "MLOPS_RUN_ID"
 PROJECT_VARIABLE = "MLOPS_PROJECT"
 NOTEBOOK_VARIABLE = "MLOPS_NOTEBOOK"
@@ -86,10 +89,12 @@ class Session:
         self.forced = frozenset(filter(None, os.environ.get(FORCE_VARIABLE, "").split(",")))
         """Names of steps that run whatever could be reused; "*" stands for all."""
         self._positions = 0
+        self._path: tuple[Path | None, ...] = ()
         self._opening = threading.Lock()
         self._store: Store | None = None
         self._saver: Saver | None = None
         self._run_id: str | None = None
+        self._resumed: Resumed | None = None
         self._undescribed: str | None = None
         self._last: dict[tuple[str, str], StepRun | None] = {}
         self._recorded: set[str] | None = None
@@ -103,7 +108,16 @@ class Session:
 
     @property
     def notebook_path(self) -> Path | None:
-        """The live notebook's file, as Jupyter, VS Code or the engine tell it; None where no one does."""
+        """The live notebook's file, as Jupyter, VS Code or the engine tell it; None where no one does.
+
+        Asking the system lets other threads go first: it is done once per cell.
+        """
+        found = self._path
+        if not found:
+            found = self._path = (self._find_notebook(),)
+        return found[0]
+
+    def _find_notebook(self) -> Path | None:
         engine = os.environ.get(NOTEBOOK_VARIABLE)
         if engine:
             return Path(os.environ.get(PROJECT_VARIABLE, ""), engine)
@@ -157,6 +171,16 @@ class Session:
         return self._run_id
 
     @property
+    def resumed(self) -> Resumed | None:
+        """What the runs that this kernel's run continues had finished."""
+        ids = os.environ.get(RESUMES_VARIABLE) if self.is_job else None
+        if ids and self._resumed is None:
+            from jupyter_mlops.capture.resume import Resumed
+
+            self._resumed = Resumed(self.store, ids.split(","))
+        return self._resumed
+
+    @property
     def is_job(self) -> bool:
         """Whether the engine started this kernel."""
         return bool(os.environ.get(RUN_VARIABLE))
@@ -200,6 +224,8 @@ class Session:
 
     def stir(self) -> None:
         """A cell begins or ends."""
+        self._path = ()
+        self.view.look_again()
         if self._saver is not None:
             self._saver.stir()
 
@@ -258,7 +284,7 @@ class Session:
         self.hydrator.show(facts)
         if self._saver is not None:
             self._saver.secure()
-        if not (self.world.pending or self.world.states or self.hydrator.imports or self.hydrator.backend):
+        if self.hydrator.is_idle:
             return
         everything = reads_everything(facts)
         names = None if everything else facts.names.reads

@@ -14,6 +14,7 @@ from typing import Any
 from jupyter_mlops.analysis.code import CodeFacts, cell_facts
 from jupyter_mlops.analysis.notebook import MAGIC, StepCell, spec_from_tags, split_magic
 from jupyter_mlops.analysis.options import spec_named
+from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.notebook import sent_tags
 from jupyter_mlops.capture.outcome import names_bound
 from jupyter_mlops.capture.session import Session
@@ -25,6 +26,8 @@ log = logging.getLogger(__name__)
 _RESTORE = f"__import__({__name__!r}, fromlist=['_']).restore()"
 _OURS = re.compile(r"(\s*(%mlops\b.*|%(re|un)?load_ext\s+jupyter_mlops|#.*)?\n?)*")
 """Cells that only steer this extension."""
+_CALLS = re.compile(r"[(@%!/]|\bimport\b")
+"""In code that calls anything by its own words: native code may then have changed the working folder."""
 _sessions: list[ShellHooks] = []
 
 
@@ -166,6 +169,8 @@ class ShellHooks:
     def _after(self, result: Any) -> None:
         execution, facts = self._execution, self._facts
         self._execution = None
+        if _CALLS.search(result.info.raw_cell):
+            libraries.cell_ended()
         try:
             effects: dict[str, list[str]] | None = None
             if execution is not None:

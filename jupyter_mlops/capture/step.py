@@ -19,6 +19,7 @@ from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.outcome import Outcome, judge, named_metrics, names_bound
 from jupyter_mlops.capture.record import Recorded
 from jupyter_mlops.capture.result import keep
+from jupyter_mlops.capture.resume import may_be_taken
 from jupyter_mlops.capture.reuse import Reuse, find_reusable
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.capture.world import Pending
@@ -44,6 +45,7 @@ class Execution:
         """Whether the cell's code was replaced."""
         self.refused: MLOpsError | None = None
         """Set where a claim of the step is contradicted, or its time is over: the cell then fails."""
+        self._libraries_before: dict[str, str] | None = None
         self._recorder: display.DisplayRecorder | None = None
         self._watch: watch.Watch | None = None
 
@@ -57,12 +59,15 @@ class Execution:
         self.refused = contradicted_inputs(self.step.spec, self.examination)
         self.record = Recorded(session, self.step, self.examination, started_at)
         forced = self.step.spec.no_cache or session.forces(self.step.spec.name)
-        if self.refused is None and not forced and not self.examination.reasons:
+        if self.refused is None and not session.forces(self.step.spec.name):
+            self.reuse = self._continue()
+        if self.reuse is None and self.refused is None and not forced and not self.examination.reasons:
             self.reuse = self._find()
         if self.reuse is not None or self.refused is not None:
             return
         session.saver.secure()
-        session.hydrator.show(self.facts)
+        if not session.hydrator.show(self.facts) and session.hydrator.is_idle:
+            self._libraries_before = self.examination.libraries
         session.hydrator.ready(self.examination.touches, libraries_used=self._uses_libraries())
         self.record.start()
         session.listener.before(self.record.step_run)
@@ -84,6 +89,14 @@ class Execution:
 
     def _uses_libraries(self) -> bool:
         return bool(self.examination.packages) or self.examination.everything
+
+    def _continue(self) -> Reuse | None:
+        """What the run that this one continues had finished."""
+        resumed, world = self.session.resumed, self.session.world
+        if resumed is None or not display.can_record(self.session.shell):
+            return None
+        found = resumed.find(self.examination, world, self._serves)
+        return found if found is not None and self._files_are_back(found) else None
 
     def _find(self) -> Reuse | None:
         session = self.session
@@ -131,7 +144,8 @@ class Execution:
         self._shapes_before = world.shapes(name for name in touched if name in world.namespace)
         self._known_before = world.known_now()
         self._draws = Draws(self.session.unseeded)
-        self._libraries_before = dict(world.libraries())
+        if self._libraries_before is None:  # what was loaded may have set options
+            self._libraries_before = dict(world.libraries())
         self._unknown = {
             name.partition(".")[0]
             for name in self.examination.packages
@@ -164,15 +178,14 @@ class Execution:
             session.listener.after(self.record.step_run)
             return outcome.bound
         resolve = Resolver(self.facts.doubts, session.world)
-        source = session.shell.transform_cell(self.step.code)
-        self._draws.ended(source, found, resolve, self.record.last)
+        self._draws.ended(self._source(), found, resolve)
         outcome.reasons = [*found.reasons, *outcome.reasons, *self._watched()]
         conditions = self._conditions(outcome)
         effects = self._effects(outcome)
         metrics = self._metrics()
         self._parameters()
         self.record.completed(outcome, conditions, effects, metrics, duration)
-        if not outcome.reasons:
+        if not outcome.reasons or (session.is_job and may_be_taken(outcome.reasons)):
             keep(session, self.record, outcome, self._recorder, self._written())
         if self.step.spec.model:
             from jupyter_mlops.capture.models import keep_model
@@ -180,6 +193,11 @@ class Execution:
             keep_model(session, self.step, self.record.step_run, found)
         session.listener.after(self.record.step_run)
         return outcome.bound
+
+    def _source(self) -> str:
+        """The step's code as plain Python; as it stands where no way of writing a call is in it."""
+        code, shell = self.step.code, self.session.shell
+        return code if not shell.autocall and "(" not in code and "/" not in code else str(shell.transform_cell(code))
 
     def _stop(self) -> None:
         if self._watch is not None:
@@ -228,7 +246,7 @@ class Execution:
         """What the step changed besides names, as `restore` needs it."""
         world = self.session.world
         after = world.libraries()
-        before = self._libraries_before
+        before = self._libraries_before or {}
         changed = {name: after.get(name, "") for name in {*before, *after} if before.get(name) != after.get(name)}
         effects: dict[str, Any] = {}
         imports = [name for name in sorted(self.facts.names.imports) if name in sys.modules]
@@ -282,7 +300,7 @@ class Execution:
         assert self.reuse is not None
         session, reuse = self.session, self.reuse
         source = reuse.source
-        _put_in_place(session, reuse)
+        put_in_place(session, reuse)
         display.replay(session.shell, reuse.events)
         if any(event["type"] == "execute_result" for event in reuse.events):
             session.shell.displayhook.update_user_ns(display.NotRestored(self.step.spec.name, source.id))
@@ -299,7 +317,8 @@ class Execution:
         session.settle(reuse.known)
 
 
-def _put_in_place(session: Session, reuse: Reuse) -> None:
+def put_in_place(session: Session, reuse: Reuse) -> None:
+    """Let the world be as a result left it; values are loaded when they are needed."""
     world, source = session.world, reuse.source
     known: dict[str, Known] = reuse.known
     for name, item in known.items():

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from jupyter_mlops.analysis.notebook import StepCell, all_steps_of
+from jupyter_mlops.analysis.notebook import StepCell
 from jupyter_mlops.analysis.parameters import checked_parameters
-from jupyter_mlops.capture.forecast import forecast
+from jupyter_mlops.capture.forecast import forecast, steps_in
 from jupyter_mlops.domain.parameter import Parameter
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus, Problem, StepStatus
 from jupyter_mlops.domain.plan import REUSE, Forecast
@@ -25,7 +25,8 @@ def pipeline_status(
 
     `notebook` is the path as the index names it; `store` None where nothing ever ran.
     """
-    every, problems = all_steps_of(working(cells))
+    own = tuple(working(cells))
+    every, problems = steps_in(own)
     steps = list(every) if everything else [step for step in every if step.spec.named] or list(every)
     parameters: tuple[Parameter, ...] = ()
     try:
@@ -33,19 +34,12 @@ def pipeline_status(
     except InputError as error:
         tagged = next((cell.id for cell in cells if "parameters" in cell.tags), None)
         problems = (*problems, Problem(error.message, error.hint, tagged))
-    told = {item.cell_index: item for item in forecast(store, notebook, cells)}
-    newest = _newest(store, notebook)
+    told = {item.cell_index: item for item in forecast(store, notebook, own)}
+    newest = store.steps.last(notebook) if store is not None else {}
     numbers = {run.id: run.number for run in store.runs.list()} if store is not None else {}
     names = frozenset(step.spec.name for step in steps)
     states = tuple(_status(step, told[step.cell.index], newest.get(step.spec.name), names, numbers) for step in steps)
     return PipelineStatus(notebook, states, parameters, problems)
-
-
-def _newest(store: Store | None, notebook: str) -> dict[str, StepRun]:
-    found: dict[str, StepRun] = {}
-    for run in store.steps.runs(notebook=notebook, limit=2000) if store is not None else ():
-        found.setdefault(run.step, run)
-    return found
 
 
 def _status(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +27,8 @@ class StepStore:
 
     def __init__(self, index: Index) -> None:
         self._index = index
+        self._parts: list[tuple[str, Any]] = []
+        self._read: dict[str, tuple[tuple[Any, ...], StepRun]] = {}
 
     def version(self, notebook: str, step: str, digest: str, source: str, *, now: datetime) -> StepVersion:
         """The version of this content, made under the next number where it is new."""
@@ -173,6 +175,27 @@ class StepStore:
                     found.setdefault(row["key"], []).append(step_run)
         return found
 
+    def last(self, notebook: str) -> dict[str, StepRun]:
+        """The newest step run of each step of a notebook, however it ended."""
+        with self._index.read() as connection:
+            rows = connection.execute(_LAST, {"in_notebook": notebook})
+            return {run.step: run for run in self._known(connection, rows)}
+
+    def _known(self, connection: sa.Connection, rows: Iterable[Any]) -> Iterator[StepRun]:
+        """The step runs of rows of `_RAW` columns: a row that is as it was the last time is not taken apart again."""
+        if not self._parts:
+            self._parts += _processors(connection.dialect)
+        for row in rows:
+            raw = tuple(row)
+            before = self._read.get(raw[0])
+            if before is None or before[0] != raw:
+                told = zip(self._parts, raw, strict=True)
+                values = {name: value if part is None else part(value) for (name, part), value in told}
+                before = self._read[raw[0]] = raw, step_run_from(values)
+                while len(self._read) > _KEPT:
+                    del self._read[next(iter(self._read))]
+            yield before[1]
+
     def newest(self, notebook: str, digests: Iterable[str] | None = None) -> dict[str, list[StepRun]]:
         """For each step of a notebook the newest completed step run of each version (of these `digests`), newest first."""
         found: dict[str, list[StepRun]] = {}
@@ -180,9 +203,21 @@ class StepStore:
         if digests is not None:
             query, values = _NEWEST_OF_DIGESTS, {**values, "of_digests": json.dumps(list(digests))}
         with self._index.read() as connection:
-            for row in connection.execute(query, values).mappings():
-                found.setdefault(row["step"], []).append(step_run_from(row))
+            for step_run in self._known(connection, connection.execute(query, values)):
+                found.setdefault(step_run.step, []).append(step_run)
         return found
+
+
+def _processors(dialect: sa.Dialect) -> list[tuple[str, Any]]:
+    """For each column its name, and what makes a value of what the database has in it (None where it is the value)."""
+    kinds = sa.types.TypeDecorator, sa.JSON
+    return [
+        (
+            each.name,
+            each.type.dialect_impl(dialect).result_processor(dialect, None) if isinstance(each.type, kinds) else None,
+        )
+        for each in step_runs.c
+    ]
 
 
 def _number_of(connection: sa.Connection, notebook: str, step: str, digest: str, source: str, now: datetime) -> int:
@@ -244,6 +279,10 @@ _BY_KEYS = (
     .where(_RANKED.c.rank <= _AT_MOST)
     .order_by(NEWEST)
 )
+_KEPT = 4096
+"""So many step runs are kept as they were read."""
+_RAW = [sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in step_runs.c]
+"""The columns as the database has them; the first is the id."""
 _LAST_ROWS: sa.Select[Any] = (
     sa.select(sa.func.max(sa.literal_column("step_runs.rowid")))
     .where(step_runs.c.notebook == sa.bindparam("in_notebook"), step_runs.c.status == Status.COMPLETED.value)
@@ -251,9 +290,17 @@ _LAST_ROWS: sa.Select[Any] = (
 )
 
 
-def _at_rows(rows: sa.Select[Any]) -> sa.Select[Any]:
-    return sa.select(step_runs).where(sa.literal_column("step_runs.rowid").in_(rows)).order_by(NEWEST)
+_LAST_OF_STEPS: sa.Select[Any] = (
+    sa.select(sa.func.max(sa.literal_column("step_runs.rowid")))
+    .where(step_runs.c.notebook == sa.bindparam("in_notebook"))
+    .group_by(step_runs.c.step)
+)
 
 
+def _at_rows(rows: sa.Select[Any]) -> Any:
+    return sa.select(*_RAW).where(sa.literal_column("step_runs.rowid").in_(rows)).order_by(NEWEST)
+
+
+_LAST = _at_rows(_LAST_OF_STEPS)
 _NEWEST_OF_VERSIONS = _at_rows(_LAST_ROWS)
 _NEWEST_OF_DIGESTS = _at_rows(_LAST_ROWS.where(in_list(step_runs.c.version_digest, "of_digests")))

@@ -71,6 +71,7 @@ def test_the_last_cell_of_a_kernel_started_anew_takes_just_what_it_reads(noteboo
     nb.restart()
     assert nb.kernel.run("print(int(big[2]), int(total))", cell_id="c3").text.endswith("2 1999999000000\n")
     assert nb.silently("'big' in globals(), 'other' in globals()") == "(True, False)"
+    nb.kernel.run("%mlops drain")
     assert [cell for cell, _ in steps_run(nb.path.parent)] == ["c0", "c1", "c2", "c3", "c3"], "no cell above ran again"
 
 
@@ -169,6 +170,7 @@ def test_a_step_whose_claims_are_contradicted_fails_with_two_lines(start_kernel:
     good = "%%step total --inputs a,b --outputs total\ntotal = a + b\ntotal"
     assert kernel.run(good).text == "3"
     assert kernel.run(good).reused
+    kernel.run("%mlops drain")
     with open_store(kernel.folder, create=False) as store:
         found = [run.status for run in reversed(store.steps.runs(step="total"))]
     assert found[-2:] == [Status.COMPLETED, Status.REUSED]

@@ -117,6 +117,7 @@ def test_an_unrepeatable_step_runs_without_a_word(kernel: LiveKernel) -> None:
     for _ in range(2):
         cell = kernel.run("%%step clock\nimport datetime\nat = datetime.datetime.now()")
         assert (cell.outputs, cell.notes) == ([], [])
+    kernel.run("%mlops drain")
     with open_store(kernel.folder, create=False) as store:
         assert "reads the clock" in store.steps.runs(step="clock", limit=1)[0].unrepeatable
 

@@ -77,6 +77,7 @@ def shown(cell: Cell) -> list[tuple[str, str]]:
 
 
 def newest(kernel: LiveKernel, step: str) -> StepRun:
+    kernel.run("%mlops drain")
     with open_store(kernel.folder, create=False) as store:
         return store.steps.runs(step=step, limit=1)[0]
 
@@ -118,6 +119,7 @@ def test_a_tag_and_the_magic_are_one_step_with_one_version_and_one_result(kernel
     kernel.run("%%step both\nboth = [1, 2, 3]")
     again = kernel.run("both = [1, 2, 3]", cell_id="b", tags=["step:both"])
     assert again.reused
+    kernel.run("%mlops drain")
     with open_store(kernel.folder, create=False) as store:
         assert len(store.steps.versions("both")) == 1
 
@@ -147,6 +149,7 @@ def test_a_cell_that_raises_is_recorded_as_failed_and_the_kernel_goes_on(kernel:
 
 def test_a_syntax_error_is_no_run_of_the_step(kernel: LiveKernel) -> None:
     assert "SyntaxError" in kernel.run("%%step broken\nx = = 1").error
+    kernel.run("%mlops drain")
     with open_store(kernel.folder, create=False) as store:
         assert store.steps.runs(step="broken") == []
 

@@ -100,6 +100,7 @@ def test_an_interrupted_step_is_canceled_and_the_kernel_goes_on(kernel: LiveKern
     cell = kernel.run(code)
     interrupter.join()
     assert "KeyboardInterrupt" in cell.error
+    kernel.run("%mlops drain")
     with open_store(kernel.folder, create=False) as store:
         recorded = store.steps.runs(step="endless", limit=1)[0]
     assert recorded.status is Status.CANCELED

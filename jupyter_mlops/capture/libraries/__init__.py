@@ -23,11 +23,12 @@ from jupyter_mlops.capture.libraries.generators import (
     restore_random,
 )
 from jupyter_mlops.capture.libraries.snapshots import package_changes, package_snapshot
-from jupyter_mlops.capture.libraries.surroundings import begin
+from jupyter_mlops.capture.libraries.surroundings import begin, cell_ended
 
 __all__ = [
     "KNOWN_STATES",
     "begin",
+    "cell_ended",
     "library_state",
     "library_values",
     "numpy_drawn_since_import",

@@ -23,8 +23,7 @@ def _torch_generator() -> Any:
 
 def random_digests() -> dict[str, str]:
     """Global generator → digest of its state; numpy's and torch's only when they are loaded."""
-    version, numbers, cached = random.getstate()
-    digests = {"random": _digest(array("Q", numbers).tobytes() + repr((version, cached)).encode())}
+    digests = {"random": _random_digest()}
     mtrand = _numpy_generator()
     if mtrand is not None:
         algorithm, keys, position, has_gauss, gauss = mtrand.get_state()
@@ -35,6 +34,18 @@ def random_digests() -> dict[str, str]:
     return digests
 
 
+_seen: list[Any] = [None, ""]
+"""The state of `random` when it was last asked for, and its digest: it mostly stays the same."""
+
+
+def _random_digest() -> str:
+    version, numbers, cached = random.getstate()
+    state = (numbers, repr((version, cached)))
+    if state != _seen[0]:
+        _seen[:] = [state, _digest(array("Q", numbers).tobytes() + state[1].encode())]
+    return str(_seen[1])
+
+
 def _digest(data: bytes) -> str:
     return xxhash.xxh3_128_hexdigest(data)
 
@@ -42,7 +53,7 @@ def _digest(data: bytes) -> str:
 def numpy_drawn_since_import() -> bool:
     """Whether numpy's global generator, just imported, was drawn from or seeded: a fresh one stands at its end."""
     mtrand = _numpy_generator()
-    return mtrand is not None and (mtrand.get_state()[2] != 623 or mtrand.get_state()[3] != 0)
+    return mtrand is not None and mtrand.get_state()[2:4] != (623, 0)
 
 
 def random_states(names: list[str]) -> dict[str, Any]:

@@ -5,9 +5,11 @@ Each has a pair of functions: one tells the options that differ from the default
 
 from __future__ import annotations
 
+import operator
 import os
 import sys
 import warnings
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -21,15 +23,30 @@ def pandas_options() -> Options:
     # Not by `get_option`: in pandas 2 that warns of options no one has set.
     registered: Any = vars(config)["_registered_options"]
     root: Any = vars(config)["_global_config"]
+    known = [root, *registered.values()]
+    if len(known) != len(_pandas_known) or not all(map(operator.is_, known, _pandas_known)):
+        _pandas_known[:] = known
+        _pandas_places[:] = _pandas_options_in(root, registered)
     changed = {}
-    for key, option in registered.items():
-        value = root
-        for part in key.split("."):
-            value = value[part]
-        default = option.defval
+    for key, holder, name, default in _pandas_places:
+        value = holder[name]
         if value is not default and value != default:
             changed[key] = value
     return changed
+
+
+_pandas_known: list[Any] = []
+_pandas_places: list[tuple[str, Any, str, Any]] = []
+"""Where pandas holds its options: key, the mapping, the name in it, and the default."""
+
+
+def _pandas_options_in(root: Any, registered: Any) -> Iterator[tuple[str, Any, str, Any]]:
+    for key, option in registered.items():
+        *path, name = key.split(".")
+        holder = root
+        for part in path:
+            holder = holder[part]
+        yield key, holder, name, option.defval
 
 
 def set_pandas_options(options: Options) -> None:

@@ -108,8 +108,9 @@ _by_package: dict[str, dict[str, types.ModuleType]] = {}
 def package_snapshot(packages: Iterable[str]) -> dict[str, object]:
     """Module → what it holds, for all loaded modules of these top-level packages."""
     found: dict[str, object] = {}
-    loaded = _grouped()
-    for root in set(packages) - _KNOWN:
+    unknown = set(packages) - _KNOWN
+    loaded = _grouped() if unknown else {}
+    for root in unknown:
         modules = loaded.get(root)
         if modules is None:
             continue

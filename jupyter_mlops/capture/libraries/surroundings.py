@@ -56,6 +56,8 @@ class _Start:
         self.zone = (time.tzname, time.timezone, time.altzone)
         self.handlers = list(logging.root.handlers)
         self.by_libraries: set[str] = set()
+        self.seen: Any = None
+        self.told: Options = {}
 
 
 _started: list[_Start] = []
@@ -78,6 +80,26 @@ def _start() -> _Start:
 def _hook(event: str, arguments: tuple[Any, ...]) -> None:
     if event in ("os.putenv", "os.unsetenv") and by_library_import():
         _started[0].by_libraries.add(os.fsdecode(arguments[0]))
+    elif event == "os.chdir":
+        _folder_now.clear()
+
+
+_folder_now: list[str] = []
+"""The working folder as it was told last; empty where something may have changed it since."""
+
+
+def cell_ended() -> None:
+    """A cell ran: native code in it may have changed the folder unseen."""
+    _folder_now.clear()
+
+
+def _current_folder() -> str:
+    """Asking the system lets other threads go first, so it is done once per cell."""
+    if not _folder_now:
+        found = _folder()
+        _folder_now[:] = [found]
+        return found
+    return _folder_now[0]
 
 
 def _folder() -> str:
@@ -93,15 +115,17 @@ def environ_options() -> Options:
     raw = getattr(os.environ, "_data", None)  # decoding them all takes longer than comparing
     if raw is not None and raw == start.raw:
         return {}
-    current = dict(os.environ)
-    names = sorted(current.keys() | start.environ.keys())
-    return {
-        name: current.get(name)
-        for name in names
-        if current.get(name) != start.environ.get(name)
-        and name not in start.by_libraries
-        and not name.startswith(_VOLATILE)
-    }
+    if raw is None or start.seen != (raw, start.by_libraries):
+        current = dict(os.environ)
+        start.seen = (dict(raw or {}), set(start.by_libraries))
+        start.told = {
+            name: current.get(name)
+            for name in sorted(current.keys() | start.environ.keys())
+            if current.get(name) != start.environ.get(name)
+            and name not in start.by_libraries
+            and not name.startswith(_VOLATILE)
+        }
+    return dict(start.told)
 
 
 def set_environ_options(options: Options) -> None:
@@ -130,7 +154,7 @@ def set_zone_options(options: Options) -> None:
 
 def folder_options() -> Options:
     """The working folder, seen from the one of the start."""
-    folder, first = _folder(), _start().folder
+    first, folder = _start().folder, _current_folder()
     return {} if folder == first else {"folder": _seen_from(folder, first)}
 
 

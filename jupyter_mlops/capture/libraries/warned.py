@@ -33,13 +33,14 @@ _first: list[Entry] = []
 
 def begin() -> None:
     """Note what is there before any cell runs, and from now on which filters come from imports."""
+    _seen[0] = None
     _first[:] = [item for item in _all() if item in _PYTHONS or _is_shells(item)]
     _by_libraries.update(_key(item) for item in _all() if _looks_like_a_librarys(item))
     add: Any = vars(warnings)["_add_filter"]
 
     @wraps(add)
     def noting(*item: Any, append: bool) -> None:
-        known = _key(item) in _keys(_all())  # a filter of the notebook stays one when a library adds its like
+        known = _key(item) in _keys_now()  # a filter of the notebook stays one when a library adds its like
         add(*item, append=append)
         if known:
             return
@@ -58,6 +59,17 @@ def _plain(item: Any) -> Entry:
 
 def _all() -> list[Entry]:
     return [_plain(item) for item in warnings.filters]
+
+
+_keyed: list[Any] = [None, []]
+"""The filters as they were when their keys were last asked for, and the keys."""
+
+
+def _keys_now() -> list[Entry]:
+    if _keyed[0] != warnings.filters:
+        _keyed[:] = [list(warnings.filters), _keys(_all())]
+    found: list[Entry] = _keyed[1]
+    return found
 
 
 def _key(item: Entry) -> Entry:
@@ -84,14 +96,22 @@ def _looks_like_a_librarys(item: Entry) -> bool:
 
 def forget_past() -> None:
     """Forget filters that libraries had only while they were imported: the notebook may add the same for good."""
-    _by_libraries.intersection_update(_keys(_all()))
+    _by_libraries.intersection_update(_keys_now())
+
+
+_seen: list[Any] = [None, None, {}]
+"""The filters and libraries' own as they were when they were last looked at, and what was told of them."""
 
 
 def warning_options() -> Options:
     """All filters in order, where they are others than in the beginning."""
-    forget_past()
-    entries = [item for item in _all() if _key(item) not in _by_libraries]
-    return {} if _keys(entries) == _keys(_first) else {"filters": entries}
+    if _seen[0] != warnings.filters or _seen[1] != _by_libraries:
+        forget_past()
+    if _seen[0] != warnings.filters or _seen[1] != _by_libraries:
+        entries = [item for item in _all() if _key(item) not in _by_libraries]
+        told = {} if _keys(entries) == _keys(_first) else {"filters": entries}
+        _seen[:] = [list(warnings.filters), set(_by_libraries), told]
+    return dict(_seen[2])
 
 
 def set_warning_options(options: Options) -> None:
