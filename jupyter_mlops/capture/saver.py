@@ -7,6 +7,7 @@ in few transactions: first the records, then the results. A kernel killed in bet
 from __future__ import annotations
 
 import atexit
+import contextlib
 import logging
 import os
 import threading
@@ -46,6 +47,8 @@ class Saving:
     display: bytes
     known: dict[str, Known]
     files: Mapping[str, str] = field(default_factory=dict)
+    kept: dict[str, str] | None = None
+    """Path → object of these files, once they are in the store."""
 
 
 class Saver:
@@ -100,9 +103,13 @@ class Saver:
             self._changed.notify_all()
 
     def secure(self) -> None:
-        """Copy what is not written yet and still lies in the notebook's own values: they may change now."""
+        """Copy what is not written yet and still lies in the notebook's own values and files: they may change now."""
         while self._insecure:
-            self._insecure.pop().packed.secure()
+            saving = self._insecure.pop()
+            saving.packed.secure()
+            if saving.files and saving.kept is None:
+                with contextlib.suppress(MLOpsError):  # the thread meets it too, and tells
+                    self._keep_files(saving)
 
     def is_saving(self, key: str) -> bool:
         """Whether a result of this key is on its way."""
@@ -189,26 +196,30 @@ class Saver:
         try:
             name = values.write(self._store.objects, saving.packed)
             display = self._store.objects.put(saving.display, signed=True)
-            written = files.keep_files(self._store.objects, list(saving.files))
+            changed = self._keep_files(saving) if saving.kept is None else None
         except MLOpsError as error:
             self._give_up(saving, f"could not be stored: {error.message}")
             self.notices.append((f"A result could not be stored, so its step runs again: {error.message}", error.hint))
             return None
-        changed = [
-            path
-            for path, digest in saving.files.items()
-            if not digest.startswith("folder:") and file_digest(path) != digest
-        ]
-        if changed:
-            self._give_up(saving, f"writes a file that was changed before it was stored ({changed[0]})")
+        if saving.kept is None:
+            self._give_up(saving, f"writes a file that was changed before it was stored ({changed})")
             return None
         known = self._proven(name, saving)
         return {
             "result": name,
             "display": display,
-            "files": written,
+            "files": saving.kept,
             "known": redact({item: it.to_json() for item, it in known.items()}),
         }
+
+    def _keep_files(self, saving: Saving) -> str | None:
+        """Put the files written into the store, where they are still as the step left them; else one that is not."""
+        kept = files.keep_files(self._store.objects, list(saving.files))
+        for path, digest in saving.files.items():
+            if not digest.startswith("folder:") and file_digest(path) != digest:
+                return path
+        saving.kept = kept
+        return None
 
     def _proven(self, name: str, saving: Saving) -> dict[str, Known]:
         """What is known of the names, where those that do not come back as they were are lost."""
