@@ -14,7 +14,10 @@ _CUT = re.compile(r"\.{3}|…|'\+\d")
 _CUT_LENGTH = 6
 """Characters of the beginning or end of a secret that are taken for it next to a cut."""
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}")
-"""Of long forms each such piece is taken for the secret, as in base64 that was cut into lines."""
+"""Where a piece of a long form is looked for, as in base64 that was cut into lines."""
+_SEED, _STRIDE = 16, 8
+_REST = re.compile(r"((?:<|&lt;)secret [^<>&]+(?:>|&gt;))((?:\\n|\r?\n) *)([A-Za-z0-9+/_-]{2,15})(?![A-Za-z0-9+/_-])")
+"""A last line of few characters, below lines that were taken for the secret."""
 _LONG = 60
 _WINDOW = 8 << 20
 _MANY_BYTES = 16 << 20
@@ -53,7 +56,7 @@ class Patterns:
         if self._may_hold(text):
             text = self._any.sub(lambda found: self._mark(found[0], markup), text)
         if self._long and len(text) >= 16:
-            text = _RUN.sub(lambda found: self._run(found[0], markup), text)
+            text = self._redact_runs(text, markup)
         if self._cuttable and _CUT.search(text):
             text = self._redact_cut(text, markup)
         return text
@@ -65,9 +68,24 @@ class Patterns:
         shown = mark(self._names.get(form) or self._words[form])
         return shown.replace("<", "&lt;").replace(">", "&gt;") if markup else shown
 
+    def _redact_runs(self, text: str, markup: bool) -> str:
+        made = _RUN.sub(lambda found: self._run(found[0], markup), text)
+        if made == text and "secret " not in text:
+            return text
+        return _REST.sub(lambda found: found[1] if any(found[3] in form for form in self._long) else found[0], made)
+
     def _run(self, run: str, markup: bool) -> str:
-        found = next((form for form in self._long if run in form), None)
-        return run if found is None else self._mark(found, markup)
+        """A run of letters and digits with each long piece of a long form replaced."""
+        if len(run) < _SEED:
+            return run
+        for start in (*range(0, len(run) - _SEED, _STRIDE), len(run) - _SEED):
+            for form in self._long:
+                place = form.find(run[start : start + _SEED])
+                if place >= 0:
+                    low, high = _extended(run, start, form, place)
+                    rest = self._run(run[high:], markup)
+                    return run[:low] + self._mark(form, markup) + rest
+        return run
 
     def _redact_cut(self, text: str, markup: bool) -> str:
         """What is left of a secret before and after each place where the text was cut short."""
@@ -86,7 +104,7 @@ class Patterns:
 
     def holds_bytes(self, data: Any) -> bool:
         """Whether there is a secret in bytes of any kind."""
-        view = memoryview(data).cast("B") if not isinstance(data, bytes) else memoryview(data)
+        view = _view(data)
         forms = [*self._plain, *self._bytes] if view.nbytes <= _MANY_BYTES else list(self._plain)
         longest = max(map(len, forms), default=0)
         for start in range(0, max(view.nbytes, 1), _WINDOW):
@@ -114,8 +132,27 @@ class Patterns:
         return end
 
 
+def _view(data: Any) -> memoryview:
+    view = memoryview(data)
+    try:
+        return view.cast("B") if view.nbytes else memoryview(b"")
+    except (TypeError, ValueError):  # complex numbers, those of the other byte order
+        return memoryview(view.tobytes())
+
+
 def _encode(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
+
+
+def _extended(run: str, start: int, form: str, place: int) -> tuple[int, int]:
+    """How far a run goes on being the form, in both directions, around a seed that is in both."""
+    low, high = start, start + _SEED
+    while low > 0 and place > 0 and run[low - 1] == form[place - 1]:
+        low, place = low - 1, place - 1
+    place += high - low
+    while high < len(run) and place < len(form) and run[high] == form[place]:
+        high, place = high + 1, place + 1
+    return low, high
 
 
 def _open(text: str, form: str, start: int, end: int) -> int:
