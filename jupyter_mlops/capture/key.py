@@ -25,6 +25,7 @@ from jupyter_mlops.capture.digest import ALGORITHM, Walker
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.modules import LocalModules, module_doubts
 from jupyter_mlops.capture.world import World
+from jupyter_mlops.secrets.known import holds, keyed
 from jupyter_mlops.store.digests import named_files
 
 ABSENT = "absent"
@@ -48,6 +49,7 @@ _OPTIONS = {
     "matplotlib": _PLOTTING,
     "sklearn": {"sklearn", "numpy", "pandas", "scipy"},
     "mlflow": set(),
+    "jupyter_mlops": set(),
     "IPython": set(),
 }
 """Library → libraries whose options its results may depend on. Any other may depend on all."""
@@ -211,7 +213,7 @@ class _Examiner:
         for name in sorted(doubts.environment):
             value = os.environ.get(name)
             digest = ABSENT if value is None else xxhash.xxh3_128_hexdigest(value.encode("utf-8", "surrogateescape"))
-            found.ingredients[f"environment:{name}"] = digest
+            found.ingredients[f"environment:{name}"] = keyed(digest) if value is not None and holds(value) else digest
         for path in sorted(doubts.looks):
             found.ingredients[f"exists:{path}"] = (
                 "folder" if os.path.isdir(path) else "file" if os.path.isfile(path) else ABSENT
