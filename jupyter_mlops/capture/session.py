@@ -26,6 +26,7 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import NotStoredError
+from jupyter_mlops.secrets.known import redact
 from jupyter_mlops.store.notebooks import parse_notebook, read_bytes
 
 if TYPE_CHECKING:
@@ -209,7 +210,7 @@ class Session:
             known["notebook_object"] = store.objects.put(data)
             declared = parameters_of(cells_of(parse_notebook(data, path.name)))
             known["parameters"] = {
-                item.name: self.namespace[item.name]
+                item.name: redact(self.namespace[item.name])
                 for item in declared
                 if isinstance(self.namespace.get(item.name), (bool, int, float, str))
             }

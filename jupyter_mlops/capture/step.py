@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from jupyter_mlops.analysis.notebook import StepCell
-from jupyter_mlops.capture import display, libraries, watch
+from jupyter_mlops.capture import display, libraries, secrecy, watch
 from jupyter_mlops.capture.asked import add_asked, answered_for
 from jupyter_mlops.capture.attempts import Attempts
 from jupyter_mlops.capture.claims import contradicted_inputs, contradicted_outputs
@@ -26,6 +26,7 @@ from jupyter_mlops.capture.world import Pending
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepRun
 from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.secrets.known import redact
 from jupyter_mlops.store.digests import ABSENT, file_digest
 
 _INLINE = re.compile(r"^\s*%matplotlib\s+(inline)\b", re.MULTILINE)
@@ -77,6 +78,7 @@ class Execution:
             self._recorder.start()
         self._watch = watch.Watch((session.store.folder,))
         self._watch.__enter__()
+        self._asked = secrecy.asked()
         self._attempts = Attempts(session.shell, self.step.spec)
         self._attempts.begin()
         self._wall_before = time.time_ns()
@@ -162,6 +164,7 @@ class Execution:
         self.refused = self._attempts.settle(result, self.step.code)
         duration = time.perf_counter() - self._cell_began
         self._stop()
+        secrecy.warn_of_source(self.session.listener, self.step)
         session, found = self.session, self.examination
         error = result.error_before_exec or result.error_in_exec or self.refused
         if error is not None:
@@ -240,6 +243,7 @@ class Execution:
                 outcome.reasons.append(f"reads a file that changed while it ran ({path})")
         files.update(seen.looked)
         folder = os.getcwd() if files or self._written() else ""
+        files.update(secrecy.conditions(self._asked))
         return Conditions(files, folder, self._draws.needed, outcome.shapes)
 
     def _effects(self, outcome: Outcome) -> dict[str, Any]:
@@ -284,7 +288,7 @@ class Execution:
         for name in self.step.spec.params:
             value = self.session.namespace.get(name)
             if value is None or isinstance(value, (bool, int, float, str)):
-                found[name] = value
+                found[name] = redact(value)
             else:
                 self.session.listener.warn(
                     f"Parameter '{name}' of step '{self.step.spec.name}' was not logged: it is a {type(value).__name__}.",
