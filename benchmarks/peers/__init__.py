@@ -102,7 +102,11 @@ def _all_judged() -> list[Mapping[str, Verdict]]:
 
         def judged(trap: Trap) -> Mapping[str, Verdict]:
             nonlocal done
-            expected = _plain(trap)
+            before, expected = (_plain(trap, later=later) for later in (False, True))
+            if before == expected:
+                raise BenchmarkError(
+                    f"'{trap.name}' is no trap: a plain run gives the same before and after", "mend it"
+                )
             verdicts = {name: _judged(name, trap, expected) for name in NAMES}
             done += 1
             told(f"traps, {done} of {len(TRAPS)}")
@@ -112,9 +116,11 @@ def _all_judged() -> list[Mapping[str, Verdict]]:
             return list(pool.map(judged, TRAPS))
 
 
-def _plain(trap: Trap) -> str:
+def _plain(trap: Trap, *, later: bool) -> str:
     with temporary_folder() as folder:
         _prepare(trap, folder, later=False)
+        if not later:
+            return contenders.plain(trap, trap.cells, folder, {"RATE": trap.rate})
         _prepare(trap, folder, later=True)
         return contenders.plain(trap, trap.cells_later, folder, {"RATE": trap.rate_later})
 

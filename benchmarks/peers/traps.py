@@ -152,7 +152,7 @@ TRAPS = (
     ),
     Trap(
         "print option of a library",
-        ("import numpy as np", "np.set_printoptions(precision=3)", "y = str(np.array(2 / 3))", "print(y)"),
+        ("import numpy as np", "np.set_printoptions(precision=3)", "y = str(np.array([2 / 3]))[1:-1]", "print(y)"),
         work=2,
         makes=("y",),
         edits={1: "np.set_printoptions(precision=5)"},
