@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
+TESTS = str(Path(__file__).parent)
+# Last, so that no folder here, such as `secrets`, is taken for a module of Python's own by the processes we start.
+sys.path[:] = [*(path for path in sys.path if path != TESTS), TESTS]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -34,6 +36,19 @@ def postgresql() -> Iterator[object]:
     cluster = Cluster()
     yield cluster
     cluster.remove()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+    """A server that speaks S3, on loopback; its address and keys are in the environment, as users have them."""
+    from s3server import S3Server
+
+    server = S3Server()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in server.environment.items():
+            patch.setenv(name, value)
+        yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -28,12 +28,17 @@ class StoreStatus:
     total: int
     objects: int
     kinds: dict[str, int]
-    """values, displays, files, notebooks, environments, models, unreferenced, damaged, unfinished, index, tracking, other"""
+    """values, displays, files, notebooks, environments, models, unreferenced, damaged, unfinished, index, tracking, other,
+    and the copies here of objects that are kept elsewhere"""
     runs: int
     step_runs: int
     versions: int
     schedules: int
     steps: tuple[StepSize, ...] = ()
+    index: str = ""
+    """Where the index is."""
+    objects_at: str = ""
+    """Where the objects are."""
 
 
 @dataclass(frozen=True)
@@ -98,4 +103,18 @@ class Transfer:
     trusted: bool
     numbers: dict[str, int] = field(default_factory=dict)
     """For an import: id of each run that came → its number here."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Move:
+    """What `store move` brought from one place to another; `backup` says where the old one still is."""
+
+    index: str
+    objects_at: str
+    rows: dict[str, int]
+    """Table → its rows."""
+    objects: int
+    bytes: int
+    backup: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

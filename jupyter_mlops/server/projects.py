@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from jupyter_mlops.errors import MLOpsError, UnknownNameError
 from jupyter_mlops.server.paths import contents_path, file_at, served_folder
-from jupyter_mlops.store import FOLDER, open_store, project_for
+from jupyter_mlops.store import FOLDER, open_store, place_file, project_for
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
@@ -166,7 +166,7 @@ class Projects:
         with self._lock:
             known = self._stores.get(project)
             try:
-                status = (project / FOLDER / "index.db").stat()
+                status = place_file(project / FOLDER).stat()
             except OSError:
                 self._drop(project)
                 return None

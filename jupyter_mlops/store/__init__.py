@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.store.project import FOLDER, find_project, project_for
+from jupyter_mlops.store.project import FOLDER, find_project, place_file, project_for
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
 
-__all__ = ["FOLDER", "find_project", "open_store", "project_for"]
+__all__ = ["FOLDER", "find_project", "open_store", "place_file", "project_for"]
 
 
 def open_store(start: Path | str, *, create: bool = True) -> Store:

@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store.objects import write_atomically
+from jupyter_mlops.store.project import INDEX_FILE, PLACE_FILE
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
 INDEX_VARIABLE = "MLOPS_STORE"
 OBJECTS_VARIABLE = "MLOPS_OBJECTS"
-FILE = "store.json"
-INDEX_FILE = "index.db"
 EMBEDDED = "embedded"
 _FORMAT = 1
 _NAME = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
@@ -117,7 +116,7 @@ def shown_index(index: str) -> str:
 
 def read_place(folder: Path) -> Place | None:
     """What `store.json` says; None where there is none."""
-    path = folder / FILE
+    path = folder / PLACE_FILE
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -140,7 +139,7 @@ def read_place(folder: Path) -> Place | None:
 
 def write_place(folder: Path, place: Place) -> None:
     """Keep where the store is, without any password."""
-    path = folder / FILE
+    path = folder / PLACE_FILE
     if place.is_embedded:
         path.unlink(missing_ok=True)
         return
@@ -158,7 +157,7 @@ def _agreed(
     if _same(kept, asked):
         return asked
     raise StoreError(
-        f"{variable} names another store than this project has ({folder / FILE}).",
+        f"{variable} names another store than this project has ({folder / PLACE_FILE}).",
         f"Unset {variable}, or bring the project over with `jupyter mlops store move`.",
     )
 

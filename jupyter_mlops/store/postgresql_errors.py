@@ -51,7 +51,9 @@ def explained(error: DBAPIError, place: str, url: sa.URL) -> Exception:
             "Try again; the server's pg_stat_activity says which process holds it.",
         )
     if state.startswith("53"):
-        return StoreError(f"The server of the index '{place}' is out of room: {text}.", "Make room on it, then try again.")
+        return StoreError(
+            f"The server of the index '{place}' is out of room: {text}.", "Make room on it, then try again."
+        )
     if state in ("42P01", "3F000"):
         return StoreError(f"The index '{place}' is not there any more: {text}.", "Close it and open it again.")
     return error

@@ -8,6 +8,9 @@ from pathlib import Path
 from jupyter_mlops.errors import NotWritableError
 
 FOLDER = ".mlops"
+INDEX_FILE = "index.db"
+PLACE_FILE = "store.json"
+"""Says where the store is, where it is not in the folder itself; see `store.place`."""
 
 
 def _folder_of(start: Path) -> Path:
@@ -59,6 +62,12 @@ def make_project(root: Path) -> Path:
             "Give yourself write permission on it, or work on a copy in a folder of your own.",
         )
     return folder
+
+
+def place_file(folder: Path) -> Path:
+    """The file in a project's folder that is there where the project has a store, and another one when that has moved."""
+    place = folder / PLACE_FILE
+    return place if place.exists() else folder / INDEX_FILE
 
 
 def relative_path(root: Path, path: Path) -> str:

@@ -11,8 +11,8 @@ from jupyter_mlops.store.index import Index
 from jupyter_mlops.store.journals import Journals
 from jupyter_mlops.store.objects import Objects
 from jupyter_mlops.store.outbox import Outbox
-from jupyter_mlops.store.place import INDEX_FILE, Place, index_url, place_of
-from jupyter_mlops.store.project import FOLDER, find_project, make_project, project_for, relative_path
+from jupyter_mlops.store.place import Place, index_url, place_of
+from jupyter_mlops.store.project import FOLDER, INDEX_FILE, find_project, make_project, project_for, relative_path
 from jupyter_mlops.store.queue import Queue
 from jupyter_mlops.store.runs import RunStore
 from jupyter_mlops.store.schedules import ScheduleStore
@@ -27,7 +27,7 @@ class Store:
         self.folder = root / FOLDER
         self.place = place_of(root, self.folder)
         self.index: Index = open_index(self.place, self.folder)
-        self.objects = Objects(self.folder / "objects")
+        self.objects = open_objects(self.place, self.folder)
         self.journals = Journals(self.folder / "journals")
         self.runs = RunStore(self.index)
         self.queue = Queue(self.index, self.runs)
@@ -79,3 +79,12 @@ def open_index(place: Place, folder: Path) -> Index:
     from jupyter_mlops.store.postgresql import PostgresqlIndex
 
     return PostgresqlIndex(index_url(place.index), place.project)
+
+
+def open_objects(place: Place, folder: Path) -> Objects:
+    """The objects at `place`. Nothing is asked for there yet."""
+    if place.objects is None:
+        return Objects(folder / "objects")
+    from jupyter_mlops.store.remote import RemoteObjects
+
+    return RemoteObjects(folder / "objects", place.objects, place.project)

@@ -54,6 +54,8 @@ def status_view(status: StoreStatus) -> RenderableType:
     facts = table("", "")
     facts.show_header = False
     facts.add_row("[dim]store[/]", escape(str(status.folder)))
+    facts.add_row("[dim]index[/]", escape(status.index))
+    facts.add_row("[dim]objects[/]", escape(status.objects_at))
     facts.add_row("[dim]schema[/]", status.schema)
     facts.add_row("[dim]total[/]", f"[bold]{size(status.total)}[/], {number(status.objects, 'object')}")
     records = (number(status.runs, "run"), number(status.step_runs, "step run"), number(status.versions, "version"))

@@ -33,8 +33,11 @@ def store_status(store: Store) -> StoreStatus:
     for item, size in sizes.items():
         kinds[kind.get(item, "unreferenced")] += size
     kinds.update(_besides(store, sum(sizes.values())))
+    kinds["index"] += 0 if store.place.index is None else store.index.size()
     return StoreStatus(
         folder=store.folder,
+        index=store.index.place,
+        objects_at=store.place.objects or str(store.objects.folder),
         schema=schema.HEAD,
         total=sum(kinds.values()),
         objects=len(sizes),
@@ -77,7 +80,11 @@ def _besides(store: Store, in_objects: int) -> dict[str, int]:
         found[name] += folder_size(entry)
     unfinished = sum(folder_size(path) for path in store.objects.leftovers())
     found["unfinished"] = unfinished
-    found["other"] += max(0, folder_size(store.objects.folder) - in_objects - unfinished)
+    here = folder_size(store.objects.folder) - unfinished
+    if store.place.objects is None:
+        found["other"] += max(0, here - in_objects)
+    else:
+        found["copies"] = here
     return dict(found)
 
 

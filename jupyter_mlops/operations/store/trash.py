@@ -8,6 +8,7 @@ from pathlib import Path
 
 from jupyter_mlops.errors import NotWritableError
 from jupyter_mlops.store.objects import write_atomically
+from jupyter_mlops.store.remote import RemoteObjects
 from jupyter_mlops.store.store import Store
 
 MARK = ".gc.tmp"
@@ -19,6 +20,8 @@ def remove_object(store: Store, name: str, before: float) -> bool:
     Who puts it again either touches the file before it is renamed, and then it comes back, or finds it missing and
     writes it anew.
     """
+    if isinstance(store.objects, RemoteObjects):
+        return store.objects.collect(name, before)
     path = store.objects.path(name)
     aside = path.with_name(f".{path.name}{MARK}")
     try:
@@ -39,7 +42,9 @@ def remove_object(store: Store, name: str, before: float) -> bool:
 
 
 def redate(store: Store, name: str, time: float) -> None:
-    """Make the object as old as if it had been put at `time`."""
+    """Make the object as old as if it had been put at `time`; elsewhere than here the clock is not ours to mend."""
+    if isinstance(store.objects, RemoteObjects):
+        return
     with contextlib.suppress(FileNotFoundError):
         os.utime(store.objects.path(name), (time, time))
 
