@@ -24,6 +24,7 @@ from jupyter_mlops.capture import environment
 from jupyter_mlops.capture.digest import ALGORITHM, Walker
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.modules import LocalModules, module_doubts
+from jupyter_mlops.capture.resolver import Resolver as Resolver
 from jupyter_mlops.capture.world import World
 from jupyter_mlops.secrets.known import holds, keyed
 from jupyter_mlops.store.digests import named_files
@@ -205,9 +206,8 @@ class _Examiner:
         if where and (doubts.native_write_names or doubts.native_write_texts):
             found.reasons.append(f"may write files natively{where}")
         resolve = Resolver(doubts, None if own else self.world)
-        for chain in sorted(doubts.chains):
-            real = resolve(chain)
-            reason = _reason_for(real) if real is not None else None
+        for real in resolve.all_of(doubts.chains):
+            reason = _reason_for(real)
             if reason is not None:
                 found.reasons.append(reason + where)
         for name in sorted(doubts.environment):
@@ -220,7 +220,7 @@ class _Examiner:
             )
         if own:
             return
-        for library, texts in effects_of(doubts, self.world).items():
+        for library, texts in effects_of(doubts, self.world, resolve).items():
             found.effects.setdefault(library, []).extend(text + where for text in texts)
 
     def _seeds(self) -> None:
@@ -296,10 +296,10 @@ def reads_everything(facts: CodeFacts) -> bool:
     return facts.names.everything or facts.names.anything
 
 
-def effects_of(doubts: Doubts, world: World) -> dict[str, list[str]]:
+def effects_of(doubts: Doubts, world: World, resolve: Resolver | None = None) -> dict[str, list[str]]:
     """Library → why running this code may change state of it that no fingerprint shows."""
     found: dict[str, list[str]] = {}
-    resolve = Resolver(doubts, world)
+    resolve = resolve or Resolver(doubts, world)
 
     def add(real: str | None, text: str) -> None:
         library = (real or "").partition(".")[0] or ANY_LIBRARY
@@ -308,9 +308,8 @@ def effects_of(doubts: Doubts, world: World) -> dict[str, list[str]]:
     for chain in sorted(doubts.stores):
         if resolve.owner_is_shared(chain) and not (resolve(chain) or "").startswith(_KNOWN_OPTIONS):
             add(resolve(chain), f"sets an attribute of {resolve(chain)}")
-    for chain in sorted(doubts.chains | doubts.calls):
-        real = resolve(chain)
-        if real is not None and _configures(real):
+    for real in resolve.all_of(doubts.chains, doubts.calls):
+        if _configures(real):
             add(real, f"may configure a library ({real})")
     for text in doubts.certain:
         if text.startswith(("sets attributes", "runs code made", "talks to the shell")):
@@ -333,36 +332,6 @@ def add_effects(world: World, facts: CodeFacts, libraries: Iterable[str]) -> Non
     for library in libraries:
         text = "\0".join([world.effects.get(library, ""), *told])
         world.effects[library] = xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))
-
-
-class Resolver:
-    """Chains as written (`np.random.rand`) to what they are (`numpy.random.rand`); None where the root is a value."""
-
-    def __init__(self, doubts: Doubts, world: World | None) -> None:
-        self._aliases = dict(doubts.aliases)
-        self._world = world
-        self._roots: dict[str, str] = {}
-
-    def __call__(self, chain: str) -> str | None:
-        root, _, rest = chain.partition(".")
-        if root not in self._roots:
-            known = None if self._aliases.get(root) is not None else self._know(root)
-            self._roots[root] = self._aliases.get(root) or (known.dotted if known is not None else "")
-        real = self._roots[root]
-        return f"{real}.{rest}" if rest and real else real or None
-
-    def _know(self, root: str) -> Known | None:
-        return None if self._world is None else self._world.know(root)
-
-    def owner_is_shared(self, chain: str) -> bool:
-        """Whether what `chain` assigns into is state of a library: no name's value holds it."""
-        root = chain.partition(".")[0]
-        if root in self._aliases:
-            return True
-        known = self._know(root)
-        return known is not None and (
-            known.kind == "module" or (known.kind in ("class", "function") and bool(known.dotted))
-        )
 
 
 _reason_for = lru_cache(maxsize=4096)(reason_for)
