@@ -81,7 +81,12 @@ def _subscripted(node: ast.Subscript, name: str, reading: bool) -> Any:
         field = arguments[1]
         assert isinstance(field, ast.Call)
         limits: dict[str, Any] = {str(item.arg): evaluate(item.value) for item in field.keywords}
-        return Annotated[build(arguments[0], reading=reading), Field(**limits)]
+        inner = build(arguments[0], reading=reading)
+        readers = getattr(inner, "__metadata__", ())
+        if readers and all(isinstance(reader, BeforeValidator) for reader in readers):
+            # The limits are those of the type itself, whatever it is read from.
+            return Annotated[(inner.__origin__, Field(**limits), *readers)]
+        return Annotated[inner, Field(**limits)]
     items = [build(item, reading=reading) for item in arguments]
     if name == "dict" and reading and arguments and isinstance(arguments[0], ast.Name) and arguments[0].id == "int":
         items[0] = Annotated[int, BeforeValidator(_key_number)]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.analysis.notebook import all_steps_of, cells_of, match_step
-from jupyter_mlops.analysis.parameters import parse_value
 from jupyter_mlops.domain.run import Run, RunOptions
-from jupyter_mlops.errors import InputError, UnknownNameError
+from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.events import RunEvent
 from jupyter_mlops.jobs.job import execute
 from jupyter_mlops.jobs.output import check_output
-from jupyter_mlops.jobs.request import Request, check_request, create_run, declared_parameters
+from jupyter_mlops.jobs.request import Request, check_request, create_run
 from jupyter_mlops.jobs.span import chosen_cells
 from jupyter_mlops.jobs.stale import reconcile
 from jupyter_mlops.operations.plan import ALL
@@ -73,26 +72,3 @@ def named_steps(request: Request, options: RunOptions) -> RunOptions:
     )
     chosen_cells(request.notebook, found)
     return found
-
-
-def read_parameters(notebook: Path, texts: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    """Values from names and texts (`-p NAME VALUE`), by the types the notebook declares.
-
-    Raises `UnknownNameError` with a did-you-mean, or `InputError`.
-    """
-    if not texts:
-        return {}
-    declared = {parameter.name: parameter for parameter in declared_parameters(notebook)}
-    values: dict[str, Any] = {}
-    for name, text in texts:
-        if name in values:
-            raise InputError(f"Parameter '{name}' is given twice.", "Give it once.")
-        if name not in declared:
-            if not declared:
-                raise UnknownNameError(
-                    f"There is no parameter named '{name}': the notebook declares none.",
-                    "Tag the cell that assigns it 'parameters'.",
-                )
-            raise UnknownNameError.among("parameter", name, declared)
-        values[name] = parse_value(declared[name], text)
-    return values

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from jupyter_mlops.analysis.options import parse_duration
+from jupyter_mlops.domain.parameter import Asked
 from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.errors import RunError
 from jupyter_mlops.operations.plan import ALL
@@ -37,7 +39,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def add_parameters(parser: argparse.ArgumentParser) -> None:
-    """The option `-p NAME VALUE`."""
+    """The options `-p NAME VALUE` and `-f FILE`."""
     parser.add_argument(
         "-p",
         "--parameter",
@@ -47,6 +49,22 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
         metavar=("NAME", "VALUE"),
         help="set a parameter that the cell tagged 'parameters' declares; may be given several times",
     )
+    parser.add_argument(
+        "-f",
+        "--parameters-file",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="set parameters from a YAML, JSON or TOML file; may be given several times, the last one wins",
+    )
+
+
+def asked_parameters(arguments: argparse.Namespace, notebook: Path, context: Context) -> Asked:
+    """The values that `-p`, `-f` and the environment ask for, in this order of precedence."""
+    from jupyter_mlops.operations.params import read_parameters
+
+    files = [context.start / name for name in arguments.parameters_file]
+    return read_parameters(notebook, [(name, text) for name, text in arguments.parameter], files, os.environ)
 
 
 def add_steps(parser: argparse.ArgumentParser) -> None:
@@ -96,11 +114,11 @@ def options_of(arguments: argparse.Namespace) -> RunOptions:
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
-    from jupyter_mlops.operations.run import read_parameters, run_notebook
+    from jupyter_mlops.operations.run import run_notebook
 
     notebook = context.start / arguments.notebook
     output = context.start / arguments.output if arguments.output else None
-    parameters = read_parameters(notebook, [(name, value) for name, value in arguments.parameter])
+    parameters = asked_parameters(arguments, notebook, context)
     try:
         with progress(context.console) as on_event:
             run = run_notebook(

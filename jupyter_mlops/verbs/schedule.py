@@ -13,7 +13,7 @@ from jupyter_mlops.domain.schedule import Schedule, SchedulerStatus, ScheduleVie
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs import tables
 from jupyter_mlops.verbs.project import open_project
-from jupyter_mlops.verbs.run import add_parameters, notebook_path
+from jupyter_mlops.verbs.run import add_parameters, asked_parameters, notebook_path
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
 if TYPE_CHECKING:
@@ -44,13 +44,12 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
 
 
 def _add(arguments: argparse.Namespace, context: Context) -> View:
-    from jupyter_mlops.operations.run import read_parameters
     from jupyter_mlops.operations.schedule import add_schedule, list_schedules
     from jupyter_mlops.store.notebooks import read_notebook
 
     notebook = notebook_path(arguments.notebook, context)
     read_notebook(notebook)
-    parameters = read_parameters(notebook, [(name, value) for name, value in arguments.parameter])
+    parameters = asked_parameters(arguments, notebook, context)
     with Store.open(notebook) as store:
         now = store.now()
         made = add_schedule(store, notebook, arguments.cron, parameters, zone=arguments.tz, now=now)

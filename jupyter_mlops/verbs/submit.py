@@ -10,7 +10,7 @@ from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs import tables
-from jupyter_mlops.verbs.run import add_limits, add_parameters, add_steps, notebook_path, options_of
+from jupyter_mlops.verbs.run import add_limits, add_parameters, add_steps, asked_parameters, notebook_path, options_of
 from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
 
 if TYPE_CHECKING:
@@ -53,11 +53,10 @@ def _count_or_none(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
-    from jupyter_mlops.operations.run import read_parameters
     from jupyter_mlops.operations.submit import submit
 
     notebook = notebook_path(arguments.notebook, context)
-    parameters = read_parameters(notebook, [(name, value) for name, value in arguments.parameter])
+    parameters = asked_parameters(arguments, notebook, context)
     output = str((context.start / arguments.output).absolute()) if arguments.output else None
     options = replace(
         options_of(arguments), output=output, most_at_once=arguments.max_at_once, attempts=arguments.attempts

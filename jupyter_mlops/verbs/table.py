@@ -48,6 +48,7 @@ ENTRIES = (
     Entry("service", "worker and scheduler as systemd user units: install, uninstall, status", (CLI,)),
     Entry("capture", "whether every cell is a step: on, off, status", (MAGIC,)),
     Entry("cancel", "cancel a run that has not ended"),
+    Entry("params", "the notebook's parameters: types, defaults, ranges; and the values it would run with"),
     Entry("form", "a form of the notebook's parameters that starts a job", (MAGIC,)),
     Entry("schedule", "schedules: add, list, remove"),
     Entry("scheduler", "fire due schedules, in the foreground", (CLI,)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets
 
-from jupyter_mlops.analysis.parameter_types import choices_of
+from jupyter_mlops.analysis.parameter_types import takes_none
 from jupyter_mlops.analysis.parameters import parse_value
 from jupyter_mlops.domain.parameter import Parameter
 
@@ -25,7 +25,7 @@ class Field:
 
     def __init__(self, parameter: Parameter) -> None:
         self.parameter = parameter
-        self._choices = choices_of(parameter.type)
+        self._choices = parameter.choices
         self.widget = self._make()
         self._initial = self.widget.value
         self.view = ipywidgets.HBox([self.widget, ipywidgets.HTML(self._help())])
@@ -34,15 +34,11 @@ class Field:
         """What was entered, or `UNCHANGED`. Raises `InputError` for a text that is no value of the type."""
         entered = self.widget.value
         untouched = type(entered) is type(self._initial) and entered == self._initial
-        if untouched and not (self._required and isinstance(entered, bool)):
+        if untouched and not (self.parameter.required and isinstance(entered, bool)):
             return UNCHANGED
         if self._choices:
             return self._choices[entered]
         return parse_value(self.parameter, entered) if isinstance(entered, str) else entered
-
-    @property
-    def _required(self) -> bool:
-        return not self.parameter.has_default and not self.parameter.default_source
 
     def _make(self) -> Any:
         parameter = self.parameter
@@ -53,13 +49,14 @@ class Field:
             known = enumerate(self._choices) if parameter.has_default else ()
             chosen = next((index for index, choice in known if _same(choice, default)), None)
             return ipywidgets.Dropdown(options=labels, value=chosen, **common)
-        if parameter.type == "bool" and (type(default) is bool or self._required):
+        base = "" if takes_none(parameter.definition) else parameter.base
+        if base == "bool" and (type(default) is bool or parameter.required):
             return ipywidgets.Checkbox(value=bool(default), indent=True, **common)
         if parameter.default_source and not parameter.has_default:
             return ipywidgets.Text(placeholder=parameter.default_source, **common)
-        if parameter.type == "int" and type(default) is int and abs(default) <= _EXACT:
+        if base == "int" and type(default) is int and abs(default) <= _EXACT:
             return ipywidgets.IntText(value=default, **common)
-        if parameter.type == "float" and type(default) in (int, float):
+        if base == "float" and type(default) in (int, float):
             return ipywidgets.FloatText(value=float(parameter.default), **common)
         text = _text(default) if parameter.has_default else ""
         kind = ipywidgets.Textarea if "\n" in text else ipywidgets.Text
@@ -67,6 +64,8 @@ class Field:
 
     def _help(self) -> str:
         kind = html.escape(self.parameter.type)
+        if self.parameter.range:
+            kind += f"</code> <code>{html.escape(self.parameter.range)}"
         text = f" {html.escape(self.parameter.help)}" if self.parameter.help else ""
         return f"<span style='color: var(--jp-ui-font-color2, #666)'><code>{kind}</code>{text}</span>"
 

@@ -195,6 +195,10 @@ def test_form_as_json_is_the_list_of_parameters(kernel: LiveKernel) -> None:
             "has_default": True,
             "default_source": "0.5",
             "help": "learning rate",
+            "definition": "float",
+            "base": "float",
+            "choices": [],
+            "range": "",
         }
     ]
 

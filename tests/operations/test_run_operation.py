@@ -10,7 +10,8 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, NotebookError, NotWritableError, UnknownNameError
 from jupyter_mlops.operations.cancel import cancel
-from jupyter_mlops.operations.run import read_parameters, run_notebook
+from jupyter_mlops.operations.params import read_parameters
+from jupyter_mlops.operations.run import run_notebook
 from jupyter_mlops.operations.schedule import add_schedule, list_schedules, remove_schedule
 from jupyter_mlops.store.store import Store
 

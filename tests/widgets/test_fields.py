@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import date
+from pathlib import Path
 from typing import Any
 
 import ipywidgets
@@ -37,6 +39,11 @@ CASES: list[tuple[str, type, Any, Any, Any]] = [
     ("table = {'a': 1}", ipywidgets.Text, "{'a': 1}", '{"b": 2}', {"b": 2}),
     ("n: int", ipywidgets.Text, "", "4", 4),
     ("big: int = 9007199254740993", ipywidgets.Text, "9007199254740993", "9007199254740995", 9007199254740995),
+    ("rate: Annotated[float, Field(gt=0)] = 0.5", ipywidgets.FloatText, 0.5, 0.25, 0.25),
+    ("start = date(2024, 1, 1)", ipywidgets.Text, "2024-01-01", "2024-02-29", date(2024, 2, 29)),
+    ("sizes = {1, 2}", ipywidgets.Text, "[1, 2]", "[3]", {3}),
+    ("where = Path('a')", ipywidgets.Text, "a", "007", Path("007")),
+    ("class M(Enum):\n    A = 1\n    B = 2\nkind = M.B", ipywidgets.Dropdown, 1, 0, "A"),
     ("day: str = str(today())", ipywidgets.Text, "", "2026-01-01", "2026-01-01"),
 ]
 
@@ -69,3 +76,5 @@ def test_type_and_help_stand_beside_the_field_and_are_escaped() -> None:
     _, text = field_of("x: dict[str, int] = {}  # <b>bold</b>").view.children
     assert "dict[str, int]" in text.value
     assert "&lt;b&gt;" in text.value
+    _, text = field_of("x: Annotated[int, Field(lt=9)] = 3").view.children
+    assert "&lt; 9" in text.value

@@ -2,8 +2,9 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { Json, Parameter } from '../wire';
 
-/** `text` and `number` are typed, `flag` is ticked, `json` is any other value as JSON. */
-export type FieldKind = 'text' | 'integer' | 'number' | 'flag' | 'json';
+/** `text` and `number` are typed, `flag` is ticked, `choice` is picked, `json` is any other value as JSON. */
+export type FieldKind =
+  'text' | 'integer' | 'number' | 'flag' | 'choice' | 'json';
 
 /** What stands in a field: a flag is true or false, everything else text. */
 export type FieldValue = string | boolean;
@@ -14,6 +15,10 @@ export interface Field {
   /** The type as the notebook has it. */
   type: string;
   help: string;
+  /** Which values are taken, in words. */
+  range: string;
+  /** For a `choice`: all values. */
+  choices: ReadonlyArray<Json>;
   /** Whether nothing is a value: an empty field is None. */
   optional: boolean;
   /** What stands in the field at first. */
@@ -32,27 +37,35 @@ const KINDS: { readonly [type: string]: FieldKind } = {
   int: 'integer',
   float: 'number',
   bool: 'flag',
-  str: 'text'
+  str: 'text',
+  date: 'text',
+  datetime: 'text',
+  timedelta: 'text',
+  Path: 'text',
+  Decimal: 'text'
 };
 
 export function fieldOf(parameter: Parameter): Field {
-  const { type, optional } = bareType(parameter.type);
-  const known = KINDS[type];
-  const fallback = typeof parameter.default === 'string' ? 'text' : 'json';
+  const { type, optional } = bareType(parameter.definition || parameter.type);
   const nullable =
     optional || (parameter.has_default && parameter.default === null);
-  const kind = known ?? fallback;
-  // A box is ticked or not: a flag that may also be None, or has no known default, is written out.
-  const writtenOut = kind === 'flag' && (nullable || !parameter.has_default);
+  const kind = kindOf(parameter, type, nullable);
   return {
     name: parameter.name,
-    kind: writtenOut ? 'json' : kind,
+    kind,
     type: parameter.type,
     help: parameter.help,
+    range: parameter.range,
+    choices: parameter.choices,
     optional: nullable,
-    initial: initialOf(parameter, writtenOut ? 'json' : kind),
+    initial: initialOf(parameter, kind),
     placeholder: parameter.default_source
   };
+}
+
+/** What stands in a `choice` for one of its values. */
+export function labelOf(choice: Json): string {
+  return typeof choice === 'string' ? choice : JSON.stringify(choice);
 }
 
 /** What to send for a field in which `given` stands. */
@@ -68,7 +81,7 @@ export function readField(
     return { kind: 'value', value: given };
   }
   const text = field.kind === 'text' ? given : given.trim();
-  if (text === '' && field.optional) {
+  if (text === '' && field.optional && field.kind !== 'choice') {
     return { kind: 'value', value: null };
   }
   switch (field.kind) {
@@ -76,6 +89,8 @@ export function readField(
       return readInteger(text, trans);
     case 'number':
       return readNumber(text, trans);
+    case 'choice':
+      return readChoice(field, text, trans);
     case 'json':
       return readJson(text, trans);
     default:
@@ -104,6 +119,17 @@ function readNumber(text: string, trans: TranslationBundle): Read {
     : { kind: 'value', value };
 }
 
+function readChoice(
+  field: Field,
+  text: string,
+  trans: TranslationBundle
+): Read {
+  const found = field.choices.find(each => JSON.stringify(each) === text);
+  return found === undefined
+    ? problem(trans.__('Choose one of the values.'))
+    : { kind: 'value', value: found };
+}
+
 function readJson(text: string, trans: TranslationBundle): Read {
   try {
     return { kind: 'value', value: JSON.parse(text) as Json };
@@ -118,10 +144,30 @@ function problem(message: string): Read {
   return { kind: 'problem', message };
 }
 
+function kindOf(
+  parameter: Parameter,
+  type: string,
+  nullable: boolean
+): FieldKind {
+  if (parameter.choices.length > 0) {
+    return 'choice';
+  }
+  const known = KINDS[parameter.base || type];
+  const kind =
+    known ?? (typeof parameter.default === 'string' ? 'text' : 'json');
+  // A box is ticked or not: a flag that may also be None, or has no known default, is written out.
+  return kind === 'flag' && (nullable || !parameter.has_default)
+    ? 'json'
+    : kind;
+}
+
 function initialOf(parameter: Parameter, kind: FieldKind): FieldValue {
   const value = parameter.default;
-  if (!parameter.has_default || value === null) {
+  if (!parameter.has_default || (value === null && kind !== 'choice')) {
     return '';
+  }
+  if (kind === 'choice') {
+    return JSON.stringify(value);
   }
   if (kind === 'flag') {
     return value === true;

@@ -116,9 +116,10 @@ test('unfolded, all parameters and metrics stand in tables', () => {
 test('the form has an input for each kind of parameter, with its help', () => {
   const form = new JobForm(trans);
   form.open('nb.ipynb', [
-    parameter({ help: 'how fast' }),
+    parameter({ help: 'how fast', range: '> 0, <= 1' }),
     parameter({ name: 'flag', type: 'bool', default: true }),
-    parameter({ name: 'label', type: 'str', default: 'x' })
+    parameter({ name: 'label', type: 'str', default: 'x' }),
+    parameter({ name: 'mode', default: 'FAST', choices: ['FAST', 'SLOW'] })
   ]);
   const state = form.state;
   const onChange = vi.fn();
@@ -137,16 +138,20 @@ test('the form has an input for each kind of parameter, with its help', () => {
   const rate = screen.getByRole('spinbutton', { name: /rate/ });
   expect(rate.getAttribute('aria-describedby')).toContain('-help');
   expect(rate.getAttribute('aria-invalid')).toBe('true');
-  expect(screen.getByText('how fast')).toBeTruthy();
+  expect(screen.getByText('how fast · > 0, <= 1')).toBeTruthy();
   fireEvent.change(rate, { target: { value: '0.1' } });
   fireEvent.click(screen.getByRole('checkbox', { name: /flag/ }));
   fireEvent.change(screen.getByRole('textbox', { name: /label/ }), {
     target: { value: 'y' }
   });
+  fireEvent.change(screen.getByRole('combobox', { name: /mode/ }), {
+    target: { value: '"SLOW"' }
+  });
   expect(onChange.mock.calls).toEqual([
     ['rate', '0.1'],
     ['flag', false],
-    ['label', 'y']
+    ['label', 'y'],
+    ['mode', '"SLOW"']
   ]);
   fireEvent.submit(screen.getByRole('form'));
   expect(onSubmit).toHaveBeenCalledTimes(1);

@@ -49,6 +49,41 @@ const cases: Array<[string, Partial<Parameter>, FieldValue, Read | 'problem']> =
       unchanged
     ],
     [
+      'a date',
+      { ...of('date', '2024-01-01'), base: 'date' },
+      '2024-02-29',
+      value('2024-02-29')
+    ],
+    [
+      'a float with a range',
+      {
+        ...of('Rate', 0.5),
+        definition: 'Annotated[float, Field(gt=0)] | None',
+        base: 'float'
+      },
+      '0.25',
+      value(0.25)
+    ],
+    [
+      'a choice',
+      { ...of('Mode', 'FAST'), base: 'Enum', choices: ['FAST', 'SLOW'] },
+      '"SLOW"',
+      value('SLOW')
+    ],
+    [
+      'None among choices',
+      { ...of('Literal', 1), choices: [1, 'a', null] },
+      'null',
+      value(null)
+    ],
+    [
+      'the choice that is the default',
+      { ...of('Literal', null), choices: [1, null] },
+      'null',
+      unchanged
+    ],
+    ['no choice', { ...of('Literal', 1), choices: [1, 2] }, '', 'problem'],
+    [
       'a flag without a known default',
       { type: 'bool', default: null, has_default: false },
       'true',

@@ -4,6 +4,7 @@ import * as React from 'react';
 import { runJobIcon } from '../../icons';
 import { Button } from '../../parts/Button';
 import { Notice } from '../../parts/Notice';
+import { labelOf } from '../fields';
 import type { Field, FieldValue } from '../fields';
 import type { JobFormState } from '../jobForm';
 
@@ -77,6 +78,11 @@ function isWide(field: Field): boolean {
   return field.kind === 'text' || field.kind === 'json';
 }
 
+/** What it is and which values it takes. */
+function helpOf(field: Field): string {
+  return [field.help, field.range].filter(Boolean).join(' · ');
+}
+
 interface FieldRowProps {
   trans: TranslationBundle;
   field: Field;
@@ -87,6 +93,7 @@ interface FieldRowProps {
 
 function FieldRow(props: FieldRowProps): React.ReactElement {
   const { field, problem } = props;
+  const help = helpOf(field);
   const id = `jp-mlops-parameter-${field.name}`;
   return (
     <div className={`jp-mlops-field jp-mod-${field.kind}`}>
@@ -95,9 +102,9 @@ function FieldRow(props: FieldRowProps): React.ReactElement {
         {isWide(field) && <span className="jp-mlops-type">{field.type}</span>}
       </label>
       <FieldInput {...props} id={id} />
-      {field.help && (
+      {help && (
         <div className="jp-mlops-help" id={`${id}-help`}>
-          {field.help}
+          {help}
         </div>
       )}
       {problem && (
@@ -111,7 +118,7 @@ function FieldRow(props: FieldRowProps): React.ReactElement {
 
 function FieldInput(props: FieldRowProps & { id: string }): React.ReactElement {
   const { trans, id, field, value, problem } = props;
-  const described = [field.help && `${id}-help`, problem && `${id}-problem`];
+  const described = [helpOf(field) && `${id}-help`, problem && `${id}-problem`];
   const shared = {
     id,
     name: field.name,
@@ -127,6 +134,24 @@ function FieldInput(props: FieldRowProps & { id: string }): React.ReactElement {
         checked={value}
         onChange={event => props.onChange(event.target.checked)}
       />
+    );
+  }
+  if (field.kind === 'choice') {
+    const labels = field.choices.map(labelOf);
+    const isChosen = field.choices.some(each => JSON.stringify(each) === value);
+    return (
+      <select
+        {...shared}
+        value={value}
+        onChange={event => props.onChange(event.target.value)}
+      >
+        {!isChosen && <option value={value}>{field.placeholder}</option>}
+        {field.choices.map((each, index) => (
+          <option key={index} value={JSON.stringify(each)}>
+            {labels[index]}
+          </option>
+        ))}
+      </select>
     );
   }
   const isNumber = field.kind === 'integer' || field.kind === 'number';
