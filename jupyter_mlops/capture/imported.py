@@ -25,7 +25,9 @@ class ImportNotes:
     """
 
     def __init__(self, note: Callable[[types.ModuleType], None]) -> None:
-        self._note = note
+        self._settled = note
+        self._begun = 0
+        self._executed: list[types.ModuleType] = []
 
     def install(self) -> None:
         """Go in front of all finders, instead of one that was there before."""
@@ -44,13 +46,30 @@ class ImportNotes:
         if spec is None or not isinstance(spec.origin, str):
             return spec
         if not _is_installed(spec.origin):
-            _tell_when_done(spec.loader, self._note)
+            _tell_when_done(spec.loader, self._note, self._begin)
         elif spec.origin not in ("built-in", "frozen") and not asked_by_library():
             _tell_when_done(spec.loader, _package_imported)
         return spec
 
 
-def _package_imported(module: types.ModuleType) -> None:
+    def _begin(self) -> None:
+        self._begun += 1
+
+    def _note(self, module: types.ModuleType | None) -> None:
+        """A module's code has run (None: it failed). While others that import it run, they may change it: all are noted
+        together."""
+        self._begun -= 1
+        if module is not None:
+            self._executed.append(module)
+        if self._begun == 0:
+            settled, self._executed = self._executed, []
+            for each in settled:
+                self._settled(each)
+
+
+def _package_imported(module: types.ModuleType | None) -> None:
+    if module is None:
+        return
     note_imported(module.__name__.partition(".")[0])
     forget_past()
 
@@ -69,7 +88,9 @@ def _is_installed(origin: str) -> bool:
     return origin in ("built-in", "frozen") or is_library_file(origin)
 
 
-def _tell_when_done(loader: Any, note: Callable[[types.ModuleType], None]) -> None:
+def _tell_when_done(
+    loader: Any, note: Callable[[types.ModuleType | None], None], begin: Callable[[], None] = lambda: None
+) -> None:
     execute = getattr(loader, "exec_module", None)
     if (
         execute is None
@@ -80,8 +101,13 @@ def _tell_when_done(loader: Any, note: Callable[[types.ModuleType], None]) -> No
 
     def done(module: types.ModuleType) -> None:
         del loader.exec_module
-        execute(module)
-        note(module)
+        begin()
+        whole = False
+        try:
+            execute(module)
+            whole = True
+        finally:
+            note(module if whole else None)
 
     # Python leaves its own frames out of a traceback by these names: one of ours should not appear either.
     done.__code__ = done.__code__.replace(

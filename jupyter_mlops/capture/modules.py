@@ -20,6 +20,7 @@ from jupyter_mlops.capture.depended import depended_on
 from jupyter_mlops.capture.digest import Undigestible, Walker
 from jupyter_mlops.capture.held import held_by
 from jupyter_mlops.capture.imported import ImportNotes, find_by_others
+from jupyter_mlops.capture.libraries.snapshots import note_module
 from jupyter_mlops.capture.snapshot import fixed_source, has_changed, install_where_told
 from jupyter_mlops.capture.watch import begin, import_reads, is_library_file
 from jupyter_mlops.store.digests import file_digest
@@ -56,6 +57,7 @@ class LocalModules:
         except Undigestible:
             held = None
         self._pristine[name] = (module, held)
+        note_module(name)
 
     def look(self) -> None:
         """Note the source of local modules that were loaded since the last look."""

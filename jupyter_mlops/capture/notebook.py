@@ -110,6 +110,14 @@ def sent_tags(info: Any, shell: Any) -> tuple[tuple[str, ...] | None, str]:
     return tags_of({"tags": list(mlops.get("tags", ()))}), str(mlops.get("name", ""))
 
 
+def sent_position(shell: Any) -> int | None:
+    """The place that the engine gave the running cell in its notebook; None where it gave none."""
+    get_parent = getattr(getattr(shell, "kernel", None), "get_parent", dict)
+    parent: dict[str, Any] = get_parent() or {}
+    sent = parent.get("metadata", {}).get("mlops")
+    return sent.get("position") if isinstance(sent, dict) else None
+
+
 def reads_shown(steps: Iterable[StepCell]) -> bool:
     """Whether any of these steps names what a cell before showed: `_`, `Out` and their like, also in a text."""
     for step in steps:

@@ -19,7 +19,7 @@ from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.hydrate import Hydrator, reached
 from jupyter_mlops.capture.key import add_effects, effects_of, reads_everything
 from jupyter_mlops.capture.modules import LocalModules
-from jupyter_mlops.capture.notebook import NotebookView, reads_shown
+from jupyter_mlops.capture.notebook import NotebookView, reads_shown, sent_position
 from jupyter_mlops.capture.threads import Beside
 from jupyter_mlops.capture.world import LiveWorld
 from jupyter_mlops.domain.run import Run
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 FORCE_VARIABLE = "MLOPS_FORCE"
+AHEAD_VARIABLE = "MLOPS_AHEAD"
 RESUMES_VARIABLE = "MLOPS_RESUMES"
 """Ids of the runs that the kernel's run continues, newest first."""
 RUN_VARIABLE = "MLOPS_RUN_ID"
@@ -94,6 +95,8 @@ class Session:
         self._opening = threading.Lock()
         self._store: Store | None = None
         self._saver: Saver | None = None
+        self.is_ahead = bool(os.environ.get(AHEAD_VARIABLE))
+        """Whether steps of this kernel's run may have been executed before their turn."""
         self._run_id: str | None = None
         self._resumed: Resumed | None = None
         self._undescribed: str | None = None
@@ -245,8 +248,8 @@ class Session:
         threading.Thread(target=_import_needed, name="jupyter-mlops-warm", daemon=True).start()
 
     def next_position(self) -> int:
-        """A number for the next step run of this kernel."""
-        self._positions += 1
+        """A number for the next step run: its cell's place where the engine says it, else one more than the last."""
+        self._positions = sent_position(self.shell) or self._positions + 1
         return self._positions
 
     @property

@@ -229,6 +229,11 @@ def _is_empty(facts: CodeFacts | None) -> bool:
     return facts is None or facts.digest == cell_facts("").digest
 
 
+def current_session() -> Session:
+    """The session of this kernel."""
+    return _sessions[-1].session
+
+
 def restore() -> None:
     """Called in place of a reused cell's code."""
     _sessions[-1].restore()

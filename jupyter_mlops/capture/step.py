@@ -20,7 +20,7 @@ from jupyter_mlops.capture.outcome import Outcome, judge, named_metrics, names_b
 from jupyter_mlops.capture.record import Recorded
 from jupyter_mlops.capture.result import keep
 from jupyter_mlops.capture.resume import may_be_taken
-from jupyter_mlops.capture.reuse import Reuse, find_reusable
+from jupyter_mlops.capture.reuse import Reuse, conditions_hold, find_reusable, open_if_whole
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.capture.world import Pending
 from jupyter_mlops.domain.status import Status
@@ -44,6 +44,7 @@ class Execution:
         self.reuse: Reuse | None = None
         self.placed = False
         """Whether the cell's code was replaced."""
+        self._recorded_ahead: StepRun | None = None
         self.refused: MLOpsError | None = None
         """Set where a claim of the step is contradicted, or its time is over: the cell then fails."""
         self._libraries_before: dict[str, str] | None = None
@@ -60,12 +61,16 @@ class Execution:
         self.refused = contradicted_inputs(self.step.spec, self.examination)
         self.record = Recorded(session, self.step, self.examination, started_at)
         forced = self.step.spec.no_cache or session.forces(self.step.spec.name)
-        if self.refused is None and not session.forces(self.step.spec.name):
+        if self.refused is None:
+            self.reuse = self._done_ahead()
+        if self.reuse is None and self.refused is None and not session.forces(self.step.spec.name):
             self.reuse = self._continue()
         if self.reuse is None and self.refused is None and not forced and not self.examination.reasons:
             self.reuse = self._find()
         if self.reuse is not None or self.refused is not None:
             return
+        if session.resumed is not None:
+            session.resumed.is_whole = False
         session.saver.secure()
         if not session.hydrator.show(self.facts) and session.hydrator.is_idle:
             self._libraries_before = self.examination.libraries
@@ -91,6 +96,25 @@ class Execution:
 
     def _uses_libraries(self) -> bool:
         return bool(self.examination.packages) or self.examination.everything
+
+    def _done_ahead(self) -> Reuse | None:
+        """What this run has executed already in a kernel beside this one: it stands in the record."""
+        session, found = self.session, self.examination
+        if not session.is_ahead or found.reasons or not display.can_record(session.shell):
+            return None
+        for run in session.store.steps.runs(run_id=session.run_id, step=self.step.spec.name):
+            if not run.status.succeeded or run.key != found.key:
+                continue
+            source = session.store.steps.run(run.reused_from) if run.reused_from else run
+            if source.unrepeatable or source.result is None or not self._serves(source):
+                continue
+            if not conditions_hold(source, session.world):
+                continue
+            reuse = open_if_whole(session.store, source)
+            if reuse is not None and self._files_are_back(reuse):
+                self._recorded_ahead = run
+                return reuse
+        return None
 
     def _continue(self) -> Reuse | None:
         """What the run that this one continues had finished."""
@@ -308,6 +332,11 @@ class Execution:
         display.replay(session.shell, reuse.events)
         if any(event["type"] == "execute_result" for event in reuse.events):
             session.shell.displayhook.update_user_ns(display.NotRestored(self.step.spec.name, source.id))
+        if self._recorded_ahead is not None:
+            if self._recorded_ahead.status is Status.REUSED:
+                session.listener.reused(self._recorded_ahead, source.duration or 0.0, source)
+            session.settle(reuse.known)
+            return
         metrics = dict(source.metrics)
         if set(metrics) != set(self.step.spec.metrics):
             session.hydrator.ready(self.step.spec.metrics, libraries_used=True)

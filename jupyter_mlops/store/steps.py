@@ -135,6 +135,16 @@ class StepStore:
                 )
                 post(connection, run_id, "step", {"id": step_run_id}, now)
 
+    def forget_failed(self, run_id: str, step: str) -> None:
+        """Drop what a run recorded of a step that failed, or did not end, out of its turn."""
+        open_or_failed = [Status.FAILED.value, Status.RUNNING.value]
+        with self._index.write() as connection:
+            connection.execute(
+                step_runs.delete().where(
+                    step_runs.c.run_id == run_id, step_runs.c.step == step, step_runs.c.status.in_(open_or_failed)
+                )
+            )
+
     def run(self, step_run_id: str) -> StepRun:
         """The step run of this id."""
         with self._index.read() as connection:

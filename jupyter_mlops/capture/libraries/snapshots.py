@@ -133,6 +133,13 @@ def note_imported(package: str) -> None:
             _at_import[name] = record
 
 
+def note_module(name: str) -> None:
+    """The same of one module, and of nothing else: it was imported now, perhaps anew."""
+    record = package_snapshot({name.partition(".")[0]}).get(name)
+    if record is not None:
+        _at_import[name] = record
+
+
 def _grouped() -> dict[str, dict[str, types.ModuleType]]:
     """The loaded modules by top-level package."""
     now = list(sys.modules.values())
