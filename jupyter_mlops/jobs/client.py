@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import re
 from collections.abc import Callable
@@ -16,6 +17,10 @@ from jupyter_mlops.capture.display import METADATA, NOTE
 
 IOPUB_SECONDS = 60
 """How long outputs may lag behind a cell's reply (nbclient's 4 s fail on megabytes of output)."""
+ALIVE_SECONDS = 0.1
+"""Between two looks whether the kernel is still there while a cell runs."""
+LAST_WORDS_SECONDS = 0.2
+"""How long what a kernel wrote before its death may take to arrive."""
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")
 _BACKSPACE = re.compile(r"[^\n]\x08")
 
@@ -124,6 +129,16 @@ class CellClient(NotebookClient):
             if message["parent_header"].get("msg_id") == request:
                 content: dict[str, Any] = message["content"]
                 return content
+
+    async def _async_poll_kernel_alive(self) -> None:
+        """Notice soon that the kernel is gone (nbclient looks once a second), and take what it had written before."""
+        while True:
+            await asyncio.sleep(ALIVE_SECONDS)
+            if not await self.kc.is_alive():
+                await asyncio.sleep(LAST_WORDS_SECONDS)
+                if self.task_poll_for_reply is not None:
+                    self.task_poll_for_reply.cancel()
+                return
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Tell of each output as it arrives. A note of ours is none: what it says goes into the cell's metadata."""

@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 1.5
 """How long a kernel may take to stop after it was interrupted, before it is killed."""
+STOP_SECONDS = 0.5
+"""How long it may then take to end its process in good order: its results are saved by then."""
 
 
 @dataclass(frozen=True)
@@ -287,7 +289,7 @@ class Execution:
             await self._kernel.stop(now=not self._ready)
             return
         try:
-            await asyncio.wait_for(self._kernel.stop(now=not self._ready), self.plan.grace_seconds)
+            await asyncio.wait_for(self._kernel.stop(now=not self._ready), STOP_SECONDS)
         except asyncio.TimeoutError:
             await self._kernel.kill()
             await self._kernel.stop(now=True)
