@@ -1,4 +1,4 @@
-"""Runs in processes of their own, stopped, canceled and killed at the worst moment."""
+"""Runs of the queue in workers of their own, stopped, canceled and killed at the worst moment."""
 
 from __future__ import annotations
 
@@ -7,17 +7,16 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from notebooks import code, read, statuses, write_notebook
+from workers import SECONDS, ended, kill, project, start_worker, until
 
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.run import RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, UnknownNameError
-from jupyter_mlops.jobs.spawn import log_path, spawn
+from jupyter_mlops.jobs.spawn import log_path, worker_log_path
 from jupyter_mlops.jobs.stale import reconcile
 from jupyter_mlops.operations.cancel import cancel
 from jupyter_mlops.operations.submit import submit
@@ -28,24 +27,6 @@ pytestmark = [
     pytest.mark.kernel,
     pytest.mark.skipif(os.name != "posix", reason="signals of POSIX"),
 ]
-
-SECONDS = 60
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """Wait for something another process does."""
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it never happened")
-
-
-def ended(store: Store, run: Run) -> Run:
-    until(lambda: store.runs.get(run.id).status.ended)
-    return store.runs.get(run.id)
 
 
 def sleeper(folder: Path, body: str = "time.sleep(100)") -> Path:
@@ -65,11 +46,17 @@ def begun(folder: Path) -> int:
     return int(text)
 
 
+def recorded(store: Store) -> None:
+    """Once the index has the result of the finished step: it is written beside the next cell's work."""
+    until(lambda: any(item.step == "first" and item.result for item in store.steps.runs()))
+    until(lambda: any(item.step == "long" for item in store.steps.runs()))
+
+
 def test_a_submitted_run_is_executed_as_it_was_asked_for(tmp_path: Path) -> None:
     path = write_notebook(
         tmp_path / "a.ipynb", code("n = 1\nwhen = str(2)", "parameters"), code("%%step s\nassert (n, when) == (5, '2')")
     )
-    with Store.open(tmp_path) as store:
+    with project(tmp_path) as store:
         run = submit(store, path, {"n": 5})
         assert run.parameters == {"n": 5, "when": "str(2)"}
         # A change after the asking is not this run's.
@@ -83,20 +70,48 @@ def test_a_submitted_run_is_executed_as_it_was_asked_for(tmp_path: Path) -> None
         assert statuses(notebook) == ["completed"] * 3
 
 
-def test_a_run_started_twice_is_executed_once(tmp_path: Path) -> None:
+def test_a_worker_outlives_who_asked_serves_the_next_and_ends_when_there_is_nothing_left(tmp_path: Path) -> None:
     path = write_notebook(tmp_path / "a.ipynb", code("with open('log', 'a') as f: f.write('x')"))
-    with Store.open(tmp_path) as store:
-        run = submit(store, path, {})
-        spawn(store, run)
-        run = ended(store, run)
-        until(lambda: log_path(store, run).read_text().count("Run 1") >= 3)
-        assert run.status is Status.COMPLETED
+    script = (
+        "import sys; from pathlib import Path; from jupyter_mlops.operations.submit import submit\n"
+        "from jupyter_mlops.store.store import Store\n"
+        "store = Store.open(Path(sys.argv[1])); submit(store, Path(sys.argv[1]), {})"
+    )
+    with project(tmp_path) as store:
+        for _ in range(2):
+            subprocess.run([sys.executable, "-c", script, str(path)], check=True, timeout=SECONDS)
+        until(lambda: [run.status for run in store.runs.list()] == [Status.COMPLETED] * 2)
+        pids = {run.pid for run in store.runs.list()}
+        assert len(pids) == 1
+        (pid,) = pids
+        until(lambda: store.queue.workers() == [] and not processes.is_alive(pid, None))
+        assert "ends." in worker_log_path(store).read_text()
+    assert (tmp_path / "log").read_text() == "xx"
+
+
+def test_a_run_asked_for_twice_by_two_racing_processes_is_executed_once(tmp_path: Path) -> None:
+    write_notebook(tmp_path / "a.ipynb", code("n = 0", "parameters"), code("with open('log', 'a') as f: f.write('x')"))
+    command = [sys.executable, "-m", "jupyter_mlops.cli.main", "submit", "a.ipynb", "--id", "nightly", "-p", "n"]
+    with project(tmp_path) as store:
+        racing = [
+            subprocess.Popen([*command, "1"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            for _ in range(2)
+        ]
+        for process in racing:
+            _, told = process.communicate(timeout=SECONDS)
+            assert process.returncode == 0, told
+        (run,) = store.runs.list()
+        assert ended(store, run).status is Status.COMPLETED
+        other = subprocess.run([*command, "2"], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert other.returncode == 2
+        assert "'nightly'" in other.stderr
+        assert len(store.runs.list()) == 1
     assert (tmp_path / "log").read_text() == "x"
 
 
 def test_what_cannot_be_is_refused_at_once_and_leaves_no_run(tmp_path: Path) -> None:
     path = sleeper(tmp_path)
-    with Store.open(tmp_path) as store:
+    with project(tmp_path) as store:
         for notebook, parameters, kind in (
             (path, {"secnds": 1}, UnknownNameError),
             (path, {"seconds": "1"}, InputError),
@@ -108,7 +123,7 @@ def test_what_cannot_be_is_refused_at_once_and_leaves_no_run(tmp_path: Path) -> 
 
 
 def test_a_canceled_run_stops_its_kernel_and_keeps_what_was_done(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
+    with project(tmp_path) as store:
         run = submit(store, sleeper(tmp_path), {})
         kernel = begun(tmp_path)
         cancel(store, run.number)
@@ -128,7 +143,7 @@ def test_a_canceled_run_stops_its_kernel_and_keeps_what_was_done(tmp_path: Path)
 
 def test_a_cell_that_will_not_stop_is_killed_after_the_grace(tmp_path: Path) -> None:
     stubborn = "while True:\n    try:\n        time.sleep(100)\n    except KeyboardInterrupt:\n        pass"
-    with Store.open(tmp_path) as store:
+    with project(tmp_path) as store:
         run = submit(store, sleeper(tmp_path, stubborn), {})
         kernel = begun(tmp_path)
         began = time.monotonic()
@@ -141,41 +156,90 @@ def test_a_cell_that_will_not_stop_is_killed_after_the_grace(tmp_path: Path) -> 
 
 
 def test_a_pending_run_is_canceled_at_once(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
+    with project(tmp_path) as store:
         run = submit(store, sleeper(tmp_path), {})
         assert cancel(store, run.id).status is Status.CANCELED
-        until(lambda: not processes.is_alive(run.pid, run.pid_started))
+        until(lambda: store.queue.workers() == [])
         assert store.runs.get(run.id).status is Status.CANCELED
     assert not (tmp_path / "begun").exists()
 
 
-def test_a_killed_runner_loses_its_run_by_name_and_leaves_no_kernel(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
-        run = submit(store, sleeper(tmp_path), {})
+def test_a_killed_worker_loses_its_run_by_name_and_leaves_no_kernel(tmp_path: Path) -> None:
+    with project(tmp_path) as store:
+        run = submit(store, sleeper(tmp_path), {}, options=RunOptions(attempts=0))
         kernel = begun(tmp_path)
+        recorded(store)
         run = store.runs.get(run.id)
         assert run.progress.step == "long"
         assert run.pid is not None
-        # The state of the notebook is in its file, although nothing was written since the cell began.
-        output = tmp_path / "runs" / "a-1.ipynb"
-        until(lambda: statuses(read(output))[:3] == ["completed", "completed", "running"])
-        os.kill(run.pid, signal.SIGKILL)
+        kill(run.pid)
         until(lambda: not processes.is_alive(run.pid, run.pid_started))
         reconcile(store, now=store.now())
         run = store.runs.get(run.id)
         assert run.status is Status.LOST
         assert run.error is not None
-        assert run.error.cause == "runner_lost"
+        assert (run.error.cause, run.error.step) == ("runner_lost", "long")
         assert {item.step: item.status for item in store.steps.runs()} == {
             "cell@c0": Status.COMPLETED,
             "first": Status.COMPLETED,
             "long": Status.LOST,
         }
+        assert statuses(read(tmp_path / "runs" / "a-1.ipynb"))[:3] == ["completed", "completed", "failed"]
         until(lambda: not processes.is_alive(kernel, None))
+        assert len(store.runs.list()) == 1
+
+
+def test_a_run_whose_worker_is_killed_goes_on_in_another_without_its_finished_steps(tmp_path: Path) -> None:
+    body = "import pathlib, time\nif not pathlib.Path('go').exists(): time.sleep(100)"
+    with project(tmp_path) as store:
+        run = submit(store, sleeper(tmp_path, body), {})
+        begun(tmp_path)
+        recorded(store)
+        lost = store.runs.get(run.id)
+        assert lost.pid is not None
+        (tmp_path / "go").touch()
+        kill(lost.pid)
+        until(lambda: not processes.is_alive(lost.pid, lost.pid_started))
+        for _ in range(3):
+            reconcile(store, now=store.now())
+        again = ended(store, store.runs.list()[0])
+        assert len(store.runs.list()) == 2
+        assert (again.status, again.attempt, again.resumes) == (Status.COMPLETED, 1, run.id)
+        assert store.runs.get(run.id).status is Status.LOST
+        found = {item.step: item.status for item in store.steps.runs(run_id=again.id)}
+        assert (found["first"], found["long"]) == (Status.REUSED, Status.COMPLETED)
+
+
+def test_a_worker_told_to_end_lets_its_run_end_and_leaves_no_process(tmp_path: Path) -> None:
+    with project(tmp_path) as store:
+        run = submit(store, sleeper(tmp_path, "time.sleep(2)"), {})
+        kernel = begun(tmp_path)
+        os.kill(int(store.runs.get(run.id).pid or 0), signal.SIGTERM)
+        assert ended(store, run).status is Status.COMPLETED
+        until(lambda: store.queue.workers() == [] and not processes.is_alive(kernel, None))
+
+
+def test_a_worker_told_twice_stops_its_run_by_name_and_the_next_worker_takes_it_up(tmp_path: Path) -> None:
+    body = "import pathlib, time\nif not pathlib.Path('go').exists(): time.sleep(100)"
+    with project(tmp_path) as store:
+        run = submit(store, sleeper(tmp_path, body), {})
+        kernel = begun(tmp_path)
+        pid = int(store.runs.get(run.id).pid or 0)
+        os.kill(pid, signal.SIGTERM)
+        time.sleep(0.5)
+        os.kill(pid, signal.SIGTERM)
+        stopped = ended(store, run)
+        assert stopped.error is not None
+        assert (stopped.status, stopped.error.cause) == (Status.CANCELED, "interrupted")
+        until(lambda: not processes.is_alive(kernel, None) and not processes.is_alive(pid, None))
+        (tmp_path / "go").touch()
+        worker = start_worker(tmp_path, "--drain")
+        assert worker.wait(SECONDS) == 0
+        assert [each.status for each in store.runs.list()] == [Status.COMPLETED, Status.CANCELED]
 
 
 def test_a_kernel_killed_from_outside_fails_the_run(tmp_path: Path) -> None:
-    with Store.open(tmp_path) as store:
+    with project(tmp_path) as store:
         run = submit(store, sleeper(tmp_path), {})
         os.kill(begun(tmp_path), signal.SIGKILL)
         run = ended(store, run)
@@ -187,7 +251,7 @@ def test_a_kernel_killed_from_outside_fails_the_run(tmp_path: Path) -> None:
 
 def test_the_scheduler_starts_real_runs_and_stops_in_good_order(tmp_path: Path) -> None:
     path = write_notebook(tmp_path / "a.ipynb", code("n = 1", "parameters"))
-    with Store.open(tmp_path) as store:
+    with project(tmp_path) as store:
         from datetime import timedelta
 
         from jupyter_mlops.operations.schedule import add_schedule, scheduler_status
