@@ -22,7 +22,7 @@ from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import facts_of, reads_shown
 from jupyter_mlops.capture.reuse import conditions_hold, file_holds, in_time, known_in
-from jupyter_mlops.capture.world import UNTOLD
+from jupyter_mlops.capture.world import UNTOLD, shapes_in
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import REUSE, RUN, UNKNOWN, Forecast
 from jupyter_mlops.domain.status import Status
@@ -63,18 +63,15 @@ class RecordedWorld:
 
     def shapes(self, names: Iterable[str]) -> dict[str, str]:
         """See `World`."""
-        left = self.component(names)
-        found = {}
-        while left:
-            group = self.component({min(left)})
-            left -= group
-            known = [self.names[name] for name in sorted(group) if name in self.names]
-            whole = all({name, *self.names[name].shares} == group for name in group if name in self.names)
-            shape = (
-                (known[0].shape if len(group) > 1 else known[0].digest) if whole and len(known) == len(group) else ""
-            )
-            found[",".join(sorted(group))] = shape or UNTOLD
-        return found
+        return shapes_in(self, names)
+
+    def shape(self, group: set[str]) -> str:
+        """What the record says of values that share, as one value."""
+        known = [self.names[name] for name in sorted(group) if name in self.names]
+        whole = all({name, *self.names[name].shares} == group for name in group if name in self.names)
+        if not whole or len(known) < len(group):
+            return UNTOLD
+        return (known[0].shape if len(group) > 1 else known[0].digest) or UNTOLD
 
     def libraries(self) -> Mapping[str, str]:
         """See `World`."""

@@ -72,6 +72,27 @@ UNTOLD = "?"
 """In place of a digest that cannot be told."""
 
 
+class Shaped(Protocol):
+    """What knows which names share, and what they are together."""
+
+    def component(self, names: Iterable[str]) -> set[str]:
+        """See `World`."""
+
+    def shape(self, group: set[str]) -> str:
+        """The digest of values that share, as one value; `UNTOLD` where that is not known."""
+
+
+def shapes_in(world: Shaped, names: Iterable[str]) -> dict[str, str]:
+    """What `World.shapes` gives."""
+    left = world.component(names)
+    found = {}
+    while left:
+        group = world.component({min(left)})
+        left -= group
+        found[",".join(sorted(group))] = world.shape(group)
+    return found
+
+
 @dataclass(frozen=True)
 class Pending:
     """A name of a reused step whose value is not loaded: `result` names the stored values, None where it is lost.
@@ -256,13 +277,7 @@ class LiveWorld:
 
     def shapes(self, names: Iterable[str]) -> dict[str, str]:
         """See `World`."""
-        left = self.component(names)
-        found = {}
-        while left:
-            group = self.component({min(left)})
-            left -= group
-            found[",".join(sorted(group))] = self.shape(group)
-        return found
+        return shapes_in(self, names)
 
     def shape(self, group: set[str]) -> str:
         """The digest of values that share, as one value."""

@@ -1,0 +1,135 @@
+"""The saver waits for a quiet moment, not for long, and writes what waits together; nothing of it is lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from jupyter_mlops.capture import saver as module
+from jupyter_mlops.capture.saver import Saver
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.store.store import Store
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path) as store:
+        store.runs.create(Run("r", 0, "session", "n", Status.RUNNING, created_at=NOON))
+        yield store
+
+
+@pytest.fixture
+def saver(store: Store) -> Iterator[Saver]:
+    saver = Saver(store, {})
+    yield saver
+    assert saver.drain(30)
+
+
+def step_run(name: str, code: str = "x = 1", **values: Any) -> StepRun:
+    given = {"key": "k", "started_at": NOON} | values
+    return StepRun(f"id-{name}-{code}", "r", "n", name, 0, f"digest of {code}", 1, Status.RUNNING, **given)
+
+
+def recorded(store: Store) -> dict[str, Status]:
+    return {run.step: run.status for run in store.steps.runs()}
+
+
+@contextmanager
+def restless(saver: Saver) -> Iterator[None]:
+    """Cells begin and end all the time."""
+    over = threading.Event()
+
+    def stir() -> None:
+        while not over.wait(0.002):
+            saver.stir()
+
+    thread = threading.Thread(target=stir)
+    saver.stir()
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def test_what_a_cell_did_is_recorded_once_no_cell_begins_or_ends(
+    saver: Saver, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LATEST", 60.0)
+    with restless(saver):
+        saver.record(step_run("a"), "x = 1")
+        time.sleep(5 * module.QUIET)
+        assert recorded(store) == {}
+    deadline = time.monotonic() + 30
+    while not recorded(store) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert recorded(store) == {"a": Status.RUNNING}
+
+
+def test_cells_without_a_pause_keep_nothing_waiting_for_long(saver: Saver, store: Store) -> None:
+    with restless(saver):
+        saver.record(step_run("a"), "x = 1")
+        deadline = time.monotonic() + 30
+        while not recorded(store) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert recorded(store) == {"a": Status.RUNNING}
+
+
+def test_draining_does_not_wait_for_a_pause(saver: Saver, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LATEST", 60.0)
+    with restless(saver):
+        saver.record(step_run("a"), "x = 1")
+        assert saver.drain(30)
+        assert recorded(store) == {"a": Status.RUNNING}
+
+
+def test_what_waits_is_written_as_it_is_in_the_end_in_the_order_of_its_beginning(saver: Saver, store: Store) -> None:
+    with restless(saver):
+        for name in "abc":
+            saver.record(step_run(name), "x = 1")
+        saver.record(replace(step_run("a"), status=Status.COMPLETED), "x = 1")
+        assert saver.drain(30)
+    assert [(run.step, run.status) for run in reversed(store.steps.runs())] == [
+        ("a", Status.COMPLETED),
+        ("b", Status.RUNNING),
+        ("c", Status.RUNNING),
+    ]
+
+
+def test_versions_are_numbered_in_the_order_in_which_their_code_ran(saver: Saver, store: Store) -> None:
+    for code in ("x = 1", "x = 2", "x = 1"):
+        saver.record(replace(step_run("a", code), id=store.new_id()), code)
+    assert saver.drain(30)
+    assert [run.version for run in reversed(store.steps.runs())] == [1, 2, 1]
+    assert [(each.number, each.source) for each in store.steps.versions("a")] == [(1, "x = 1"), (2, "x = 2")]
+
+
+def test_one_that_cannot_be_recorded_does_not_take_others_with_it(saver: Saver, store: Store) -> None:
+    with restless(saver):
+        saver.record(step_run("a"), "x = 1")
+        saver.record(step_run("bad", extra={"it": object()}), "x = 1")
+        saver.record(step_run("c"), "x = 1")
+        assert saver.drain(30)
+    assert recorded(store) == {"a": Status.RUNNING, "c": Status.RUNNING}
+
+
+def test_other_work_is_done_in_order_and_goes_on_after_a_failure(saver: Saver) -> None:
+    done: list[int] = []
+    saver.do(lambda: done.append(1))
+    saver.do(lambda: done.append(1 // 0))
+    saver.do(lambda: done.append(2))
+    assert saver.drain(30)
+    assert done == [1, 2]
