@@ -85,6 +85,8 @@ class GcReport:
     objects: int = 0
     unfinished: int = 0
     damaged: int = 0
+    journals: int = 0
+    """Journals of runs that ended long ago; the runs stay."""
     bytes: int = 0
     left: int = 0
     notes: tuple[str, ...] = ()

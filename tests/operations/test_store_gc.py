@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from keeping import NOW, add_result, add_run, age, kept, put
 
+from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.storage import GcReport
@@ -229,6 +230,24 @@ def test_unfinished_and_damaged_files_go_when_they_are_old(store: Store) -> None
     report = collect(store)
     assert [path.exists() for path in (old, young, damaged, staging)] == [False, True, False, False]
     assert (report.unfinished, report.damaged) == (2, 1)
+
+
+def test_journals_of_runs_that_ended_long_ago_go_and_their_runs_stay(store: Store) -> None:
+    names = ["old", "young", "running"]
+    for name in names:
+        store.runs.create(Run(name, 0, "job", "a.ipynb", Status.PENDING, created_at=NOW))
+        store.runs.start(name, now=NOW)
+        journal = store.journals.open(name)
+        journal.write("run_started")
+        journal.close()
+    for name in ("old", "young"):
+        store.runs.finish(name, Status.COMPLETED, now=NOW)
+    for name in ("old", "running"):
+        os.utime(store.journals.path(name), (NOW.timestamp() - 31 * 86400,) * 2)
+    assert collect(store, dry_run=True).journals == 1
+    assert collect(store).journals == 1
+    assert sorted(store.journals.ids()) == ["running", "young"]
+    assert {run.id for run in store.runs.list()} >= set(names)
 
 
 def test_a_collection_that_is_interrupted_is_finished_by_the_next(

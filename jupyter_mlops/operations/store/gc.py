@@ -72,13 +72,15 @@ def collect_garbage(
             plan.notes.append(f"{young} bytes that nothing needs were put within the last hour: a later gc takes them.")
         unfinished = _remove_files(_unfinished(store, now), dry_run)
         damaged = _remove_files(_damaged(store, now, keep or KEEP), dry_run)
+        journals = _remove_files(_journals(store, now, keep or KEEP), dry_run)
         return GcReport(
             is_dry=dry_run,
             results=tuple(plan.results),
             objects=len(removed),
             unfinished=unfinished[0],
             damaged=damaged[0],
-            bytes=sum(removed.values()) + unfinished[1] + damaged[1],
+            journals=journals[0],
+            bytes=sum(removed.values()) + unfinished[1] + damaged[1] + journals[1],
             left=sum(size for name, size in sizes.items() if name not in removed),
             notes=tuple(plan.notes),
         )
@@ -172,6 +174,13 @@ def _unfinished(store: Store, now: datetime) -> list[Path]:
 def _damaged(store: Store, now: datetime, keep: timedelta) -> list[Path]:
     folder = store.folder / "damaged"
     return [path for path in folder.iterdir() if _is_older(path, now - keep)] if folder.is_dir() else []
+
+
+def _journals(store: Store, now: datetime, keep: timedelta) -> list[Path]:
+    """What is told of runs that ended long ago: their executed notebooks hold it too."""
+    going_on = {run.id for run in store.runs.open()}
+    paths = [store.journals.path(run_id) for run_id in store.journals.ids() if run_id not in going_on]
+    return [path for path in paths if _is_older(path, now - keep)]
 
 
 def _is_older(path: Path, time: datetime) -> bool:
