@@ -104,6 +104,7 @@ def gc_view(report: GcReport) -> RenderableType:
     gone = [number(len(report.results), "result"), number(report.objects, "object")]
     gone += [number(report.unfinished, "half-written file")] if report.unfinished else []
     gone += [number(report.damaged, "damaged object")] if report.damaged else []
+    gone += [number(report.journals, "journal")] if report.journals else []
     lines: list[RenderableType] = [
         f"{verb} [bold]{size(report.bytes)}[/]: {', '.join(gone)}. {size(report.left)} stay."
     ]
