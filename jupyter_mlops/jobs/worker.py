@@ -250,8 +250,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--linger", type=float)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
-    with Store.open(given.root, create=False) as store:
-        loop = WorkLoop(store, slots=given.slots, worker_id=given.id, linger=given.linger)
+    with Store.open(given.root, create=False) as store, Pool() as pool:
+        loop = WorkLoop(store, slots=given.slots, pool=pool, worker_id=given.id, linger=given.linger)
         with on_signals(loop.stop):
             loop.run()
     return 0

@@ -30,13 +30,15 @@ def slots(text: str) -> int:
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     from jupyter_mlops.jobs.spawn import default_slots
+    from jupyter_mlops.jobs.warm.pool import Pool
     from jupyter_mlops.jobs.worker import WorkLoop, on_signals
 
     log_to_terminal()
-    with Store.open(context.start) as store:
+    with Store.open(context.start) as store, Pool() as pool:
         started = store.now()
         linger = 0.0 if arguments.drain else None
-        loop = WorkLoop(store, slots=arguments.slots or default_slots(), linger=linger, grace=arguments.grace)
+        slots = arguments.slots or default_slots()
+        loop = WorkLoop(store, slots=slots, pool=pool, linger=linger, grace=arguments.grace)
         with on_signals(loop.stop):
             loop.run()
         data = {"project": store.root, "started_at": started, "ended_at": store.now()}

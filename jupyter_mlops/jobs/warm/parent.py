@@ -73,6 +73,11 @@ class Parent:
         self.alive = True
         threading.Thread(target=self._listen, name="mlops-warm", daemon=True).start()
 
+    @property
+    def pid(self) -> int:
+        """Its process."""
+        return self._process.pid
+
     def _wait(self, seconds: float) -> dict[str, Any]:
         self._control.settimeout(seconds)
         while True:

@@ -78,8 +78,17 @@ class PipeSession(Session):
         if self.check_pid and os.getpid() != self.pid:
             sys.__stderr__ and print(f"WARNING: attempted to send message from fork\n{message}", file=sys.__stderr__)
             return None
+        kind = message["header"]["msg_type"]
         plain = {key: message[key] for key in ("header", "parent_header", "metadata", "content")}
-        self.out.send(framed(self.pack(plain), buffers or ()), message["header"]["msg_type"] in _HELD)
+        try:
+            data = self.pack(plain)
+        except UnicodeEncodeError:
+            if kind != "stream":
+                raise
+            # Half a surrogate pair: ipykernel's thread fails at it, and what was printed with it is lost.
+            text = plain["content"]["text"].encode("utf-8", "replace").decode()
+            data = self.pack({**plain, "content": {**plain["content"], "text": text}})
+        self.out.send(framed(data, buffers or ()), kind in _HELD)
         return message
 
 
@@ -334,7 +343,6 @@ def prepare_process(start: dict[str, Any], shell_environment: dict[str, str | No
         elif name != "MPLBACKEND":
             os.environ[name] = value
     os.environ["JPY_PARENT_PID"] = str(start["runner"])
-    sys.path.insert(0, "")
     sys.argv[:] = [str(Path(sys.modules["ipykernel_launcher"].__file__ or "ipykernel_launcher.py"))]
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)

@@ -74,6 +74,9 @@ class Zygote:
             threads = foreign_threads()
             if threads:
                 return {"refused": "", "why": f"threads stand after the start: {', '.join(threads)}"}
+            here = sys.path.index("") if "" in sys.path else None
+            if here is not None:
+                del sys.path[here]
             for name in names:
                 state = _surroundings()
                 try:
@@ -83,6 +86,8 @@ class Zygote:
                 why = self._objection(state, written())
                 if why:
                     return {"refused": name, "why": why}
+        if here is not None:
+            sys.path.insert(here, "")
         self.hidden.given_back.append(reseed)
         reseed()
         self.hidden.hide()

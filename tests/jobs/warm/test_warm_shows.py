@@ -1,0 +1,54 @@
+"""What a notebook shows in a warm kernel is what it shows in an ordinary one, output by output."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from oracle.trap import Trap
+from oracle.traps import TRAPS
+from played import differences, notebook_of, play
+from showcase import NOTEBOOKS
+
+from jupyter_mlops.jobs.warm.pool import Pool
+
+pytestmark = pytest.mark.kernel
+PLAYED = TRAPS if os.environ.get("WARM_TRAPS") == "all" else TRAPS[::30]
+"""Few of them, to keep the tests short; `make oracle` plays all."""
+
+
+def both(cells: list[str], tmp_path: Path, pool: Pool, **options: Any) -> list[str]:
+    """Differences between the two kinds of kernel."""
+    notebook = notebook_of(cells, options.pop("tags", None))
+    folders = (tmp_path / "warm", tmp_path / "ordinary")
+    files = options.pop("files", {})
+    for folder in folders:
+        folder.mkdir()
+        for name, content in files.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(content, encoding="utf-8")
+    warm, _, told = play(notebook, folders[0], pool, **options)
+    ordinary, _, told_too = play(notebook, folders[1], **options)
+    assert (told.kind, told_too.kind) == ("warm", "ordinary"), (told.why, told_too.why)
+    return differences(warm, ordinary, folders)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_all_ways_to_show_something_show_the_same(name: str, tmp_path: Path, pool: Pool) -> None:
+    found = both(NOTEBOOKS[name], tmp_path, pool)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("trap", PLAYED, ids=lambda trap: trap.name)
+def test_traps_show_the_same(trap: Trap, tmp_path: Path, pool: Pool) -> None:
+    found = both(
+        [cell["code"] for cell in trap.first()],
+        tmp_path,
+        pool,
+        files=trap.files,
+        environment=trap.environment,
+        tags={index: list(tags) for index, tags in trap.tags.items()},
+    )
+    assert not found, "\n".join(found)
