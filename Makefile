@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test oracle lint bench docs install dev clean
+.PHONY: help demo lab test oracle chaos lint bench docs install dev clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -45,6 +45,9 @@ test: dev lint ## everything: lint, kernel and server tests, front end, the whee
 oracle: dev ## reuse against plain runs: all traps, and 10,000 random edits of random notebooks (over half an hour)
 	@ORACLE_TRAPS=all pytest -q tests/oracle/test_traps.py
 	@python -m tests.oracle $(if $(SEED),--seed $(SEED)) $(if $(EDITS),--edits $(EDITS))
+
+chaos: dev ## workers killed 200 times while they execute jobs; prints what was lost and what ran twice (some minutes)
+	@python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS))
 
 lint: dev ## ruff, mypy, import layers, eslint, prettier, tsc
 	@ruff check .

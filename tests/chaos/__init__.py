@@ -1,0 +1,1 @@
+"""Workers killed at random while they execute jobs: `python -m tests.chaos`."""
