@@ -25,7 +25,7 @@ class Draws:
     def __init__(self, unseeded: set[str]) -> None:
         self.before = libraries.random_digests()
         self._unseeded = unseeded
-        if "numpy" in self.before and not libraries.numpy_drawn_since_import():
+        if "numpy" in self.before and libraries.numpy_stood_fresh():
             unseeded.add(self.before["numpy"])
         self._state = random.getstate()
         self._rich = _RICH in sys.modules

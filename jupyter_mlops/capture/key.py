@@ -121,9 +121,10 @@ class _Examiner:
         found.packages |= {name.lstrip(".").partition(".")[0] for name in names if name.lstrip(".")}
         closure = self.modules.closure(names)
         self._local = set(closure)
-        digests, doubts = self.modules.ingredients(closure, Walker({}))
-        found.ingredients |= {f"module:{name}": digest for name, digest in digests.items()}
-        found.reasons += doubts
+        if closure:
+            digests, doubts = self.modules.ingredients(closure, Walker({}))
+            found.ingredients |= {f"module:{name}": digest for name, digest in digests.items()}
+            found.reasons += doubts
         for file in closure.values():
             self._weigh(module_doubts(file), f" in {os.path.basename(file)}", own=True)
             found.packages |= {name.lstrip(".").partition(".")[0] for name in _imports_of(file)}

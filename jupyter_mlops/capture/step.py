@@ -222,9 +222,9 @@ class Execution:
         return outcome.bound
 
     def _source(self) -> str:
-        """The step's code as plain Python; as it stands where no way of writing a call is in it."""
+        """The step's code as plain Python; "" where no way of writing a call is in it, so that it cannot seed."""
         code, shell = self.step.code, self.session.shell
-        return code if not shell.autocall and "(" not in code and "/" not in code else str(shell.transform_cell(code))
+        return "" if not shell.autocall and "(" not in code and "/" not in code else str(shell.transform_cell(code))
 
     def _stop(self) -> None:
         if self._watch is not None:

@@ -75,14 +75,12 @@ class SqliteIndex(Index):
         return "|".join(marks)
 
     def has_key(self, key: str) -> bool:
-        connection = self.engine.raw_connection()
         try:
-            found = connection.cursor().execute("select 1 from step_runs where key = ? limit 1", (key,)).fetchone()
-            return found is not None
+            with self._watching:
+                asked = self._watch().execute("select 1 from step_runs where key = ? limit 1", (key,))
+                return bool(asked.fetchall())
         except sqlite3.Error:
             return True  # the real question tells what is wrong
-        finally:
-            connection.close()
 
     def integrity(self) -> list[str]:
         with self.read() as connection:
@@ -105,11 +103,17 @@ class SqliteIndex(Index):
     def _data_version(self) -> int | None:
         """SQLite's own count of others' commits, of a connection that never writes; None where it cannot be told."""
         with self._watching, contextlib.suppress(sqlite3.Error):
-            if self._watcher is None:
-                self._watcher = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
-            found: int = self._watcher.execute("pragma data_version").fetchone()[0]
+            found: int = self._watch().execute("pragma data_version").fetchone()[0]
             return found
         return None
+
+    def _watch(self) -> sqlite3.Connection:
+        """A connection that never writes, for questions that must not take long."""
+        if self._watcher is None:
+            self._watcher = sqlite3.connect(
+                self.path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None
+            )
+        return self._watcher
 
     @contextlib.contextmanager
     def _told_clearly(self) -> Iterator[None]:

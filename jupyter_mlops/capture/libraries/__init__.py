@@ -18,6 +18,7 @@ from jupyter_mlops.capture.libraries.content import Unreadable, digest
 from jupyter_mlops.capture.libraries.figures import open_figures
 from jupyter_mlops.capture.libraries.generators import (
     numpy_drawn_since_import,
+    numpy_stood_fresh,
     random_digests,
     random_states,
     restore_random,
@@ -32,6 +33,7 @@ __all__ = [
     "library_state",
     "library_values",
     "numpy_drawn_since_import",
+    "numpy_stood_fresh",
     "open_figures",
     "package_changes",
     "package_snapshot",
@@ -83,7 +85,7 @@ def library_state() -> dict[str, str]:
     """Library → digest of what differs from the defaults; "unknown: why" where that cannot be told."""
     state = {}
     for name, known in _KNOWN.items():
-        if not known.loaded:
+        if known.module and not known.loaded:
             continue
         try:
             changed = known.changed()

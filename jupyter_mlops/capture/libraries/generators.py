@@ -27,6 +27,7 @@ def random_digests() -> dict[str, str]:
     mtrand = _numpy_generator()
     if mtrand is not None:
         algorithm, keys, position, has_gauss, gauss = mtrand.get_state()
+        _stood[:] = position, has_gauss
         digests["numpy"] = _digest(keys.tobytes() + repr((algorithm, position, has_gauss, gauss)).encode())
     generator = _torch_generator()
     if generator is not None:
@@ -48,6 +49,15 @@ def _random_digest() -> str:
 
 def _digest(data: bytes) -> str:
     return xxhash.xxh3_128_hexdigest(data)
+
+
+_stood: list[int] = []
+"""Where numpy's global generator stood when its digest was last asked for."""
+
+
+def numpy_stood_fresh() -> bool:
+    """Whether numpy's global generator was as right after the import when its digest was last asked for."""
+    return _stood == [623, 0]
 
 
 def numpy_drawn_since_import() -> bool:
