@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.secrets.events import without_secrets
+
+if TYPE_CHECKING:
+    from jupyter_mlops.capture.world import Pending
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTE = "application/vnd.jupyter-mlops.note+json"
@@ -125,11 +128,16 @@ def _execute_result(shell: Any, content: dict[str, Any]) -> None:
 
 
 class NotRestored:
-    """Stands in `_` and `Out` for a value that a reused step showed: its step (`source`) runs again where it is read."""
+    """Stands in `_` and `Out` for a value that a reused step showed: its step (`source`) runs again where it is read.
 
-    def __init__(self, step: str, source: str) -> None:
+    Where the value is that of a name which is not loaded yet, `name` and `held` say so: it comes with that.
+    """
+
+    def __init__(self, step: str, source: str, name: str = "", held: Pending | None = None) -> None:
         self._step = step
         self.source = source
+        self.name = name
+        self.held = held
 
     def __repr__(self) -> str:
         return f"<the value that step '{self._step}' showed was not kept; run it with --no-cache to have it>"

@@ -52,6 +52,8 @@ class Hydrator:
         self.backend = ""
         """What a reused step had given to `%matplotlib`, and which is not set yet."""
         self._producing: set[str] = set()
+        self._shown: list[NotRestored] = []
+        """What stands in the shell's history for values that are not loaded yet."""
 
     @property
     def _world(self) -> Any:
@@ -141,6 +143,8 @@ class Hydrator:
         loaded = self._stored(pending).load(wanted)
         for name in wanted:
             world.loaded(name, loaded[name], world.pending[name].known)
+            for place in [place for place in self._shown if place.name == name and _is(place.held, pending)]:
+                self._put_shown(place, loaded[name])
 
     def _stored(self, pending: Pending) -> Any:
         from jupyter_mlops.capture.values import Values
@@ -184,6 +188,22 @@ class Hydrator:
         finally:
             self._producing.discard(run.id)
 
+    def showed(self, source: StepRun) -> None:
+        """A step was reused that had shown something: put it, or what stands for it, into `_` and `Out`."""
+        name, world = source.effects["result"], self._world
+        place: Any = NotRestored(source.step, source.id)
+        if isinstance(name, str) and name in world.namespace:
+            place = world.namespace[name]
+        elif isinstance(name, str) and name in world.pending:
+            place = NotRestored(source.step, source.id, name, world.pending[name])
+            self._shown.append(place)
+        self._session.shell.displayhook.update_user_ns(place)
+
+    def has_shown(self, names: set[str]) -> bool:
+        """Whether the history holds something of the values of `names` that are not loaded yet."""
+        pending = self._world.pending
+        return any(place.name in names and _is(pending.get(place.name), place.held) for place in self._shown)
+
     def show(self, facts: CodeFacts) -> bool:
         """Put in `_` and `Out` what reused steps had shown, where code may read it: these steps run again, unseen.
 
@@ -200,21 +220,31 @@ class Hydrator:
         places = {id(item): item for item in found if isinstance(item, NotRestored)}
         for place in places.values():
             try:
-                run = self._session.store.steps.run(place.source)
-                value = self._again(run, "_")
-            except NotStoredError as error:
+                self._put_shown(place, self._shown_by(place))
+            except (NotStoredError, DamagedObjectError) as error:
                 self._session.listener.warn(error.message, error.hint)
-                continue
-            # Both have a `_` of their own, and take a difference for the notebook having bound that name itself.
-            shell = self._session.shell
-            for held in (namespace, out, vars(shell.displayhook), shell.user_ns_hidden):
-                for key in [key for key, item in held.items() if item is place]:
-                    held[key] = value
         return bool(places)
+
+    def _shown_by(self, place: NotRestored) -> Any:
+        """What a reused step had shown: the value of a name as the step left it, or made again."""
+        if place.held is None or place.held.result is None:
+            return self._again(self._session.store.steps.run(place.source), "_")
+        if _is(self._world.pending.get(place.name), place.held):
+            self._load({place.name})
+            return self._world.namespace[place.name]
+        return self._stored(place.held).load([place.name])[place.name]  # the name has been bound anew since
+
+    def _put_shown(self, place: NotRestored, value: Any) -> None:
+        self._shown = [other for other in self._shown if other is not place]
+        # Both have a `_` of their own, and take a difference for the notebook having bound that name itself.
+        shell, namespace = self._session.shell, self._world.namespace
+        for held in (namespace, namespace.get("Out", {}), vars(shell.displayhook), shell.user_ns_hidden):
+            for key in [key for key, item in held.items() if item is place]:
+                held[key] = value
 
 
 _FROM_THE_TOP = "Run the notebook from the top."
 
 
-def _is(held: Pending | None, pending: Pending) -> bool:
-    return held is not None and held.source == pending.source and held.group == pending.group
+def _is(held: Pending | None, pending: Pending | None) -> bool:
+    return held is not None and pending is not None and held.source == pending.source and held.group == pending.group

@@ -44,6 +44,7 @@ class Execution:
         self.reuse: Reuse | None = None
         self.placed = False
         """Whether the cell's code was replaced."""
+        self._shown: Any = None
         self._recorded_ahead: StepRun | None = None
         self.refused: MLOpsError | None = None
         """Set where a claim of the step is contradicted, or its time is over: the cell then fails."""
@@ -158,7 +159,8 @@ class Execution:
         may_read_shown = not self.session.view.steps() or self.session.later_shows(self.step)
         if shown and self.session.later_shows(self.step):
             return False
-        if before and may_read_shown and self.session.world.is_in_history(before):
+        world, hydrator = self.session.world, self.session.hydrator
+        if before and may_read_shown and (hydrator.has_shown(before) or world.is_in_history(before)):
             return False  # what was shown of these values would not change with them
         return not lost or not self.session.later_reads(self.step, lost)
 
@@ -186,6 +188,7 @@ class Execution:
         if self._watch is None:
             return set()
         self.refused = self._attempts.settle(result, self.step.code)
+        self._shown = result.result
         duration = time.perf_counter() - self._cell_began
         self._stop()
         secrecy.warn_of_source(self.session.listener, self.step)
@@ -220,6 +223,12 @@ class Execution:
             keep_model(session, self.step, self.record.step_run, found)
         session.listener.after(self.record.step_run)
         return outcome.bound
+
+    def _name_of_shown(self) -> str | bool:
+        """The name whose value the step showed last; True where it showed anything else."""
+        namespace = self.session.namespace
+        names = {*self.examination.inputs, *self.facts.names.writes}
+        return next((name for name in sorted(names) if name in namespace and namespace[name] is self._shown), True)
 
     def _source(self) -> str:
         """The step's code as plain Python; "" where no way of writing a call is in it, so that it cannot seed."""
@@ -293,7 +302,7 @@ class Execution:
         if outcome.deleted:
             effects["deleted"] = sorted(outcome.deleted)
         if self._recorder is not None and any(event["type"] == "execute_result" for event in self._recorder.events):
-            effects["result"] = True
+            effects["result"] = self._name_of_shown()
         moved = libraries.package_changes(self._snapshot, libraries.package_snapshot(self._unknown))
         for text in moved:
             self.examination.effects.setdefault(text.partition(".")[0], []).append(text)
@@ -331,7 +340,7 @@ class Execution:
         put_in_place(session, reuse)
         display.replay(session.shell, reuse.events)
         if any(event["type"] == "execute_result" for event in reuse.events):
-            session.shell.displayhook.update_user_ns(display.NotRestored(self.step.spec.name, source.id))
+            session.hydrator.showed(source)
         if self._recorded_ahead is not None:
             if self._recorded_ahead.status is Status.REUSED:
                 session.listener.reused(self._recorded_ahead, source.duration or 0.0, source)
