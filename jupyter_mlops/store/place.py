@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sqlite3
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -40,6 +41,8 @@ class Place:
     index: str | None = None
     objects: str | None = None
     project: str = ""
+    id: str = ""
+    """Of an index in the project's folder whose objects are elsewhere: they belong to it alone."""
 
     @property
     def is_embedded(self) -> bool:
@@ -66,13 +69,24 @@ def place_of(root: Path, folder: Path, environment: Mapping[str, str] = os.envir
     return replace(kept, index=index, objects=objects)
 
 
+def current_place(folder: Path, environment: Mapping[str, str] = os.environ) -> Place:
+    """Where the store is, whatever the environment says; of that only a password is taken."""
+    kept = read_place(folder) or Place()
+    asked = environment.get(INDEX_VARIABLE)
+    if kept.index is not None and asked and is_same(asked, kept.index):
+        return replace(kept, index=index_url(asked).difference_update_query(["project"]).render_as_string(False))
+    return kept
+
+
 def asked_place(root: Path, environment: Mapping[str, str]) -> Place:
     """What the environment asks for."""
     index, objects = (environment.get(name) or None for name in (INDEX_VARIABLE, OBJECTS_VARIABLE))
     return make_place(root, None if index == EMBEDDED else index, None if objects == EMBEDDED else objects)
 
 
-def make_place(root: Path, index: str | None, objects: str | None, project: str | None = None) -> Place:
+def make_place(
+    root: Path, index: str | None, objects: str | None, project: str | None = None, identity: str | None = None
+) -> Place:
     """A place of these URLs; the project's name is said by `?project=` in the index's, else it is the folder's."""
     if index is not None:
         url = index_url(index)
@@ -83,7 +97,13 @@ def make_place(root: Path, index: str | None, objects: str | None, project: str 
         objects = objects_url(objects)
     if index is None and objects is None:
         return Place()
-    return Place(index, objects, _checked_name(project or _name_of(root)))
+    own = "" if index is not None else identity or uuid.uuid4().hex
+    return Place(index, objects, _checked_name(project or _name_of(root)), own)
+
+
+def owner_of(place: Place, index: Any) -> str:
+    """What the objects at a URL are marked with, so that no other project takes them for its own garbage."""
+    return place.id or str(index.identity())
 
 
 def index_url(text: str) -> sa.URL:
@@ -98,7 +118,7 @@ def index_url(text: str) -> sa.URL:
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername != "postgresql+psycopg":
-        raise StoreError(f"'{url.render_as_string(hide_password=True)}' is no store that is known here.", hint)
+        raise StoreError(f"'{without_password(url)}' is no store that is known here.", hint)
     return url
 
 
@@ -109,9 +129,17 @@ def objects_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def without_password(url: sa.URL) -> sa.URL:
+    """The URL without what only its owner may know."""
+    import sqlalchemy as sa
+
+    plain = {name: value for name, value in url.query.items() if name not in ("password", "sslpassword")}
+    return sa.URL.create(url.drivername, url.username, None, url.host, url.port, url.database, plain)
+
+
 def shown_index(index: str) -> str:
     """The URL of an index without its password."""
-    return index_url(index).set(password=None).render_as_string(hide_password=False)
+    return without_password(index_url(index)).render_as_string(hide_password=False)
 
 
 def read_place(folder: Path) -> Place | None:
@@ -134,7 +162,7 @@ def read_place(folder: Path) -> Place | None:
         ) from error
     if index is None and objects is None:
         return Place()
-    return Place(index, objects, _checked_name(str(project)))
+    return Place(index, objects, _checked_name(str(project)), str(found.get("id") or ""))
 
 
 def write_place(folder: Path, place: Place) -> None:
@@ -144,7 +172,7 @@ def write_place(folder: Path, place: Place) -> None:
         path.unlink(missing_ok=True)
         return
     index = None if place.index is None else shown_index(place.index)
-    told = {"format": _FORMAT, "index": index, "objects": place.objects, "project": place.project}
+    told = {"format": _FORMAT, "index": index, "objects": place.objects, "project": place.project, "id": place.id}
     write_atomically(path, [(json.dumps(told, indent=1) + "\n").encode()])
 
 
@@ -154,7 +182,7 @@ def _agreed(
     """What `store.json` says, in the environment's words where it says the same."""
     if not environment.get(variable):
         return kept
-    if _same(kept, asked):
+    if is_same(kept, asked):
         return asked
     raise StoreError(
         f"{variable} names another store than this project has ({folder / PLACE_FILE}).",
@@ -162,13 +190,11 @@ def _agreed(
     )
 
 
-def _same(one: str | None, other: str | None) -> bool:
-    if one is None or other is None:
-        return one == other
-    if not one.startswith("postgresql"):
-        return one == other
-    first, second = index_url(one), index_url(other)
-    return _where(first) == _where(second)
+def is_same(one: str | None, other: str | None) -> bool:
+    """Whether two URLs lead to the same place, whoever goes there."""
+    if not one or not other or not (one.startswith("postgres") and other.startswith("postgres")):
+        return (one or None) == (other or None)
+    return _where(index_url(one)) == _where(index_url(other))
 
 
 def _where(url: sa.URL) -> tuple[object, ...]:

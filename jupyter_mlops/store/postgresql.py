@@ -16,13 +16,17 @@ from sqlalchemy.exc import DBAPIError
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store import schema
 from jupyter_mlops.store.index import BUSY_SECONDS, Index, revision_of, rolled_back
+from jupyter_mlops.store.place import without_password
 from jupyter_mlops.store.portable import from_json, to_json
 from jupyter_mlops.store.postgresql_errors import explained, is_lost, is_unreachable
 
 IDLE_SECONDS = 300
 """A writer that does nothing for so long within a transaction (its machine is cut off) loses it to the others."""
 _CONNECT = {"connect_timeout": 10, "keepalives_idle": 30, "application_name": "jupyter-mlops"}
-_STORE_TABLE = "create table mlops_store (id text not null, made_at text not null, changes bigint not null default 0)"
+_STORE_TABLE = (
+    "create table mlops_store (id text not null, made_at text not null, changes bigint not null default 0, moved text)"
+)
+"""One row: `moved` is NULL as long as this is where the project's store is, and then says who moved it."""
 
 
 class PostgresqlIndex(Index):
@@ -32,10 +36,11 @@ class PostgresqlIndex(Index):
     it interrupts raises `IndexLostError` where nothing was kept, and has been committed where it raises nothing.
     """
 
-    def __init__(self, url: sa.URL, project: str) -> None:
+    def __init__(self, url: sa.URL, project: str, *, also_moved: bool = False) -> None:
         require_driver()
+        self._also_moved = also_moved
         self.schema = project
-        self.place = f"{url.set(query={}).render_as_string(hide_password=True)}, project {project}"
+        self.place = f"{without_password(url).render_as_string(hide_password=False)}, project {project}"
         self._url = url
         self._was_there = False
         arguments = {name: value for name, value in _CONNECT.items() if name not in url.query}
@@ -119,6 +124,28 @@ class PostgresqlIndex(Index):
         with self.read() as connection:
             return str(connection.exec_driver_sql("select id from mlops_store").scalar_one())
 
+    def moved_by(self) -> str | None:
+        """Who moved the store elsewhere; None where it is still here."""
+        with self.read() as connection:
+            return connection.exec_driver_sql("select moved from mlops_store").scalar()
+
+    def set_moved(self, connection: sa.Connection, who: str | None) -> None:
+        """Say that the store has moved elsewhere, or is here."""
+        connection.execute(sa.text("update mlops_store set moved = :who, changes = changes + 1"), {"who": who})
+        connection.info.pop("changed", None)
+
+    def drop(self) -> None:
+        """Delete all of it."""
+        with self.write() as connection:
+            connection.execute(sa.schema.DropSchema(self.schema, cascade=True))
+            connection.info.pop("changed", None)
+
+    def _was_moved(self) -> StoreError:
+        return StoreError(
+            f"The store of this project was moved away from '{self.place}'.",
+            "Open it again (restart the kernel); on another machine set MLOPS_STORE to where it is now.",
+        )
+
     def _connected(self, begin: Callable[[sa.Connection], Any]) -> sa.Connection:
         """A connection on which `begin` was called; waits for a server that was there before."""
         deadline = time.monotonic() + BUSY_SECONDS
@@ -148,7 +175,9 @@ class PostgresqlIndex(Index):
         """Commit; where the server goes away meanwhile, ask it later what became of the transaction."""
         number = None
         if connection.info.pop("changed", None):
-            number = connection.exec_driver_sql(_CHANGE).scalar_one()
+            number = connection.exec_driver_sql(_CHANGE).scalar()
+            if number is None and not self._also_moved:
+                raise self._was_moved()
         try:
             connection.commit()
         except DBAPIError as error:
@@ -201,6 +230,9 @@ class PostgresqlIndex(Index):
     def _migrate(self) -> None:
         with self.read() as connection:
             if revision_of(connection) == schema.HEAD:
+                moved = connection.exec_driver_sql("select moved from mlops_store").scalar()
+                if moved is not None and not self._also_moved:
+                    raise self._was_moved()
                 return
         with self.write() as connection:
             found = revision_of(connection)
@@ -231,6 +263,18 @@ def require_driver() -> None:
         ) from None
 
 
+def refusal(url: sa.URL) -> str | None:
+    """What to do so that the server lets one in; None where it does."""
+    require_driver()
+    engine = sa.create_engine(url, connect_args=_CONNECT, poolclass=sa.NullPool)
+    try:
+        with engine.connect():
+            return None
+    except DBAPIError as error:
+        told = explained(error, "", url)
+        return told.hint if isinstance(told, StoreError) else str(error.orig)
+
+
 def _snapshot(connection: sa.Connection) -> None:
     connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
 
@@ -259,7 +303,9 @@ _TURN = sa.text("select pg_advisory_xact_lock(:key)")
 _TRY_LOCK = sa.text("select pg_try_advisory_lock(:key)")
 _UNLOCK = sa.text("select pg_advisory_unlock(:key)")
 _FATE = sa.text("select pg_xact_status(cast(:number as xid8))")
-_CHANGE = "update mlops_store set changes = changes + 1 returning cast(pg_current_xact_id() as text)"
+_CHANGE = (
+    "update mlops_store set changes = changes + 1 where moved is null returning cast(pg_current_xact_id() as text)"
+)
 _NEW_STORE = sa.text(
     "insert into mlops_store (id, made_at) values (cast(gen_random_uuid() as text), cast(now() as text))"
 )

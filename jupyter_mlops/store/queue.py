@@ -16,7 +16,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.attempts import STOP
-from jupyter_mlops.store.index import Index
+from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.runs import RunStore
 from jupyter_mlops.store.schema import runs, workers
@@ -29,6 +29,7 @@ SKEW = timedelta(seconds=5)
 _PENDING = sa.and_(runs.c.status == Status.PENDING.value, runs.c.pid.is_(None))
 
 
+@surviving
 class Queue:
     """Hands each pending run to one worker, and takes it back from one that vanished."""
 

@@ -26,6 +26,7 @@ YOUNG = 1800.0
 SURE = 600.0
 """Seconds for which this process need not ask again whether an object that it put is there."""
 MARKS = "collecting"
+OWNER = "owner"
 _COLLECTING_SECONDS = 120.0
 _RECOMPUTE = "Nothing to do: the step that made it will run again."
 
@@ -33,8 +34,9 @@ _RECOMPUTE = "Nothing to do: the step that made it will run again."
 class RemoteObjects(Objects):
     """`folder` is the part at hand here, `url` (with the project's name below it) the store."""
 
-    def __init__(self, folder: Path, url: str, project: str) -> None:
+    def __init__(self, folder: Path, url: str, project: str, owner: Callable[[], str | None] = lambda: None) -> None:
         super().__init__(folder)
+        self._owner: Callable[[], str | None] | None = owner
         self.bucket = Bucket(f"{url}/{project}")
         self._put: dict[str, float] = {}
         self._lock = threading.Lock()
@@ -77,6 +79,7 @@ class RemoteObjects(Objects):
         yield from self.listing()
 
     def listing(self) -> dict[str, tuple[int, float]]:
+        self._require_own()
         found = {}
         for key, facts in self.bucket.list("objects").items():
             name = key.removeprefix("objects/").replace("/", "")
@@ -141,6 +144,30 @@ class RemoteObjects(Objects):
             temporary.unlink(missing_ok=True)
         return aside
 
+    def send(self, name: str, path: Path) -> None:
+        """Put the object from a proven file, whatever is there."""
+        self.bucket.put(path, _key(name))
+
+    def set_owner(self, owner: str) -> None:
+        """Say to which index these objects belong."""
+        self.bucket.put_text(owner, OWNER)
+
+    def _require_own(self) -> None:
+        """Once: objects of another index would be garbage to ours. Raises `StoreError`."""
+        if self._owner is None:
+            return
+        owner = self._owner()
+        if owner is not None:
+            there = self.bucket.text(OWNER)
+            if there is None:
+                self.set_owner(owner)
+            elif there != owner:
+                raise StoreError(
+                    f"The objects at '{self.bucket.url}' belong to another index.",
+                    "Set MLOPS_STORE to the index they belong to, or name another project or folder for these.",
+                )
+        self._owner = None
+
     def at_hand(self) -> dict[str, tuple[int, float]]:
         """The objects that are on this machine, with their bytes and when they were put or fetched last."""
         found = {}
@@ -171,6 +198,7 @@ class RemoteObjects(Objects):
 
     def _send(self, name: str) -> None:
         """Make sure that the store has the object, young enough that no collection takes it before its row is there."""
+        self._require_own()
         now = time.monotonic()
         if now - self._put.get(name, -SURE) < SURE:
             return

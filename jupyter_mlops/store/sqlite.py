@@ -18,6 +18,7 @@ from jupyter_mlops.store import schema
 from jupyter_mlops.store.index import BUSY_SECONDS, Index, revision_of
 from jupyter_mlops.store.locks import file_lock
 from jupyter_mlops.store.portable import from_json, to_json
+from jupyter_mlops.store.project import PLACE_FILE
 
 
 class SqliteIndex(Index):
@@ -30,6 +31,7 @@ class SqliteIndex(Index):
     def __init__(self, path: Path) -> None:
         self.path = path
         self.place = str(path)
+        self._mark: tuple[int, ...] | None = None
         self._watching = threading.Lock()
         self._watcher: sqlite3.Connection | None = None
         self.engine = sa.create_engine(
@@ -45,6 +47,7 @@ class SqliteIndex(Index):
         except BaseException:
             self.engine.dispose()
             raise
+        self._mark = self._marked()
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
@@ -56,6 +59,11 @@ class SqliteIndex(Index):
         with self._told_clearly(), self.engine.connect() as connection, _synchronous(connection, durable):
             connection.execution_options(write=True)
             with connection.begin():
+                if self._mark is not None and self._marked() != self._mark:
+                    raise StoreError(
+                        f"The store of this project was moved away from '{self.path}'.",
+                        "Open it again: restart the kernel, or whatever had it open.",
+                    )
                 yield connection
 
     @contextlib.contextmanager
@@ -93,12 +101,28 @@ class SqliteIndex(Index):
     def size(self) -> int:
         return sum(path.stat().st_size for path in self.path.parent.glob(f"{self.path.name}*") if path.is_file())
 
+    def settle(self) -> None:
+        """Bring all that was committed into the one file."""
+        with self._told_clearly(), self.engine.connect() as connection:
+            connection.exec_driver_sql("rollback")
+            connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
+
     def close(self) -> None:
         with self._watching:
             if self._watcher is not None:
                 self._watcher.close()
                 self._watcher = None
         super().close()
+
+    def _marked(self) -> tuple[int, ...]:
+        """What differs when the store was moved: asked once a writer has its turn, since who moves it has that too."""
+        found = []
+        for path in (self.path, self.path.with_name(PLACE_FILE)):
+            try:
+                found.append(os.stat(path).st_ino)
+            except FileNotFoundError:
+                found.append(0)
+        return tuple(found)
 
     def _data_version(self) -> int | None:
         """SQLite's own count of others' commits, of a connection that never writes; None where it cannot be told."""

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store.index import Index
 from jupyter_mlops.store.journals import Journals
+from jupyter_mlops.store.notices import NoticeStore
 from jupyter_mlops.store.objects import Objects
 from jupyter_mlops.store.outbox import Outbox
-from jupyter_mlops.store.place import Place, index_url, place_of
+from jupyter_mlops.store.place import Place, index_url, owner_of, place_of
 from jupyter_mlops.store.project import FOLDER, INDEX_FILE, find_project, make_project, project_for, relative_path
 from jupyter_mlops.store.queue import Queue
 from jupyter_mlops.store.runs import RunStore
@@ -22,18 +24,19 @@ from jupyter_mlops.store.steps import StepStore
 class Store:
     """All that a project keeps in `.mlops/`. Gives out identity (`new_id`) and time (`now`)."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, place: Place | None = None) -> None:
         self.root = root
         self.folder = root / FOLDER
-        self.place = place_of(root, self.folder)
+        self.place = place if place is not None else place_of(root, self.folder)
         self.index: Index = open_index(self.place, self.folder)
-        self.objects = open_objects(self.place, self.folder)
+        self.objects = open_objects(self.place, self.folder, lambda: owner_of(self.place, self.index))
         self.journals = Journals(self.folder / "journals")
         self.runs = RunStore(self.index)
         self.queue = Queue(self.index, self.runs)
         self.steps = StepStore(self.index)
         self.schedules = ScheduleStore(self.index)
         self.outbox = Outbox(self.index)
+        self.notices = NoticeStore(self.index)
 
     @classmethod
     def open(cls, start: Path, *, create: bool = True) -> Store:
@@ -81,10 +84,10 @@ def open_index(place: Place, folder: Path) -> Index:
     return PostgresqlIndex(index_url(place.index), place.project)
 
 
-def open_objects(place: Place, folder: Path) -> Objects:
-    """The objects at `place`. Nothing is asked for there yet."""
+def open_objects(place: Place, folder: Path, owner: Callable[[], str | None]) -> Objects:
+    """The objects at `place`, which belong to `owner`. Nothing is asked for there yet."""
     if place.objects is None:
         return Objects(folder / "objects")
     from jupyter_mlops.store.remote import RemoteObjects
 
-    return RemoteObjects(folder / "objects", place.objects, place.project)
+    return RemoteObjects(folder / "objects", place.objects, place.project, owner)

@@ -1,4 +1,4 @@
-"""`store status | verify | gc | export | import`: keeping house in what the project has stored."""
+"""`store status | verify | gc | export | import | move`: keeping house in what the project has stored."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    forms = parser.add_subparsers(dest="form", required=True, metavar="status|verify|gc|export|import")
+    forms = parser.add_subparsers(dest="form", required=True, metavar="status|verify|gc|export|import|move")
     forms.add_parser("status", help="how large the store is, and which steps take the room")
     forms.add_parser("verify", help="read everything, prove every hash and reference, set aside what is damaged")
     gc = forms.add_parser("gc", help="remove results that no one needs; records of runs stay")
@@ -32,6 +32,11 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     importing.add_argument(
         "--trust", action="store_true", help="also reuse results of another user: loading them runs that user's code"
     )
+    move = forms.add_parser("move", help="bring the store into PostgreSQL, its objects behind a URL, or both back here")
+    move.add_argument(
+        "targets", nargs="*", metavar="TARGET", help="postgresql+psycopg://..., s3://BUCKET/PREFIX or embedded"
+    )
+    move.add_argument("--drop-backup", action="store_true", help="delete what earlier moves left behind")
     for form in forms.choices.values():
         form.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON in place of text")
 
@@ -106,6 +111,24 @@ def _import(arguments: argparse.Namespace, context: Context) -> View:
     return View(made, lambda: import_view(made))
 
 
+def _move(arguments: argparse.Namespace, context: Context) -> View:
+    from jupyter_mlops.operations.store.backups import drop_backups
+    from jupyter_mlops.operations.store.moving import move_store
+    from jupyter_mlops.verbs.store_view import byte_progress, dropped_view, move_view
+
+    if bool(arguments.targets) == arguments.drop_backup:
+        raise InputError(
+            "`store move` takes a target, or --drop-backup.", "Such as: store move postgresql+psycopg://HOST/DATABASE"
+        )
+    if arguments.drop_backup:
+        with open_project(context) as store:
+            gone = drop_backups(store.folder)
+        return View({"dropped": gone}, lambda: dropped_view(gone))
+    with byte_progress(context.console, "moving") as on_progress:
+        moved = move_store(context.start, arguments.targets, on_progress=on_progress)
+    return View(moved, lambda: move_view(moved))
+
+
 def _file(arguments: argparse.Namespace, context: Context) -> Path:
     return context.start / Path(arguments.file).expanduser()
 
@@ -118,6 +141,8 @@ def read_size(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2]])
 
 
-_FORMS = {"status": _status, "verify": _verify, "gc": _gc, "export": _export, "import": _import}
+_FORMS = {"status": _status, "verify": _verify, "gc": _gc, "export": _export, "import": _import, "move": _move}
 
-VERB = Verb("store", "what is stored: its size, whether it is sound, removing, export and import", _configure, _run)
+VERB = Verb(
+    "store", "what is stored: its size, whether it is sound, removing, export and import", _configure, _run
+)

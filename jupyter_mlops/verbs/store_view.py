@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from jupyter_mlops.domain.storage import GcReport, StoreStatus, Transfer, VerifyReport
+from jupyter_mlops.domain.storage import GcReport, Move, StoreStatus, Transfer, VerifyReport
 from jupyter_mlops.verbs.tables import ago, table
 
 if TYPE_CHECKING:
@@ -137,3 +137,24 @@ def import_view(made: Transfer) -> RenderableType:
 def _contents(made: Transfer) -> str:
     records = (number(made.runs, "run"), number(made.step_runs, "step run"), number(made.versions, "version"))
     return ", ".join((*records, f"{number(made.objects, 'object')} ({size(made.bytes)})"))
+
+
+def move_view(moved: Move) -> RenderableType:
+    """Where it is now, what was brought and proven, and what stays behind."""
+    from rich.console import Group
+
+    facts = table("", "")
+    facts.show_header = False
+    facts.add_row("[dim]index[/]", escape(moved.index))
+    facts.add_row("[dim]objects[/]", escape(moved.objects_at))
+    brought = [number(sum(moved.rows.values()), "row")] if moved.rows else []
+    brought += [f"{number(moved.objects, 'object')} ({size(moved.bytes)})"] if moved.objects else []
+    facts.add_row("[dim]brought[/]", ", ".join(brought) + (", all proven equal" if brought else "nothing"))
+    for place in moved.backup:
+        facts.add_row("[dim]backup[/]", escape(place))
+    return Group(facts, *(escape(note) for note in moved.notes))
+
+
+def dropped_view(gone: list[str]) -> RenderableType:
+    """What went."""
+    return "\n".join(f"Deleted {escape(place)}." for place in gone) or "There is no backup."

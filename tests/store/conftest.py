@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -14,9 +15,24 @@ from postgresql import Cluster
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.store import index, schema
 from jupyter_mlops.store.store import Store
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
+
+LATER = "9000"
+
+LATER_REVISION = f"""
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{LATER}"
+down_revision = "{schema.HEAD}"
+
+
+def upgrade():
+    op.add_column("runs", sa.Column("color", sa.String(), server_default="blue"))
+"""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -62,3 +78,19 @@ def add_step_run(store: Store, add_run: Callable[..., Run]) -> Callable[..., Ste
         return made
 
     return add_step_run
+
+
+@pytest.fixture
+def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The package as it might be one release later, with one more revision; gives that revision's file."""
+    folder = tmp_path / "migrations"
+    shutil.copytree(index.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    revision = folder / "versions" / "9000_color.py"
+    revision.write_text(LATER_REVISION)
+    yield revision
+    monkeypatch.undo()
+
+
+def release(monkeypatch: pytest.MonkeyPatch, revision: Path) -> None:
+    monkeypatch.setattr(index, "MIGRATIONS", revision.parent.parent)
+    monkeypatch.setattr(schema, "HEAD", LATER)

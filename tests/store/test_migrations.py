@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,21 +17,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store import index, open_store, schema
 
-from .conftest import NOON
-
-LATER = "9000"
-
-LATER_REVISION = f"""
-import sqlalchemy as sa
-from alembic import op
-
-revision = "{LATER}"
-down_revision = "{schema.HEAD}"
-
-
-def upgrade():
-    op.add_column("runs", sa.Column("color", sa.String(), server_default="blue"))
-"""
+from .conftest import LATER, NOON, release
 
 
 def definitions(path: Path) -> dict[str, str]:
@@ -102,22 +86,6 @@ def test_an_index_of_the_first_revision_keeps_its_step_runs_and_knows_nothing_mo
 def insert(connection: sqlite3.Connection, table: str, values: dict[str, object]) -> None:
     marks = ", ".join("?" * len(values))
     connection.execute(f"insert into {table} ({', '.join(values)}) values ({marks})", list(values.values()))
-
-
-@pytest.fixture
-def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The package as it might be one release later, with one more revision; gives that revision's file."""
-    folder = tmp_path / "migrations"
-    shutil.copytree(index.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    revision = folder / "versions" / "9000_color.py"
-    revision.write_text(LATER_REVISION)
-    yield revision
-    monkeypatch.undo()
-
-
-def release(monkeypatch: pytest.MonkeyPatch, revision: Path) -> None:
-    monkeypatch.setattr(index, "MIGRATIONS", revision.parent.parent)
-    monkeypatch.setattr(schema, "HEAD", LATER)
 
 
 def project_with_a_run(root: Path) -> None:
