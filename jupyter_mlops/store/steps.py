@@ -150,6 +150,12 @@ class StepStore:
         with self._index.read() as connection:
             return step_run_from(connection.execute(_RUN, {"of_id": step_run_id}).mappings().one())
 
+    def find(self, step_run_id: str) -> StepRun | None:
+        """The same; None where the record has been forgotten."""
+        with self._index.read() as connection:
+            found = connection.execute(_RUN, {"of_id": step_run_id}).mappings().one_or_none()
+        return None if found is None else step_run_from(found)
+
     def runs(
         self,
         *,

@@ -79,7 +79,10 @@ class Mirror:
 
     def step(self, step_run_id: str) -> None:
         """Mirror a StepRun: a nested run where it was executed, a link on the pipeline's run where it was reused."""
-        step_run = self.store.steps.run(step_run_id)
+        step_run = self.store.steps.find(step_run_id)
+        if step_run is None:
+            self._forgotten(step_run_id)
+            return
         if not step_run.is_named:
             return
         run = self.store.runs.get(step_run.run_id)
@@ -96,6 +99,12 @@ class Mirror:
             self._data(step_run, known)
             self._hand_up(run, step_run, known)
         self._status(known, step_run.status, at)
+
+    def _forgotten(self, step_run_id: str) -> None:
+        """A step failed when it was executed before its turn, which its run does not count."""
+        made = self.store.outbox.tracked_id(step_run_id, self.ids.uri)
+        if made:
+            self.ids.client.set_terminated(made, STATUS[Status.CANCELED])
 
     def deliver(
         self,

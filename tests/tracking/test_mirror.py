@@ -234,3 +234,16 @@ def test_a_tracking_store_that_was_removed_is_made_and_filled_again(other_projec
     assert {child.info.run_id for child in project.children(found)} == {
         project.mlflow_run(entity).info.run_id for entity in (step_run, later)
     }
+
+
+def test_a_step_that_was_forgotten_holds_up_nothing(project: TrackedProject) -> None:
+    run = project.run()
+    early, late = project.begin(run, "early"), project.begin(run, "late")
+    project.deliver()
+    project.store.steps.forget_failed(run.id, "early")
+    project.store.outbox.post(run.id, "step", {"id": early.id}, now=project.store.now())
+    project.store.outbox.post(run.id, "step", {"id": "never there"}, now=project.store.now())
+    project.deliver()
+    assert project.store.outbox.size() == 0
+    assert project.mlflow_run(early).info.status == "KILLED"
+    assert project.mlflow_run(late).info.status == "RUNNING"
