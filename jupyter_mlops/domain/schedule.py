@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Schedule:
-    """`cron` has five fields, read in the time zone `timezone` (an IANA name)."""
+    """`cron` has five fields, read in the time zone `timezone` (an IANA name). `notify` are targets of its runs."""
 
     id: str
     number: int
@@ -18,6 +18,7 @@ class Schedule:
     timezone: str
     parameters: dict[str, Any] = field(default_factory=dict)
     created_at: datetime | None = None
+    notify: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

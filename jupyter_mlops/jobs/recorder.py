@@ -17,7 +17,7 @@ from jupyter_mlops.capture.display import METADATA
 from jupyter_mlops.domain.run import Progress, Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError
-from jupyter_mlops.jobs import events
+from jupyter_mlops.jobs import events, notices
 from jupyter_mlops.jobs.cancel import in_event_loop
 from jupyter_mlops.jobs.events import RunEvent
 from jupyter_mlops.jobs.journal import JournalWriter
@@ -117,6 +117,8 @@ class Recorder:
             self._journal.journal.close()
         self._refresh()
         tracking.wake(self.store.root)
+        if self.run.options.notify:
+            notices.wake(self.store)
         self._tell(events.RUN_ENDED, run=self.run)
         return self.run
 

@@ -30,6 +30,7 @@ from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.kernel import find_kernel, is_this_python, kernel_name_of
+from jupyter_mlops.jobs.notify_targets import targets_of
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.notebooks import parse_notebook, read_bytes
 from jupyter_mlops.store.store import Store
@@ -209,6 +210,7 @@ def create_run(
 
     It is this process's own to execute; `queued`, any worker takes it.
     """
+    options = options or RunOptions()
     sources = {name: request.sources.get(name, "schedule" if schedule_id else "asked") for name in request.given}
     pid, pid_started = (None, None) if queued else processes.this_process()
     run = Run(
@@ -225,7 +227,7 @@ def create_run(
         pid=pid,
         pid_started=pid_started,
         created_at=now,
-        options=replace(options or RunOptions(), given=request.given, sources=sources),
+        options=replace(options, given=request.given, sources=sources, notify=targets_of(store.root, options.notify)),
         priority=priority,
         resumes=resumes,
     )

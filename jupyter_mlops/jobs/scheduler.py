@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import islice
 
 from jupyter_mlops import tracking
-from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.run import Run, RunError, RunOptions
 from jupyter_mlops.domain.schedule import Fire, Heartbeat, Schedule
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError, UnknownNameError
@@ -227,7 +227,10 @@ class Scheduler:
         request = check_request(self.store.root / schedule.notebook, schedule.parameters)
         check_output(self.store.root / "runs" / "run.ipynb", None)
         now = self._now()
-        return enqueue(self.store, request, kind="schedule", now=now, run_id=run_id, schedule_id=schedule.id)
+        options = RunOptions(notify=schedule.notify)
+        return enqueue(
+            self.store, request, kind="schedule", now=now, options=options, run_id=run_id, schedule_id=schedule.id
+        )
 
     def _known(self, run_id: str) -> Run | None:
         try:

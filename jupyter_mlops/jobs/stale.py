@@ -9,6 +9,7 @@ from datetime import datetime
 from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
+from jupyter_mlops.jobs import notices
 from jupyter_mlops.jobs.recover import recover, settle
 from jupyter_mlops.jobs.spawn import ensure_worker
 from jupyter_mlops.store import processes
@@ -43,6 +44,7 @@ def reconcile(store: Store, *, now: datetime, see_to_worker: Callable[[Store], N
         logger.warning("The worker %s (process %s on %s) is gone.", worker.id[:8], worker.pid, worker.host)
     if vanished and store.queue.waiting():
         see_to_worker(store)
+    notices.wake(store)
     return gone
 
 

@@ -53,7 +53,7 @@ def _yaml(text: str) -> Any:
         loader.flatten_mapping(node)
         return {loader.construct_object(key, True): loader.construct_object(item, True) for key, item in node.value}
 
-    loader = type("Loader", (yaml.SafeLoader,), {"__doc__": "YAML that minds a key that is there twice."})
+    loader: Any = type("Loader", (yaml.SafeLoader,), {"__doc__": "YAML that minds a key that is there twice."})
     loader.add_constructor("tag:yaml.org,2002:map", mapping)
     try:
         return yaml.load(text, loader)

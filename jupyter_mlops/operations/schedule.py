@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 from jupyter_mlops.domain.schedule import Schedule, SchedulerStatus, ScheduleView
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.cron import check_cron, check_timezone, local_timezone, next_fire_time
+from jupyter_mlops.jobs.notify_targets import check_target
 from jupyter_mlops.jobs.request import check_request
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.store import Store
@@ -26,6 +27,7 @@ def add_schedule(
     parameters: Mapping[str, Any],
     *,
     zone: str | None = None,
+    notify: Sequence[str] = (),
     now: datetime,
 ) -> Schedule:
     """Make a schedule; `zone` is an IANA time zone, by default the machine's.
@@ -40,7 +42,10 @@ def add_schedule(
         raise InputError(
             f"The notebook '{path}' is not in the project '{store.root}'.", "Schedule it from the project it is in."
         )
-    return store.schedules.create(Schedule(store.new_id(), 0, path, cron, zone, request.given, created_at=now))
+    targets = tuple(check_target(store.root, text) for text in notify)
+    return store.schedules.create(
+        Schedule(store.new_id(), 0, path, cron, zone, request.given, created_at=now, notify=targets)
+    )
 
 
 def remove_schedule(store: Store, number: int, *, now: datetime) -> Schedule:

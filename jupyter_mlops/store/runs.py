@@ -14,6 +14,7 @@ from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.attempts import HOST, host_tag, insert_run, take_up
 from jupyter_mlops.store.index import Index, surviving
+from jupyter_mlops.store.notices import announce
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.rows import plain, run_from
 from jupyter_mlops.store.schema import notices, outbox, runs, step_runs, tracked
@@ -113,9 +114,11 @@ class RunStore:
         ).rowcount
         if changed:
             post(connection, run_id, "run", {"id": run_id}, now)
-            if target in (Status.LOST, Status.CANCELED):
+            if target.ended:
                 row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).mappings().one()
-                take_up(connection, row, target, values.get("error"), now)
+                # A run that is taken up anew has not ended for those who wait for it.
+                if take_up(connection, row, target, values.get("error"), now) is None:
+                    announce(connection, row, target, now)
         return bool(changed)
 
     def add_metrics(self, run_id: str, metrics: dict[str, float], *, now: datetime) -> None:

@@ -36,6 +36,7 @@ class ScheduleStore:
                     timezone=schedule.timezone,
                     parameters=schedule.parameters,
                     created_at=schedule.created_at,
+                    notify=list(schedule.notify),
                 )
             )
         return self.get(highest + 1)
@@ -60,7 +61,8 @@ class ScheduleStore:
         columns = [column for column in schedules.c if column.name != "removed_at"]
         query = sa.select(*columns).where(schedules.c.removed_at.is_(None)).order_by(schedules.c.number)
         with self._index.read() as connection:
-            return [Schedule(**row) for row in connection.execute(query).mappings()]
+            rows = connection.execute(query).mappings()
+            return [Schedule(**{**row, "notify": tuple(row["notify"])}) for row in rows]
 
     def claim(
         self, schedule_id: str, fire_at: datetime, *, now: datetime, status: str = "claimed", note: str = ""

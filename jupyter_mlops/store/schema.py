@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from jupyter_mlops.store.portable import JsonText
 
-HEAD = "0003"
+HEAD = "0004"
 """The newest Alembic revision."""
 
 
@@ -136,6 +136,7 @@ schedules = sa.Table(
     sa.Column("parameters", JSON, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("removed_at", UtcDateTime),
+    sa.Column("notify", JSON, nullable=False, server_default="[]"),
 )
 
 fires = sa.Table(

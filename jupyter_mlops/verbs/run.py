@@ -36,6 +36,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--kernel", help="the kernel to use, in place of the notebook's own")
     add_steps(parser)
     add_limits(parser)
+    add_notify(parser)
 
 
 def add_parameters(parser: argparse.ArgumentParser) -> None:
@@ -99,6 +100,18 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--memory", type=read_size, metavar="SIZE", help="how much the kernel may take, such as 4G")
 
 
+def add_notify(parser: argparse.ArgumentParser) -> None:
+    """The option `--notify`."""
+    parser.add_argument(
+        "--notify",
+        action="append",
+        default=[],
+        metavar="[EVENTS=]TARGET",
+        help="tell a target of mlops.toml, a URL, mailto:ADDRESS or command:WORDS how the run ended; EVENTS are failure, "
+        "recovery, success (default failure,recovery)",
+    )
+
+
 def options_of(arguments: argparse.Namespace) -> RunOptions:
     """What these options ask for."""
     return RunOptions(
@@ -110,6 +123,7 @@ def options_of(arguments: argparse.Namespace) -> RunOptions:
         cell_seconds=arguments.step_timeout,
         memory=arguments.memory,
         workers=arguments.workers,
+        notify=tuple(getattr(arguments, "notify", ())),
     )
 
 

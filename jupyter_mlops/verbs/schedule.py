@@ -13,7 +13,7 @@ from jupyter_mlops.domain.schedule import Schedule, SchedulerStatus, ScheduleVie
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs import tables
 from jupyter_mlops.verbs.project import open_project
-from jupyter_mlops.verbs.run import add_parameters, asked_parameters, notebook_path
+from jupyter_mlops.verbs.run import add_notify, add_parameters, asked_parameters, notebook_path
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add.add_argument("--cron", required=True, metavar="EXPR", help="five fields, such as '0 6 * * *': daily at 6:00")
     add.add_argument("--tz", metavar="ZONE", help="time zone, such as Europe/Berlin; the machine's where left out")
     add_parameters(add)
+    add_notify(add)
     forms.add_parser("list", help="all schedules, with their next fire time")
     remove = forms.add_parser("remove", help="stop a schedule; what it ran stays")
     remove.add_argument("number", type=int, help="the schedule's number")
@@ -52,7 +53,9 @@ def _add(arguments: argparse.Namespace, context: Context) -> View:
     parameters = asked_parameters(arguments, notebook, context)
     with Store.open(notebook) as store:
         now = store.now()
-        made = add_schedule(store, notebook, arguments.cron, parameters, zone=arguments.tz, now=now)
+        made = add_schedule(
+            store, notebook, arguments.cron, parameters, zone=arguments.tz, notify=arguments.notify, now=now
+        )
         views, scheduler = list_schedules(store, now)
     view = next(view for view in views if view.id == made.id)
     return View(view, lambda: _added(view, scheduler))

@@ -10,7 +10,15 @@ from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs import tables
-from jupyter_mlops.verbs.run import add_limits, add_parameters, add_steps, asked_parameters, notebook_path, options_of
+from jupyter_mlops.verbs.run import (
+    add_limits,
+    add_notify,
+    add_parameters,
+    add_steps,
+    asked_parameters,
+    notebook_path,
+    options_of,
+)
 from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
 
 if TYPE_CHECKING:
@@ -40,6 +48,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     )
     add_steps(parser)
     add_limits(parser)
+    add_notify(parser)
 
 
 def _count(text: str) -> int:

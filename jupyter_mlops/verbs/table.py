@@ -52,6 +52,7 @@ ENTRIES = (
     Entry("form", "a form of the notebook's parameters that starts a job", (MAGIC,)),
     Entry("schedule", "schedules: add, list, remove"),
     Entry("scheduler", "fire due schedules, in the foreground", (CLI,)),
+    Entry("notices", "word of runs to webhooks, mail and commands: list, retry, test"),
     Entry("secrets", "secrets by name: list, set, remove, check"),
     Entry("store", "what is stored: its size, whether it is sound, removing, export and import"),
     Entry("new", "make a project from a template", (CLI,)),

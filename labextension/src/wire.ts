@@ -205,7 +205,7 @@ export interface RunDetail extends Run {
   step_runs: StepRun[];
 }
 
-/** `cron` has five fields, read in the time zone `timezone` (an IANA name). */
+/** `cron` has five fields, read in the time zone `timezone` (an IANA name). `notify` are targets of its runs. */
 export interface Schedule {
   id: string;
   number: number;
@@ -214,6 +214,7 @@ export interface Schedule {
   timezone: string;
   parameters: { [key: string]: Json };
   created_at: string | null;
+  notify: string[];
 }
 
 /** One fire time of a schedule: unique per (schedule, fire time). `status`: claimed | started | skipped | failed. */

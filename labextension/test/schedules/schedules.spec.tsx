@@ -14,6 +14,7 @@ const schedule: ScheduleView = {
   timezone: 'Europe/Zurich',
   parameters: { rate: 0.1 },
   created_at: null,
+  notify: [],
   next_fire_at: '2026-01-01T05:00:00+00:00',
   last_fire: null
 };

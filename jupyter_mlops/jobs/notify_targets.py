@@ -1,0 +1,178 @@
+"""To whom notices go: `[EVENTS=]TARGET` as it is asked for, and what the project's `mlops.toml` says of targets.
+
+A target is a name of that file, a URL, `mailto:ADDRESS` or `command:WORDS`. What is to be kept from others (a key, a
+password, a URL with a token) stands there as `secret:NAME` and is looked up when a notice is sent.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from jupyter_mlops.domain.notice import EVENTS, FAILURE, RECOVERY
+from jupyter_mlops.domain.parameter import SECRET
+from jupyter_mlops.errors import InputError, MLOpsError, UnknownNameError
+
+FILE = "mlops.toml"
+DEFAULT_EVENTS = (FAILURE, RECOVERY)
+_EVENTS_PART = re.compile(rf"((?:{'|'.join(EVENTS)})(?:,(?:{'|'.join(EVENTS)}))*)=(.+)", re.DOTALL)
+_KEYS = {"url", "mail", "command", "on", "always", "key"}
+_SMTP_KEYS = {"server", "from", "user", "password"}
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where a notice goes. `value` is a URL, addresses or the words of a command; it may hold `secret:NAME`."""
+
+    kind: str
+    value: tuple[str, ...]
+    key: str | None = None
+    """Names the key by which a webhook's body is signed."""
+    smtp: Mapping[str, str] = field(default_factory=dict)
+
+
+def targets_of(root: Path, asked: Sequence[str]) -> tuple[str, ...]:
+    """`EVENTS=TARGET` for each target that was asked for, and for those that `mlops.toml` has for every run.
+
+    Raises `InputError` or `UnknownNameError` for what was asked for; the file's faults only do where it is needed.
+    """
+    made = dict.fromkeys(check_target(root, text) for text in asked)
+    try:
+        config = _targets(read_config(root))
+        for name, table in config.items():
+            if table.get("always") and not any(text.endswith(f"={name}") for text in made):
+                made[f"{_events(table)}={name}"] = None
+    except MLOpsError as error:
+        logger.warning("No one is told of runs by %s: %s %s", FILE, error.message, error.hint)
+    return tuple(made)
+
+
+def check_target(root: Path, text: str) -> str:
+    """`EVENTS=TARGET` of what was asked for. Raises `InputError` or `UnknownNameError`."""
+    match = _EVENTS_PART.fullmatch(text)
+    events, name = (match[1], match[2]) if match else (None, text)
+    if not re.match(r"(https?:|mailto:|command:)", name):
+        config = _targets(read_config(root))
+        if name not in config:
+            if "=" in name and not match:
+                raise InputError(f"'{text}' begins with no event.", f"Events are {', '.join(EVENTS)}.")
+            hint = f"A target is a [notify.NAME] of {FILE}, a URL, mailto:ADDRESS or command:WORDS."
+            raise UnknownNameError(f"There is no target named '{name}'.", hint)
+        return f"{events or _events(config[name])}={name}"
+    _ad_hoc(name, {})
+    return f"{events or ','.join(DEFAULT_EVENTS)}={name}"
+
+
+def find_target(root: Path, name: str) -> Target:
+    """The target as it is to be sent to now. Raises `InputError` or `UnknownNameError`."""
+    config = read_config(root)
+    if re.match(r"(https?:|mailto:|command:)", name):
+        return _ad_hoc(name, config)
+    tables = _targets(config)
+    if name not in tables:
+        raise UnknownNameError(f"There is no target named '{name}' any more.", f"Add [notify.{name}] to {FILE}.")
+    table = tables[name]
+    smtp = _smtp(config)
+    if "url" in table:
+        return Target("url", (_url(str(table["url"])),), str(table.get("key") or _key(config) or "") or None)
+    if "mail" in table:
+        return Target("mail", _texts(table["mail"]), smtp=smtp)
+    return Target("command", _words(table["command"]))
+
+
+def read_config(root: Path) -> dict[str, Any]:
+    """The project's `mlops.toml`, {} where there is none. Raises `InputError`."""
+    path = root / FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"'{path}' cannot be read: {error}.", "Mend or remove it.") from error
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"'{path}' is not valid TOML: {error}.", "Mend or remove it.") from error
+
+
+def _targets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    found = config.get("notify", {})
+    if not isinstance(found, dict):
+        raise InputError(f"'notify' of {FILE} is no table.", "Write a table for each target: [notify.NAME]")
+    for name, table in found.items():
+        kinds = [key for key in ("url", "mail", "command") if isinstance(table, dict) and key in table]
+        if len(kinds) != 1 or set(table) - _KEYS:
+            raise InputError(
+                f"[notify.{name}] of {FILE} is no target.",
+                "It has one of url, mail, command; and, where needed, on, always, key.",
+            )
+        _events(table)
+    return found
+
+
+def _events(table: Mapping[str, Any]) -> str:
+    events = table.get("on", list(DEFAULT_EVENTS))
+    if not isinstance(events, list) or not events or not all(event in EVENTS for event in events):
+        raise InputError(f"'on = {events!r}' of {FILE} names no events.", f'Write it as on = ["{EVENTS[0]}"].')
+    return ",".join(events)
+
+
+def _ad_hoc(name: str, config: Mapping[str, Any]) -> Target:
+    kind, _, rest = name.partition(":")
+    if kind == "mailto":
+        if "@" not in rest or re.search(r"[\s<>]", rest):
+            raise InputError(f"'{rest}' is no mail address.", "Write it as mailto:me@example.com")
+        return Target("mail", tuple(rest.split(",")), smtp=_smtp(config) if config else {})
+    if kind == "command":
+        return Target("command", _words(rest))
+    return Target("url", (_url(name),), _key(config))
+
+
+def _url(text: str) -> str:
+    if SECRET.match(text):
+        return text
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise InputError(f"'{text}' is no URL.", "Write it as https://example.com/hook")
+    if parts.username or parts.password:
+        raise InputError("A password in a URL would be recorded.", f"Write url = 'secret:NAME' in {FILE}.")
+    return text
+
+
+def _key(config: Mapping[str, Any]) -> str | None:
+    table = config.get("webhook", {})
+    return str(table["key"]) if isinstance(table, dict) and "key" in table else None
+
+
+def _smtp(config: Mapping[str, Any]) -> dict[str, str]:
+    table = config.get("smtp", {})
+    if not isinstance(table, dict) or set(table) - _SMTP_KEYS:
+        raise InputError(f"[smtp] of {FILE} is not understood.", "It has server, from, user and password.")
+    return {name: str(value) for name, value in table.items()}
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
+
+
+def _words(value: Any) -> tuple[str, ...]:
+    try:
+        words = _texts(value) if isinstance(value, list) else tuple(shlex.split(str(value)))
+    except ValueError as error:
+        raise InputError(f"'{value}' is no command: {error}.", "Close the quotes.") from error
+    if not words:
+        raise InputError("A command of no words tells no one.", "Write it as command:./told.sh")
+    return words
