@@ -167,6 +167,8 @@ def test_the_terminal_showed_none_of_it(left: Left) -> None:
 
 
 def test_all_ran_and_showed_the_name(left: Left) -> None:
+    assert left.runs["first"].tags["kernel_kind"] == "ordinary"
+    assert left.runs["queued"].tags["kernel_kind"] == "warm"
     assert {name: run.status.value for name, run in left.runs.items()} == dict.fromkeys(RUNS, "completed") | {
         "failed": "failed"
     }
