@@ -18,7 +18,7 @@ UNKNOWN = "mlops-unknown"
 _NAME = re.compile(r"[^\W\d][\w-]*\Z")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_FLAGS = ("no-cache", "repeatable")
+_FLAGS = ("no-cache", "repeatable", "skip")
 _MANY = ("reads", "writes")
 """Options whose value is one path, and that may be given several times."""
 _LISTS = ("metrics", "params", "inputs", "outputs")
@@ -32,6 +32,7 @@ _VALUES: dict[str, str] = {
     "kind": "WORD",
     "timeout": "DURATION",
     "retries": "NUMBER",
+    "skip-if": "EXPRESSION",
 }
 OPTIONS = (*_FLAGS, *_VALUES)
 USAGE = f"Usage: %%step NAME {' '.join([f'[--{name} {value}]' for name, value in _VALUES.items()])} " + " ".join(

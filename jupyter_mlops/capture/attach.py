@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.capture.known import Known
+from jupyter_mlops.capture.placing import put_in_place
 from jupyter_mlops.capture.reuse import Reuse, known_in, open_result
-from jupyter_mlops.capture.step import put_in_place
 from jupyter_mlops.capture.world import Pending
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun

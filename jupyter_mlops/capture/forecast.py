@@ -24,7 +24,7 @@ from jupyter_mlops.capture.notebook import facts_of, reads_shown
 from jupyter_mlops.capture.reuse import conditions_hold, file_holds, in_time, known_in
 from jupyter_mlops.capture.world import UNTOLD, shapes_in
 from jupyter_mlops.domain.pipeline import Cell
-from jupyter_mlops.domain.plan import REUSE, RUN, UNKNOWN, Forecast
+from jupyter_mlops.domain.plan import REUSE, RUN, SKIP, UNKNOWN, Forecast
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.secrets.known import CONDITION
@@ -184,6 +184,8 @@ class _Forecaster:
         facts = facts_of(step)
         if facts is None:
             return self._forecast(step, RUN, "its code is not valid Python", None, None)
+        if step.spec.skip:
+            return self._forecast(step, SKIP, "it is marked --skip", None, None)
         found = add_asked(examine(facts, self._world, self._modules, display_mode=DISPLAY_MODE), step)
         self._inputs = {name: self._world.makers.get(name, "") for name in found.inputs}
         history = [run for run in self._runs.get(step.spec.name, ()) if run.status.succeeded]

@@ -62,6 +62,9 @@ class Listener(Protocol):
     def reused(self, step_run: StepRun, saved: float, source: StepRun) -> None:
         """A step was reused: `saved` is how long computing it took, in seconds."""
 
+    def skipped(self, step: str, why: str) -> None:
+        """A step was left out."""
+
     def recalled(self, names: Mapping[str, str]) -> None:
         """Values that were not in this kernel (name → the step that makes it) were taken from the record."""
 

@@ -143,7 +143,7 @@ class ShellHooks:
         execution = self._execution
         if self._depth != 1 or execution is None or execution.placed:
             return node
-        if execution.reuse is None and execution.refused is None:
+        if execution.reuse is None and execution.refused is None and not execution.skipped:
             return node
         execution.placed = True
         return ast.parse(_RESTORE)

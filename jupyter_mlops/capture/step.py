@@ -15,23 +15,20 @@ from jupyter_mlops.capture.attempts import Attempts
 from jupyter_mlops.capture.claims import contradicted_inputs, contradicted_outputs
 from jupyter_mlops.capture.draws import Draws
 from jupyter_mlops.capture.key import Examination, Resolver, examine
-from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.outcome import Outcome, judge, named_metrics, names_bound
+from jupyter_mlops.capture.placing import put_in_place
 from jupyter_mlops.capture.record import Recorded
 from jupyter_mlops.capture.result import keep
 from jupyter_mlops.capture.resume import may_be_taken
 from jupyter_mlops.capture.reuse import Reuse, conditions_hold, find_reusable, open_if_whole
 from jupyter_mlops.capture.session import Session
-from jupyter_mlops.capture.world import Pending
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepRun
-from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.errors import InputError, MLOpsError
 from jupyter_mlops.secrets.known import redact
 from jupyter_mlops.store.digests import ABSENT, file_digest
 
 _INLINE = re.compile(r"^\s*%matplotlib\s+(inline)\b", re.MULTILINE)
-_AT_ONCE = {"environ", "timezone", "cwd", "sys.path", "locale", "decimal", "logging"}
-"""State of the process itself, set as soon as a step is reused; the options of libraries wait until one is needed."""
 
 
 class Execution:
@@ -44,6 +41,8 @@ class Execution:
         self.reuse: Reuse | None = None
         self.placed = False
         """Whether the cell's code was replaced."""
+        self.skipped = ""
+        """Why the step is left out, where it is."""
         self._shown: Any = None
         self._recorded_ahead: StepRun | None = None
         self.refused: MLOpsError | None = None
@@ -58,6 +57,8 @@ class Execution:
         self._began = time.perf_counter()
         started_at = session.store.now()
         session.recall(self.step, self.facts)
+        if self._is_left_out():
+            return
         self.examination = self._examine()
         self.refused = contradicted_inputs(self.step.spec, self.examination)
         self.record = Recorded(session, self.step, self.examination, started_at)
@@ -89,6 +90,18 @@ class Execution:
         self._attempts.begin()
         self._wall_before = time.time_ns()
         self._cell_began = time.perf_counter()
+
+    def _is_left_out(self) -> bool:
+        if not (self.step.spec.skip or self.step.spec.skip_if):
+            return False
+        from jupyter_mlops.capture.skip import skipped
+
+        try:
+            self.skipped = skipped(self.session, self.step, self.facts)
+        except InputError as error:
+            self.refused = error
+        self.examination = Examination(self.facts)
+        return bool(self.skipped or self.refused)
 
     def _examine(self) -> Examination:
         session = self.session
@@ -334,6 +347,9 @@ class Execution:
     def restore(self) -> None:
         """Do what the cell would have done: bind and delete its names, set the generators, write its files, show its
         displays."""
+        if self.skipped:
+            self.session.listener.skipped(self.step.spec.name, self.skipped)
+            return
         assert self.reuse is not None
         session, reuse = self.session, self.reuse
         source = reuse.source
@@ -357,26 +373,6 @@ class Execution:
         session.listener.reused(self.record.step_run, source.duration or 0.0, source)
         session.listener.after(self.record.step_run)
         session.settle(reuse.known)
-
-
-def put_in_place(session: Session, reuse: Reuse) -> None:
-    """Let the world be as a result left it; values are loaded when they are needed."""
-    world, source = session.world, reuse.source
-    known: dict[str, Known] = reuse.known
-    for name, item in known.items():
-        group = frozenset({name, *item.shares})
-        world.pend(name, Pending(item, source.id, None if item.lost else source.result, group))
-    for name in source.effects.get("deleted", ()):
-        world.forget(name)
-    for name in source.effects.get("imports", ()):
-        session.hydrator.imports[name] = None
-    if "matplotlib" in source.effects:
-        session.hydrator.backend = source.effects["matplotlib"]
-    changed = source.effects.get("libraries", {})
-    libraries.restore_libraries({name: reuse.libraries[name] for name in changed if name in _AT_ONCE})
-    for library in changed.keys() - _AT_ONCE:
-        world.states[library] = (changed[library], reuse.libraries.get(library, {}))
-    libraries.restore_random(reuse.random)
 
 
 def failed_status(error: BaseException) -> Status:

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 REUSE = "reuse"
 RUN = "run"
 UNKNOWN = "unknown"
+SKIP = "skip"
 
 
 @dataclass(frozen=True)
 class Forecast:
     """One step's part of a plan.
 
-    `decision` is "reuse", "run", or "unknown" where it depends on what an earlier step that runs will give.
+    `decision` is "reuse", "run", or "unknown" where it depends on what an earlier step that runs will give, or
+    "skip".
     `seconds` is what it is expected to take: its last computing duration for "run" and "unknown", 0 for "reuse", None
     where it never ran. `inputs` maps each name it reads to the step that makes it ("" where that is not known).
     `source` is the id of the StepRun that would be reused, `repeats` of one that did, on the same, what the step will

@@ -37,6 +37,10 @@ class StepSpec:
     timeout: float | None = None
     """Seconds after which an execution is stopped and counts as failed."""
     retries: int = 0
+    skip: bool = False
+    """Left out, where no later step needs what it makes."""
+    skip_if: str = ""
+    """An expression: the step is left out where it holds."""
 
 
 @dataclass(frozen=True)

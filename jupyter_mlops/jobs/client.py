@@ -146,7 +146,7 @@ class CellClient(NotebookClient):
             self.on_message(cell_index, msg)
         note = msg["content"].get("data", {}).get(NOTE) if msg["msg_type"] == "display_data" else None
         if note is not None:
-            cell.metadata[METADATA] = {"step": note["step"], "status": note["note"], "source": note["source"]}
+            cell.metadata[METADATA] = {"step": note["step"], "status": note["note"], "source": note.get("source")}
             self.on_output(None)
             return None
         output = super().process_message(msg, cell, cell_index)

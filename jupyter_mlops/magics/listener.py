@@ -59,6 +59,17 @@ class KernelListener:
         }
         self._publish(data)
 
+    def skipped(self, step: str, why: str) -> None:
+        """One quiet line."""
+        text = f"⤼ {step} left out · {why}"
+        self._publish(
+            {
+                "text/plain": text,
+                "text/html": f'<span style="opacity:.6;font-size:.9em">{html.escape(text)}</span>',
+                NOTE: {"note": "skipped", "step": step, "why": why},
+            }
+        )
+
     def recalled(self, names: Mapping[str, str]) -> None:
         """One quiet line."""
         makers = ", ".join(dict.fromkeys(names.values()))

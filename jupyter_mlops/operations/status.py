@@ -9,7 +9,7 @@ from jupyter_mlops.analysis.parameters import checked_parameters
 from jupyter_mlops.capture.forecast import forecast, steps_in
 from jupyter_mlops.domain.parameter import Parameter
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus, Problem, StepStatus
-from jupyter_mlops.domain.plan import REUSE, Forecast
+from jupyter_mlops.domain.plan import REUSE, SKIP, Forecast
 from jupyter_mlops.domain.status import Status, StepState
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import InputError
@@ -76,7 +76,7 @@ def _state(told: Forecast, newest: StepRun | None) -> tuple[StepState, str]:
         return StepState.FAILED, "the kernel that ran it is gone"
     if newest is not None and newest.status in (Status.FAILED, Status.LOST, Status.CANCELED):
         return StepState.FAILED, newest.error.splitlines()[0] if newest.error else f"its last run {newest.status}"
-    if told.decision == REUSE:
+    if told.decision in (REUSE, SKIP):
         return StepState.FRESH, ""
     if told.repeats is not None:
         return StepState.FRESH, f"runs always: {told.reason}"

@@ -12,7 +12,7 @@ from jupyter_mlops.analysis.notebook import all_steps_of
 from jupyter_mlops.analysis.reasons import differences, reason
 from jupyter_mlops.capture.record import without_magic
 from jupyter_mlops.domain.pipeline import Cell
-from jupyter_mlops.domain.plan import REUSE, UNKNOWN, Forecast
+from jupyter_mlops.domain.plan import REUSE, SKIP, UNKNOWN, Forecast
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import StoreError, UnknownNameError
@@ -80,10 +80,10 @@ def _would(
     store: Store | None, notebook: str, steps: Mapping[str, Forecast], codes: Mapping[str, str], name: str, depth: int
 ) -> Cause | None:
     step = steps.get(name)
-    if step is None or step.decision == REUSE:
+    if step is None or step.decision in (REUSE, SKIP):
         return None
     open_ones = {item: maker for item, maker in step.inputs.items() if maker in steps and maker != name}
-    open_ones = {item: maker for item, maker in open_ones.items() if steps[maker].decision != REUSE}
+    open_ones = {item: maker for item, maker in open_ones.items() if steps[maker].decision not in (REUSE, SKIP)}
     if open_ones and depth < DEEPEST and (step.decision == UNKNOWN or step.reason.startswith("its input")):
         told = (item for item, maker in open_ones.items() if f"'{item}'" in step.reason or f"'{maker}'" in step.reason)
         item = next(told, next(iter(open_ones)))

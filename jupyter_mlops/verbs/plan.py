@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.domain.plan import REUSE, RUN, Forecast
+from jupyter_mlops.domain.plan import REUSE, RUN, SKIP, Forecast
 from jupyter_mlops.operations import plan as operation
 from jupyter_mlops.operations.plan import Plan
 from jupyter_mlops.verbs.project import add_notebook, notebook_project, read_cells
@@ -15,7 +15,7 @@ from jupyter_mlops.verbs.verb import Context, Verb, View
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-_WORDS = {RUN: "[yellow]run[/]", REUSE: "[green]reuse[/]"}
+_WORDS = {RUN: "[yellow]run[/]", REUSE: "[green]reuse[/]", SKIP: "[dim]skip[/]"}
 
 
 def add_span(parser: argparse.ArgumentParser) -> None:
