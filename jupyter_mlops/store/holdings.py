@@ -51,6 +51,7 @@ class RunHolding:
     notebook_object: str | None
     environment: str | None
     is_open: bool
+    modules: tuple[str, ...] = ()
 
 
 def holdings(connection: sa.Connection) -> list[Holding]:
@@ -86,9 +87,19 @@ def _holding(row: sa.RowMapping) -> Holding:
 
 def run_holdings(connection: sa.Connection) -> list[RunHolding]:
     """Of all runs."""
-    query = sa.select(runs.c.id, runs.c.number, runs.c.notebook_object, runs.c.environment, runs.c.status)
+    columns = runs.c
+    query = sa.select(
+        columns.id, columns.number, columns.notebook_object, columns.environment, columns.status, columns.options
+    )
     return [
-        RunHolding(row.id, row.number, row.notebook_object, row.environment, row.status in _OPEN)
+        RunHolding(
+            row.id,
+            row.number,
+            row.notebook_object,
+            row.environment,
+            row.status in _OPEN,
+            tuple(row.options.get("modules", {}).values()),
+        )
         for row in connection.execute(query)
     ]
 

@@ -26,7 +26,7 @@ LEASE = timedelta(seconds=15)
 SKEW = timedelta(seconds=5)
 """So much the clocks of two machines may differ."""
 
-_PENDING = sa.and_(runs.c.status == Status.PENDING.value, runs.c.pid.is_(None))
+_PENDING = sa.and_(runs.c.status == Status.PENDING.value, runs.c.pid.is_(None), runs.c.kind != "session")
 
 
 @surviving

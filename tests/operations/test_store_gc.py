@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from keeping import NOW, add_result, add_run, age, kept, put
 
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.storage import GcReport
@@ -160,12 +160,14 @@ def test_nothing_is_removed_where_a_result_of_a_newer_format_does_not_say_what_i
     assert sorted(store.objects.names()) == before
 
 
-def test_notebooks_environments_and_models_on_their_way_stay(store: Store) -> None:
+def test_notebooks_modules_environments_and_models_on_their_way_stay(store: Store) -> None:
     notebook, environment, model = put(store, b"{}"), put(store, b"[]"), put(store, b"model")
-    run = add_run(store, notebook_object=notebook, environment=environment)
+    module = put(store, b"x = 1")
+    options = RunOptions(modules={"helper.py": module})
+    run = add_run(store, notebook_object=notebook, environment=environment, options=options)
     store.outbox.post(run.id, "model", {"step_run_id": "x", "object": model, "input_object": None}, now=NOW)
     collect(store, keep=timedelta(0))
-    assert {notebook, environment, model} <= set(store.objects.names())
+    assert {notebook, environment, model, module} <= set(store.objects.names())
     store.outbox.done([message.id for message in store.outbox.take()])
     collect(store)
     assert model not in store.objects

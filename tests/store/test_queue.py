@@ -72,6 +72,7 @@ def test_a_claimed_run_is_its_workers_from_then_on(store: Store, add_run: AddRun
 def test_a_run_that_is_a_process_s_own_is_not_in_the_queue(store: Store, add_run: AddRun) -> None:
     pid, started = this_process()
     add_run(pid=pid, pid_started=started)
+    add_run(kind="session")
     assert store.queue.waiting() == 0
     assert claimed(store) == []
 

@@ -143,7 +143,7 @@ def _needed(connection: sa.Connection, closures: Closures, held: Iterable[Holdin
 def _of_others(connection: sa.Connection) -> set[str]:
     """Objects that runs and messages to tracking need."""
     of_runs = run_holdings(connection)
-    found = {name for run in of_runs for name in (run.notebook_object, run.environment) if name}
+    found = {name for run in of_runs for name in (run.notebook_object, run.environment, *run.modules) if name}
     return found | posted(connection)
 
 

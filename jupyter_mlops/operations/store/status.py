@@ -24,7 +24,7 @@ def store_status(store: Store) -> StoreStatus:
         ("displays", {each.display for each in held if each.display}),
         ("files", {item for each in held for item in (*each.files, *each.mentioned)}),
         ("values", closures.of_all(held)),
-        ("notebooks", {each.notebook_object for each in of_runs}),
+        ("notebooks", {name for each in of_runs for name in (each.notebook_object, *each.modules)}),
         ("environments", {each.environment for each in of_runs}),
         ("models", waiting),
     ):
