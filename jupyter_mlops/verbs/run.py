@@ -195,6 +195,8 @@ def failure(run: Run, error: RunError) -> RenderableType:
         parts.append(Padding(Text.from_ansi(traceback), (0, 0, 0, 2), expand=False))
     if error.hint:
         parts.append(f"[bold]Hint:[/] {escape(error.hint)}")
+    number = run.number
+    parts.append(f"[dim]Look into it:[/] jupyter mlops open {number}[dim] · go on:[/] jupyter mlops resume {number}")
     return Group(*parts)
 
 
