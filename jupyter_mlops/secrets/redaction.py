@@ -11,6 +11,7 @@ from jupyter_mlops.secrets.text import mark
 
 _CUT = re.compile(r"\.{3}|…|'\+\d")
 """Where a text was cut short: by pandas, reprlib and the like, or by rich."""
+_CUTS = ("...", "…", "'+")
 _CUT_LENGTH = 6
 """Characters of the beginning or end of a secret that are taken for it next to a cut."""
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{16,}")
@@ -43,6 +44,9 @@ class Patterns:
         self._forms = tuple(sorted(self._names, key=len, reverse=True))
         self._word_forms = tuple(sorted(self._words.keys() - self._names.keys(), key=len, reverse=True))
         self._long = tuple(form for form in self._forms if len(form) >= _LONG)
+        self._grams = {
+            form[place : place + _SEED]: (form, place) for form in self._long for place in range(len(form) - _SEED + 1)
+        }
         self._cuttable = tuple(form for form in self._forms if len(form) >= 2 * _CUT_LENGTH)
         parts = [re.escape(form) for form in self._forms]
         parts += [rf"(?<!\w){re.escape(form)}(?!\w)" for form in self._word_forms]
@@ -57,7 +61,7 @@ class Patterns:
             text = self._any.sub(lambda found: self._mark(found[0], markup), text)
         if self._long and len(text) >= 16:
             text = self._redact_runs(text, markup)
-        if self._cuttable and _CUT.search(text):
+        if self._cuttable and any(cut in text for cut in _CUTS):
             text = self._redact_cut(text, markup)
         return text
 
@@ -78,14 +82,14 @@ class Patterns:
         """A run of letters and digits with each long piece of a long form replaced."""
         if len(run) < _SEED:
             return run
+        made, done = "", 0
         for start in (*range(0, len(run) - _SEED, _STRIDE), len(run) - _SEED):
-            for form in self._long:
-                place = form.find(run[start : start + _SEED])
-                if place >= 0:
-                    low, high = _extended(run, start, form, place)
-                    rest = self._run(run[high:], markup)
-                    return run[:low] + self._mark(form, markup) + rest
-        return run
+            found = self._grams.get(run[start : start + _SEED]) if start >= done else None
+            if found is not None:
+                low, high = _extended(run, start, *found)
+                made += run[done : max(low, done)] + self._mark(found[0], markup)
+                done = high
+        return made + run[done:]
 
     def _redact_cut(self, text: str, markup: bool) -> str:
         """What is left of a secret before and after each place where the text was cut short."""
@@ -118,6 +122,8 @@ class Patterns:
     def open_end(self, text: str) -> int:
         """From where on the text may be the beginning of a secret that goes on in the next piece."""
         found = self._open_from(text, 0)
+        if found == len(text):
+            return found
         for match in self._any.finditer(text):
             if match.start() < found < match.end():
                 found = self._open_from(text, match.end())
