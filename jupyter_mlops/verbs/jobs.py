@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs import tables
 from jupyter_mlops.verbs.cancel import ended
 from jupyter_mlops.verbs.project import open_project
-from jupyter_mlops.verbs.verb import Context, Verb, View
+from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
 
 STATUSES = [status.value for status in Status if status is not Status.REUSED]
 LOOK_SECONDS = 0.2
@@ -72,7 +73,12 @@ def _logs(store: Store, arguments: argparse.Namespace, context: Context) -> View
     told = []
     for text in follow(store, run, path):
         told.append(text)
-        if not arguments.json:
+        if arguments.json:
+            continue
+        if context.surface == CLI:  # where the console is for progress, and this is what was asked for
+            sys.stdout.write(text if text.endswith("\n") else f"{text}\n")
+            sys.stdout.flush()
+        else:
             context.console.print(tables.Verbatim(text.rstrip("\n")), end="")
     run = store.runs.get(run.id)
     code = 0 if run.status is Status.COMPLETED else 1
