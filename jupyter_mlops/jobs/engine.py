@@ -96,7 +96,7 @@ def _request(nb: Any, kernel_name: str, paths: Paths) -> Request:
     from jupyter_mlops.analysis.notebook import cells_of, checked_steps
     from jupyter_mlops.jobs.kernel import find_kernel, is_this_python
     from jupyter_mlops.jobs.output import bytes_of, check_output
-    from jupyter_mlops.jobs.request import Request, check_injected, check_values
+    from jupyter_mlops.jobs.request import INJECTED, Request, check_injected, check_values
 
     if paths.output is not None:
         check_output(paths.output, paths.source, make_folder=False)
@@ -105,7 +105,9 @@ def _request(nb: Any, kernel_name: str, paths: Paths) -> Request:
     cells = cells_of(nb)
     if python:
         checked_steps(cells)
-    given = dict(nb.metadata.papermill.get("parameters", {}))
+    # Without a cell that sets them they are those of an earlier execution, of which papermill left the record.
+    is_set = any(INJECTED in cell.tags for cell in cells)
+    given = dict(nb.metadata.papermill.get("parameters", {})) if is_set else {}
     built_in = {name: given.pop(name) for name in BUILT_IN if name in given}
     given, arguments, values = check_values(cells, given, python=python, loose=True)
     if python:

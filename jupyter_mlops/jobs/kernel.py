@@ -37,11 +37,12 @@ def kernel_name_of(notebook: Mapping[str, Any], given: str | None = None) -> str
 
 def find_kernel(name: str) -> Any:
     """The kernel spec called `name`. Raises `UnknownNameError` with those that are installed."""
-    from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+    from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager, NoSuchKernel
 
     specs = KernelSpecManager()
     try:
-        return specs.get_kernel_spec(name)
+        # Some tools call it "python", and Jupyter then starts its own Python kernel.
+        return specs.get_kernel_spec(NATIVE_KERNEL_NAME if name == "python" else name)
     except NoSuchKernel:
         error = UnknownNameError.among("kernel", name, specs.find_kernel_specs())
         error.hint += " Choose one with --kernel NAME, or install it: python -m ipykernel install --user --name " + name

@@ -123,9 +123,12 @@ def note_error(cell: Any, outcome: Outcome) -> None:
     if error is None:
         return
     errors = [output for output in cell.outputs if output.output_type == "error"]
-    text = f"{error.ename}: {error.message} {outcome.hint}"
+    text = error.message if error.message.startswith(error.ename) else f"{error.ename}: {error.message}"
+    if outcome.hint != SEE_TRACEBACK:
+        text += f" {outcome.hint}"
     if not errors:
-        cell.outputs.append(v4.new_output("error", ename=error.ename, evalue=error.message, traceback=[text]))
+        evalue = error.evalue if error.cause == "cell_error" else error.message
+        cell.outputs.append(v4.new_output("error", ename=error.ename, evalue=evalue, traceback=[text]))
     elif error.cause in ("step_timeout", "run_timeout", "out_of_memory") and errors[0].ename == "KeyboardInterrupt":
         errors[0].update(ename=error.ename, evalue=error.message, traceback=[*errors[0].traceback, text])
 
