@@ -74,6 +74,8 @@ class WorkLoop:
         self._told: dict[str, str] = {}
         self._wake = threading.Event()
         self._ended = threading.Event()
+        self._beating = threading.Lock()
+        self._has_left = False
         self._stops = 0
         self._stopped_at = 0.0
         self._reconciled = 0.0
@@ -102,7 +104,8 @@ class WorkLoop:
                 self.store.queue.leave(self.worker.id)
             self._pool.close()
             self._executor.shutdown(wait=not self._active, cancel_futures=True)
-            _end_children()
+            if self._active:
+                _end_children()
         logger.info("Worker %s ends.", self.worker.id[:8])
 
     def _work(self) -> None:
@@ -158,6 +161,10 @@ class WorkLoop:
             self._let_go(run_id)
         if time.monotonic() - self._reconciled >= RECONCILE_SECONDS:
             self._reconciled = time.monotonic()
+            if not self.store.folder.is_dir():
+                logger.error("The project is gone.")
+                self._stops += 2
+                return
             reconcile(self.store, now=self.store.now())
 
     def _tell(self, run_id: str, word: str) -> None:
@@ -192,17 +199,20 @@ class WorkLoop:
         """Go where nothing waits. Who put a run into the queue meanwhile either saw that we had left, or we see it."""
         if self.store.queue.waiting():
             return False
-        self.store.queue.leave(self.worker.id)
-        if not self.store.queue.waiting():
-            return True
-        self.store.queue.enter(replace(self.worker, beat_at=self.store.now()))
-        return False
+        with self._beating:  # a heartbeat would enter us again
+            self.store.queue.leave(self.worker.id)
+            self._has_left = not self.store.queue.waiting()
+            if not self._has_left:
+                self.store.queue.enter(replace(self.worker, beat_at=self.store.now()))
+        return self._has_left
 
     def _beat(self) -> None:
         renewed = time.monotonic()
         while not self._ended.wait(BEAT_SECONDS):
             try:
-                self.store.queue.renew(self.worker, list(self._active), now=self.store.now())
+                with self._beating:
+                    if not self._has_left:
+                        self.store.queue.renew(self.worker, list(self._active), now=self.store.now())
                 renewed = time.monotonic()
             except StoreError as error:
                 logger.error("No heartbeat: %s %s", error.message, error.hint)
@@ -220,7 +230,7 @@ _STOPPED = "its worker was stopped"
 
 
 def _end_children() -> None:
-    """Kernels that are still there have nothing to do; those started in good order are gone already."""
+    """What runs that did not stop in time have started, which would else outlive their record."""
     for child in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.Error):
             child.kill()
