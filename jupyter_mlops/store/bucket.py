@@ -134,7 +134,17 @@ class Bucket:
             return self._opened[1], self._opened[2]
 
     def _open(self) -> tuple[Any, str]:
+        """What reaches the files, and the folder's path there; made once per process and host, as that takes long."""
         fsspec = require_fsspec()
+        host = "" if self.protocol in _EXTRAS else self.url.split("/")[2]
+        which = (os.getpid(), self.protocol, host)
+        with _opening:
+            files = _opened.get(which)
+            if files is None:
+                files = _opened[which] = self._connect(fsspec)
+        return files, str(files._strip_protocol(self.url)).rstrip("/")
+
+    def _connect(self, fsspec: Any) -> Any:
         try:
             kind = fsspec.get_filesystem_class(self.protocol)
         except (ImportError, ValueError) as error:
@@ -149,9 +159,7 @@ class Bucket:
         if self.protocol in ("s3", "s3a"):
             options["config_kwargs"] = _PATIENCE
         with self._told(""):
-            files, root = fsspec.core.url_to_fs(self.url, **options)
-            return files, str(root).rstrip("/")
-        raise AssertionError  # pragma: no cover
+            return fsspec.core.url_to_fs(self.url, **options)[0]
 
     @contextlib.contextmanager
     def _told(self, key: str, *, writing: bool = False) -> Iterator[None]:
@@ -206,5 +214,7 @@ def _loop() -> asyncio.AbstractEventLoop:
         return made
 
 
+_opened: dict[tuple[int, str, str], Any] = {}
+_opening = threading.Lock()
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
 _loops_lock = threading.Lock()

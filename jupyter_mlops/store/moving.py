@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from jupyter_mlops.errors import StoreError
-from jupyter_mlops.store.schema import metadata
+from jupyter_mlops.store.schema import metadata, recorded
 
 _MANY = 500
 _TO_JSON = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
@@ -48,13 +48,8 @@ def copy_rows(source: sa.Connection, target: sa.Connection) -> dict[str, int]:
 
 
 def _in_order(connection: sa.Connection, table: sa.Table) -> sa.MappingResult:
-    query = sa.select(table).order_by(_order(table)).execution_options(yield_per=_MANY)
+    query = sa.select(table).order_by(recorded(table)).execution_options(yield_per=_MANY)
     return connection.execute(query).mappings()
-
-
-def _order(table: sa.Table) -> Any:
-    key = table.primary_key.columns[0]
-    return key if isinstance(key.type, sa.Integer) else sa.literal_column(f"{table.name}.rowid")
 
 
 def _go_on(connection: sa.Connection, table: sa.Table) -> None:

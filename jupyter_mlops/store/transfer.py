@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.store.rows import run_from, step_run_from
-from jupyter_mlops.store.schema import UtcDateTime, metadata, runs, step_runs, step_versions
+from jupyter_mlops.store.schema import UtcDateTime, metadata, recorded, runs, step_runs, step_versions
 
 UNTRUSTED = "was imported from another user"
 """Why a result of someone else's is not reused: with `--trust` it is."""
@@ -24,7 +24,7 @@ _OPEN = (Status.PENDING.value, Status.RUNNING.value)
 
 def rows_of(connection: sa.Connection, table: str, condition: sa.ColumnElement[bool]) -> list[Row]:
     """Rows in the order they were recorded, ready for JSON."""
-    query = sa.select(metadata.tables[table]).where(condition).order_by(sa.literal_column(f"{table}.rowid"))
+    query = sa.select(metadata.tables[table]).where(condition).order_by(recorded(metadata.tables[table]))
     return [
         {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
         for row in connection.execute(query).mappings()

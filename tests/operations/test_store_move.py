@@ -194,12 +194,12 @@ BACK = (("_to_file", "before", 1), ("copy_rows", "after", 1), ("_to_file", "afte
 
 
 def test_a_move_killed_at_any_moment_loses_nothing_and_is_finished_by_the_next(
-    project: Path, postgresql: Cluster, s3: S3Server
+    project: Path, tmp_path: Path, postgresql: Cluster
 ) -> None:
     before = everything(project)
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["s3fs", "sqlalchemy.dialects.postgresql", "dying"])
-    for targets, moments in (([postgresql.url(), s3.new_bucket()], FORTH), (["embedded"], BACK)):
+    context.set_forkserver_preload(["sqlalchemy.dialects.postgresql", "psycopg", "fsspec.core", "dying"])
+    for targets, moments in (([postgresql.url(), (tmp_path / "shared").as_uri()], FORTH), (["embedded"], BACK)):
         for moment in moments:
             dying = context.Process(target=move_and_die, args=(str(project), targets, *moment))
             dying.start()

@@ -22,6 +22,7 @@ from jupyter_mlops.operations.store.references import Closures
 from jupyter_mlops.operations.store.status import folder_size
 from jupyter_mlops.operations.store.trash import put_back, redate, remove_object
 from jupyter_mlops.store.holdings import Holding, holdings, posted, release, run_holdings, tracked_runs
+from jupyter_mlops.store.remote import RemoteObjects
 from jupyter_mlops.store.store import Store
 
 KEEP = timedelta(days=30)
@@ -72,6 +73,8 @@ def collect_garbage(
             plan.notes.append(f"{young} bytes that nothing needs were put within the last hour: a later gc takes them.")
         unfinished = _remove_files(_unfinished(store, now), dry_run)
         damaged = _remove_files(_damaged(store, now, keep or KEEP), dry_run)
+        if not dry_run:
+            _forget_copies(store, listing, removed, now - (keep or KEEP))
         journals = _remove_files(_journals(store, now, keep or KEEP), dry_run)
         return GcReport(
             is_dry=dry_run,
@@ -163,6 +166,18 @@ def _remove_objects(
         if modified < before and (dry_run or remove_object(store, name, before)):
             removed[name] = size
     return removed
+
+
+def _forget_copies(
+    store: Store, listing: dict[str, tuple[int, float]], removed: dict[str, int], before: datetime
+) -> None:
+    """Copies here of objects that are kept elsewhere go with them, and when they were not fetched for long."""
+    if not isinstance(store.objects, RemoteObjects):
+        return
+    for name, (_, at) in store.objects.at_hand().items():
+        is_gone = name in removed or (name not in listing and at < (store.now() - GRACE).timestamp())
+        if is_gone or at < before.timestamp():
+            store.objects.forget(name)
 
 
 def _unfinished(store: Store, now: datetime) -> list[Path]:
