@@ -11,15 +11,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from jupyter_mlops.errors import DamagedObjectError, NotWritableError, StoreError
-from jupyter_mlops.secrets.known import KNOWN
+from jupyter_mlops.secrets.inside import file_holds_secret
 from jupyter_mlops.store.objects import Objects
 
 LARGEST = 2 << 30
 """A larger file is not kept."""
 _PIECE = 4 << 20
 _FEW_BYTES = 16 << 20
-_OVERLAP = 1 << 16
-"""Bytes of a piece that are looked at again with the next one: a secret may lie in both."""
 
 
 def keep_files(objects: Objects, paths: Iterable[str]) -> dict[str, str]:
@@ -38,7 +36,7 @@ def keep_files(objects: Objects, paths: Iterable[str]) -> dict[str, str]:
             elif status.st_size > LARGEST:
                 size = f"{status.st_size / 1e9:,.1f} GB"
                 raise StoreError(f"'{path}' has {size}; up to 2 GB are kept.", "The step runs each time.")
-            elif _holds_secret(path):
+            elif file_holds_secret(path):
                 raise StoreError(f"'{path}' holds a secret.", "The step runs each time.")
             else:
                 kept[path] = _keep(objects, path, status.st_size)
@@ -58,18 +56,6 @@ def _keep(objects: Objects, path: str, size: int) -> str:
     name = digest.hexdigest()
     objects.put_pieces(name, size, lambda: _proven(path, name))
     return name
-
-
-def _holds_secret(path: str) -> bool:
-    patterns = KNOWN.patterns
-    if patterns is None:
-        return False
-    before = b""
-    for piece in _pieces(path):
-        if patterns.holds_bytes(before + piece):
-            return True
-        before = piece[-_OVERLAP:]
-    return False
 
 
 def _pieces(path: str | Path) -> Iterator[bytes]:
