@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from jupyter_mlops.capture.session import Session
 
 
+LONG = 0.1
+"""Seconds from which on the result of a job's step is written at once: a process may be killed, and it would go on here."""
+
+
 def keep(
     session: Session,
     record: Recorded,
@@ -53,4 +57,8 @@ def keep(
         return
     for name, why in packed.failed.items():
         known[name] = replace(known[name], lost=why)
-    session.saver.save(Saving(record.step_run.id, record.step_run.key, packed, shown, known, written))
+    duration = record.step_run.duration or 0.0
+    urgent = session.is_job and duration >= LONG
+    session.saver.save(Saving(record.step_run.id, record.step_run.key, packed, shown, known, written, urgent=urgent))
+    if urgent:
+        session.owed = max(session.owed, duration)

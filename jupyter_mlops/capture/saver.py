@@ -47,6 +47,7 @@ class Saving:
     display: bytes
     known: dict[str, Known]
     files: Mapping[str, str] = field(default_factory=dict)
+    urgent: bool = False
     kept: dict[str, str] | None = None
     """Path → object of these files, once they are in the store."""
 
@@ -89,7 +90,9 @@ class Saver:
         """Keep a result, later."""
         self._unsaved.append(saving)
         self._insecure.append(saving)
-        self.do(lambda: self._save(saving), at_once=bool(saving.files) or saving.packed.nbytes >= LARGE)
+        self.do(
+            lambda: self._save(saving), at_once=saving.urgent or bool(saving.files) or saving.packed.nbytes >= LARGE
+        )
 
     def do(self, work: Callable[[], None], *, at_once: bool = False) -> None:
         """Do something later, after what was asked before."""

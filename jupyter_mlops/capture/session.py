@@ -100,6 +100,8 @@ class Session:
         self._saver: Saver | None = None
         self.is_ahead = bool(os.environ.get(AHEAD_VARIABLE))
         """Whether steps of this kernel's run may have been executed before their turn."""
+        self.owed = 0.0
+        """Seconds that the longest step of a job took whose result may not be written yet."""
         self._run_id: str | None = None
         self._resumed: Resumed | None = None
         self._undescribed: str | None = None
@@ -235,6 +237,12 @@ class Session:
         self.view.look_again()
         if self._saver is not None:
             self._saver.stir()
+
+    def settle_debt(self) -> None:
+        """Before a job's next step is executed: wait a moment for what took long to be written, should this one be killed."""
+        owed, self.owed = self.owed, 0.0
+        if owed:
+            self.drain(min(0.4, owed / 20))
 
     def drain(self, timeout: float) -> bool:
         """Wait until all results are written."""

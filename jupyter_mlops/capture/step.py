@@ -73,6 +73,7 @@ class Execution:
             return
         if session.resumed is not None:
             session.resumed.is_whole = False
+        session.settle_debt()
         session.saver.secure()
         if not session.hydrator.show(self.facts) and session.hydrator.is_idle:
             self._libraries_before = self.examination.libraries
