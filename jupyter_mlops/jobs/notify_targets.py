@@ -19,10 +19,12 @@ from urllib.parse import urlsplit
 from jupyter_mlops.domain.notice import EVENTS, FAILURE, RECOVERY
 from jupyter_mlops.domain.parameter import SECRET
 from jupyter_mlops.errors import InputError, MLOpsError, UnknownNameError
+from jupyter_mlops.store.notices import GOES_TO
 
 FILE = "mlops.toml"
 DEFAULT_EVENTS = (FAILURE, RECOVERY)
 _EVENTS_PART = re.compile(rf"((?:{'|'.join(EVENTS)})(?:,(?:{'|'.join(EVENTS)}))*)=(.+)", re.DOTALL)
+_KEPT_FORM = re.compile(rf"(?:{'|'.join(EVENTS)})(?:,(?:{'|'.join(EVENTS)}))*{GOES_TO}")
 _KEYS = {"url", "mail", "command", "on", "always", "key"}
 _SMTP_KEYS = {"server", "from", "user", "password"}
 
@@ -41,7 +43,7 @@ class Target:
 
 
 def targets_of(root: Path, asked: Sequence[str]) -> tuple[str, ...]:
-    """`EVENTS=TARGET` for each target that was asked for, and for those that `mlops.toml` has for every run.
+    """`EVENTS:=TARGET` for each target that was asked for, and for those that `mlops.toml` has for every run.
 
     Raises `InputError` or `UnknownNameError` for what was asked for; the file's faults only do where it is needed.
     """
@@ -49,15 +51,20 @@ def targets_of(root: Path, asked: Sequence[str]) -> tuple[str, ...]:
     try:
         config = _targets(read_config(root))
         for name, table in config.items():
-            if table.get("always") and not any(text.endswith(f"={name}") for text in made):
-                made[f"{_events(table)}={name}"] = None
+            if table.get("always") and not any(text.endswith(f"{GOES_TO}{name}") for text in made):
+                made[f"{_events(table)}{GOES_TO}{name}"] = None
     except MLOpsError as error:
         logger.warning("No one is told of runs by %s: %s %s", FILE, error.message, error.hint)
     return tuple(made)
 
 
 def check_target(root: Path, text: str) -> str:
-    """`EVENTS=TARGET` of what was asked for. Raises `InputError` or `UnknownNameError`."""
+    """`EVENTS:=TARGET` of what was asked for. Raises `InputError` or `UnknownNameError`.
+
+    What has this form was asked for before: it stands, whatever became of the target since.
+    """
+    if _KEPT_FORM.match(text):
+        return text
     match = _EVENTS_PART.fullmatch(text)
     events, name = (match[1], match[2]) if match else (None, text)
     if not re.match(r"(https?:|mailto:|command:)", name):
@@ -67,9 +74,9 @@ def check_target(root: Path, text: str) -> str:
                 raise InputError(f"'{text}' begins with no event.", f"Events are {', '.join(EVENTS)}.")
             hint = f"A target is a [notify.NAME] of {FILE}, a URL, mailto:ADDRESS or command:WORDS."
             raise UnknownNameError(f"There is no target named '{name}'.", hint)
-        return f"{events or _events(config[name])}={name}"
+        return f"{events or _events(config[name])}{GOES_TO}{name}"
     _ad_hoc(name, {})
-    return f"{events or ','.join(DEFAULT_EVENTS)}={name}"
+    return f"{events or ','.join(DEFAULT_EVENTS)}{GOES_TO}{name}"
 
 
 def find_target(root: Path, name: str) -> Target:

@@ -9,7 +9,7 @@ from jupyter_mlops.errors import RunError
 from jupyter_mlops.jobs import notices
 from jupyter_mlops.jobs.notify_send import NotSentError, send
 from jupyter_mlops.jobs.notify_targets import check_target, find_target
-from jupyter_mlops.store.notices import id_of
+from jupyter_mlops.store.notices import GOES_TO, id_of
 from jupyter_mlops.store.store import Store
 
 
@@ -28,7 +28,7 @@ def try_target(store: Store, text: str, *, now: datetime) -> Notice:
 
     Raises `InputError` or `UnknownNameError` for a target that there is not, `RunError` where it did not take it.
     """
-    events, _, name = check_target(store.root, text).partition("=")
+    events, _, name = check_target(store.root, text).partition(GOES_TO)
     event = events.split(",")[0]
     assert event in EVENTS
     notice = Notice(id_of(store.new_id(), event, name), "", event, name, SENT, 1, "", now)

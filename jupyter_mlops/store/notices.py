@@ -16,6 +16,8 @@ from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.schema import notices, runs
 
 _FAILED = (Status.FAILED.value, Status.LOST.value)
+GOES_TO = ":="
+"""Stands between events and target in what a run keeps of whom to tell."""
 KEPT = timedelta(days=30)
 """Notices that were sent are forgotten after so long."""
 
@@ -25,7 +27,7 @@ def announce(connection: sa.Connection, row: Mapping[Any, Any], status: Status, 
     targets = row["options"].get("notify") or ()
     events = _events(connection, row, status) if targets else ()
     for text in targets:
-        wanted, _, target = text.partition("=")
+        wanted, _, target = text.partition(GOES_TO)
         event = next((event for event in events if event in wanted.split(",")), None)
         if event is None:
             continue

@@ -73,4 +73,4 @@ def test_a_target_can_be_tried_out(folder: Path) -> None:
 def test_a_schedule_keeps_whom_to_tell(folder: Path) -> None:
     text_of(folder, "schedule add nb.ipynb --cron '0 2 * * *' --notify mailto:me@example.com")
     (schedule,) = data_of(folder, "schedule list")["schedules"]
-    assert schedule["notify"] == ["failure,recovery=mailto:me@example.com"]
+    assert schedule["notify"] == ["failure,recovery:=mailto:me@example.com"]
