@@ -107,7 +107,7 @@ def _request(nb: Any, kernel_name: str, paths: Paths) -> Request:
         checked_steps(cells)
     # Without a cell that sets them they are those of an earlier execution, of which papermill left the record.
     is_set = any(INJECTED in cell.tags for cell in cells)
-    given = dict(nb.metadata.papermill.get("parameters", {})) if is_set else {}
+    given = _plain(nb.metadata.papermill.get("parameters", {})) if is_set else {}
     built_in = {name: given.pop(name) for name in BUILT_IN if name in given}
     given, arguments, values = check_values(cells, given, python=python, loose=True)
     if python:
@@ -123,6 +123,13 @@ def _request(nb: Any, kernel_name: str, paths: Paths) -> Request:
         values={**values, **built_in},
         arguments={**arguments, **built_in},
     )
+
+
+def _plain(value: Any) -> Any:
+    """A value of nbformat's kinds of dict as plain dicts."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return [_plain(item) for item in value] if isinstance(value, list) else value
 
 
 def _run(store: Store, request: Request, run_id: str | None) -> Run:
