@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+from jupyter_mlops.analysis.code import source_facts
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.key import Examination, Resolver
 
@@ -71,7 +72,9 @@ class Draws:
 def _may_seed(found: Examination, resolve: Resolver) -> set[str]:
     """Generators that a step may set: those it names, or all where a function or module it may call speaks of seeds."""
     named = {_SEEDS[real] for chain in found.facts.doubts.chains if (real := resolve(chain)) in _SEEDS}
-    texts = [source for known in found.inputs.values() for source in known.sources]
+    texts = []
+    for known in found.inputs.values():
+        named.update(*(seeds_spoken_of(source, resolve) for source in known.sources))
     for name in found.ingredients:
         file = (
             getattr(sys.modules.get(name[len("module:") :]), "__file__", None) if name.startswith("module:") else None
@@ -80,6 +83,24 @@ def _may_seed(found: Examination, resolve: Resolver) -> set[str]:
             with contextlib.suppress(OSError):
                 texts.append(Path(file).read_text(encoding="utf-8", errors="replace"))
     return named | (set(_SEEDS.values()) if any("seed" in text for text in texts) else set())
+
+
+def seeds_spoken_of(source: str, resolve: Callable[[str], str | None]) -> set[str]:
+    """Generators that a function of the notebook may set: those whose `seed` it names, or all where it speaks of seeds
+    in any other way."""
+    if "seed" not in source:
+        return set()
+    with contextlib.suppress(SyntaxError, ValueError):
+        taken = source_facts(source).names.carries
+        chains = [
+            ast.unparse(node)
+            for node in ast.walk(ast.parse(source))
+            if isinstance(node, ast.Attribute) and "seed" in node.attr
+        ]
+        generators = {_SEEDS.get(resolve(chain) or "") for chain in chains if chain.partition(".")[0] in taken}
+        if source.count("seed") == len(chains) and len(generators) == len(set(chains)) and None not in generators:
+            return {generator for generator in generators if generator}
+    return set(_SEEDS.values())
 
 
 def _cannot_seed(found: Examination, resolve: Resolver) -> bool:

@@ -10,7 +10,7 @@ import pytest
 from kernels import LiveKernel
 
 from jupyter_mlops.analysis.code import cell_facts
-from jupyter_mlops.capture.draws import seeded_first
+from jupyter_mlops.capture.draws import seeded_first, seeds_spoken_of
 from jupyter_mlops.capture.key import Resolver
 from jupyter_mlops.capture.world import LiveWorld
 
@@ -54,6 +54,23 @@ def test_a_seed_counts_where_nothing_could_draw_before_it(code: str, found: set[
 def test_a_function_of_the_notebook_may_seed_first(function: str, code: str, found: set[str]) -> None:
     resolve = Resolver(cell_facts(code).doubts, LiveWorld({"np": np}, {}))
     assert seeded_first(code, resolve, [function]) == found
+
+
+@pytest.mark.parametrize(
+    ("function", "found"),
+    [
+        ("def f():\n    np.random.seed(0)\n    return np.random.rand()", {"numpy"}),
+        ("def f():\n    return np.random.rand()", set()),
+        ("def f(np):\n    np.random.seed(0)", {"numpy", "random", "torch"}),
+        ("def f(seed):\n    np.random.seed(seed)", {"numpy", "random", "torch"}),
+        ("def f():\n    other.seed(0)", {"numpy", "random", "torch"}),
+        ("def f():\n    np.random.seed(0)\n    other.seed(0)", {"numpy", "random", "torch"}),
+        ("def f():\n    getattr(np.random, 'seed')(0)", {"numpy", "random", "torch"}),
+    ],
+)
+def test_a_function_that_names_a_seed_may_set_that_generator_and_no_other(function: str, found: set[str]) -> None:
+    world = LiveWorld({"np": np, "other": np.random.RandomState(0)}, {})
+    assert seeds_spoken_of(function, Resolver(cell_facts("f()").doubts, world)) == found
 
 
 @pytest.mark.kernel
