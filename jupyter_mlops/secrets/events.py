@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_mlops.secrets.known import KNOWN
-from jupyter_mlops.secrets.redaction import Stream, redact_all
 
 
 def without_secrets(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -13,6 +12,8 @@ def without_secrets(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     patterns = KNOWN.patterns
     if patterns is None:
         return events
+    from jupyter_mlops.secrets.redaction import Stream, redact_all
+
     made: list[dict[str, Any]] = []
     streams: dict[str, Stream] = {}
 

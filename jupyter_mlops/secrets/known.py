@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from jupyter_mlops.secrets.redaction import Patterns, redact_all
+if TYPE_CHECKING:
+    from jupyter_mlops.secrets.redaction import Patterns
 
 Value = TypeVar("Value")
 ABSENT = "absent"
@@ -36,6 +37,8 @@ class Known:
             values = self._values.setdefault(name, {})
             first, new = self.patterns is None, value not in values
             if new:
+                from jupyter_mlops.secrets.redaction import Patterns
+
                 values[value] = None
                 self.patterns = Patterns(self._values)
         if first:
@@ -81,6 +84,8 @@ def redact(value: Value) -> Value:
     """A text, or a structure of dicts and lists, with names in place of secrets."""
     if KNOWN.patterns is None:
         return value
+    from jupyter_mlops.secrets.redaction import redact_all
+
     made: Value = redact_all(KNOWN.patterns, value)
     return made
 

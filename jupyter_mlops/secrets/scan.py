@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.secrets.redaction import Patterns
+if TYPE_CHECKING:
+    from jupyter_mlops.secrets.redaction import Patterns
 
 _AT_ONCE = 1 << 16
 
