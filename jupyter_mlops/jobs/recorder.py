@@ -51,6 +51,10 @@ class Recorder:
         self._done = 0
         self._total = 0
         self._told = 0.0
+        self._step: str | None = None
+        self._later: threading.Timer | None = None
+        self._telling = threading.Lock()
+        self._is_over = False
         self._describing: threading.Thread | None = None
         self._notebook: Any = None
         self._tagging = threading.Lock()
@@ -105,6 +109,10 @@ class Recorder:
 
     def end(self, outcome: Outcome) -> Run:
         """Record how the run ended; returns it as stored."""
+        with self._telling:
+            self._is_over = True
+        if self._later is not None:
+            self._later.cancel()
         if self._describing is not None:
             self._describing.join()
         error = outcome.error
@@ -204,9 +212,21 @@ class Recorder:
         return str(self._notebook.cells[index].metadata.get(METADATA, {}).get("status", "executed"))
 
     def _progress(self, step: str | None, *, always: bool) -> None:
+        self._step = step
         if always or time.monotonic() - self._told >= PROGRESS_SECONDS:
             self._told = time.monotonic()
             self._update(progress=Progress(self._done, self._total, step))
+        elif self._later is None:
+            # Where no next cell comes soon, this one is told all the same.
+            self._later = threading.Timer(PROGRESS_SECONDS, self._tell_progress)
+            self._later.daemon = True
+            self._later.start()
+
+    def _tell_progress(self) -> None:
+        with self._telling:
+            self._later = None
+            if not self._is_over:
+                self._progress(self._step, always=True)
 
     def _tag(self, tags: dict[str, str], **values: Any) -> None:
         with self._tagging:
