@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sqlite3
+import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 INDEX_VARIABLE = "MLOPS_STORE"
 OBJECTS_VARIABLE = "MLOPS_OBJECTS"
 EMBEDDED = "embedded"
+PROJECT_FILE = "mlops.toml"
 _FORMAT = 1
 _NAME = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
 
@@ -59,13 +61,16 @@ def place_of(root: Path, folder: Path, environment: Mapping[str, str] = os.envir
             return asked
         if _has_content(folder / INDEX_FILE):
             raise StoreError(
-                f"The project '{root}' has its store in '{folder}', and the environment names another ({_named(asked)}).",
-                f"Bring it over with `jupyter mlops store move`, or unset {INDEX_VARIABLE} and {OBJECTS_VARIABLE}.",
+                f"The project '{root}' has its store in '{folder}', and {_who(environment)} another ({_named(asked)}).",
+                "Bring it over with `jupyter mlops store move`, or take that word back.",
             )
         write_place(folder, asked)
         return asked
-    index = _agreed(kept.index, asked.index, INDEX_VARIABLE, folder, environment)
-    objects = _agreed(kept.objects, asked.objects, OBJECTS_VARIABLE, folder, environment)
+    told = _told(root)
+    index = _agreed(kept.index, asked.index, environment.get(INDEX_VARIABLE), told.get("index"), INDEX_VARIABLE, folder)
+    objects = _agreed(
+        kept.objects, asked.objects, environment.get(OBJECTS_VARIABLE), told.get("objects"), OBJECTS_VARIABLE, folder
+    )
     return replace(kept, index=index, objects=objects)
 
 
@@ -79,9 +84,34 @@ def current_place(folder: Path, environment: Mapping[str, str] = os.environ) -> 
 
 
 def asked_place(root: Path, environment: Mapping[str, str]) -> Place:
-    """What the environment asks for."""
-    index, objects = (environment.get(name) or None for name in (INDEX_VARIABLE, OBJECTS_VARIABLE))
-    return make_place(root, None if index == EMBEDDED else index, None if objects == EMBEDDED else objects)
+    """What the environment asks for, or else `[store]` in the project's `mlops.toml`."""
+    told = _told(root)
+    index = environment.get(INDEX_VARIABLE) or told.get("index")
+    objects = environment.get(OBJECTS_VARIABLE) or told.get("objects")
+    project = told.get("project")
+    return make_place(root, None if index == EMBEDDED else index, None if objects == EMBEDDED else objects, project)
+
+
+def _told(root: Path) -> dict[str, str]:
+    """The table `store` of `mlops.toml`; empty where there is none."""
+    path = root / PROJECT_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return {}
+    if "[store]" not in text:
+        return {}
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        found = tomllib.loads(text).get("store", {})
+    except tomllib.TOMLDecodeError as error:
+        raise StoreError(f"'{path}' cannot be read: {error}.", "Mend it; TOML is described at toml.io.") from error
+    if not found.keys() <= {"index", "objects", "project"} or not all(isinstance(each, str) for each in found.values()):
+        raise StoreError(f"[store] of '{path}' cannot be read.", "It takes texts: index, objects and project.")
+    return dict(found)
 
 
 def make_place(
@@ -177,16 +207,17 @@ def write_place(folder: Path, place: Place) -> None:
 
 
 def _agreed(
-    kept: str | None, asked: str | None, variable: str, folder: Path, environment: Mapping[str, str]
+    kept: str | None, asked: str | None, variable: str | None, told: str | None, name: str, folder: Path
 ) -> str | None:
-    """What `store.json` says, in the environment's words where it says the same."""
-    if not environment.get(variable):
+    """What `store.json` says, in the words of the environment or of `mlops.toml` where they say the same."""
+    if not (variable or told):
         return kept
     if is_same(kept, asked):
         return asked
+    who = name if variable else PROJECT_FILE
     raise StoreError(
-        f"{variable} names another store than this project has ({folder / PLACE_FILE}).",
-        f"Unset {variable}, or bring the project over with `jupyter mlops store move`.",
+        f"{who} names another store than this project has ({folder / PLACE_FILE}).",
+        f"Take it out of {who}, or bring the project over with `jupyter mlops store move`.",
     )
 
 
@@ -199,6 +230,11 @@ def is_same(one: str | None, other: str | None) -> bool:
 
 def _where(url: sa.URL) -> tuple[object, ...]:
     return (url.host or url.query.get("host") or "localhost", url.port or 5432, url.database)
+
+
+def _who(environment: Mapping[str, str]) -> str:
+    is_asked = environment.get(INDEX_VARIABLE) or environment.get(OBJECTS_VARIABLE)
+    return "the environment names" if is_asked else f"{PROJECT_FILE} names"
 
 
 def _named(place: Place) -> str:

@@ -104,3 +104,22 @@ def test_objects_elsewhere_of_an_index_in_the_folder_have_an_owner_that_stays(fo
     assert place_of(folder.parent, folder, {}) == first
     write_place(folder, Place())
     assert not (folder / "store.json").exists()
+
+
+def test_a_file_that_goes_with_the_code_says_it_for_all_who_have_the_project(folder: Path) -> None:
+    root = folder.parent
+    told = '[store]\nindex = "postgresql://db.example/mlops"\nobjects = "s3://bucket"\nproject = "sales"\n'
+    (root / "mlops.toml").write_text(told)
+    asked = place_of(root, folder, {})
+    assert (asked.index, asked.objects, asked.project) == (
+        "postgresql+psycopg://db.example/mlops",
+        "s3://bucket",
+        "sales",
+    )
+    assert place_of(root, folder, {"MLOPS_STORE": URL}).index == URL, "the same, with a password"
+    (root / "mlops.toml").write_text(told.replace("db.example", "other.example"))
+    with pytest.raises(StoreError, match=r"mlops\.toml names another"):
+        place_of(root, folder, {})
+    (root / "mlops.toml").write_text("[store]\nport = 3\n")
+    with pytest.raises(StoreError, match="cannot be read"):
+        place_of(root, folder, {})

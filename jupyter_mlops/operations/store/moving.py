@@ -29,13 +29,13 @@ from jupyter_mlops.store.objects import Objects, write_atomically
 from jupyter_mlops.store.place import (
     EMBEDDED,
     INDEX_VARIABLE,
-    OBJECTS_VARIABLE,
     Place,
     current_place,
     index_url,
     is_same,
     make_place,
     owner_of,
+    place_of,
     shown_index,
     without_password,
     write_place,
@@ -273,7 +273,7 @@ def _leave_backup(move: _Move) -> None:
 def _notes(move: _Move, environment: Mapping[str, str]) -> Iterator[str]:
     if move.damaged:
         yield f"{len(move.damaged)} damaged objects stayed behind: the steps that made them run again."
-    for variable, there in ((INDEX_VARIABLE, move.target.index), (OBJECTS_VARIABLE, move.target.objects)):
-        asked = environment.get(variable)
-        if asked and not is_same(None if asked == EMBEDDED else asked, there):
-            yield f"{variable} still names another place, which is an error from now on: unset it."
+    try:
+        place_of(move.root, move.folder, environment)
+    except StoreError as error:  # from now on nothing opens it
+        yield f"{error.message} Take that word back, else nothing here finds the store."
