@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from jupyter_mlops.analysis.code import CodeFacts
 from jupyter_mlops.analysis.magics import EVERYTHING
 from jupyter_mlops.analysis.notebook import StepCell, cells_of
-from jupyter_mlops.analysis.parameters import parameters_of
 from jupyter_mlops.analysis.pipeline import later_reads
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.hydrate import Hydrator, reached
@@ -214,6 +213,8 @@ class Session:
             "environment": keep_environment(store.objects),
         }
         if path is not None:
+            from jupyter_mlops.analysis.parameters import parameters_of
+
             data = read_bytes(path)
             known["notebook_object"] = store.objects.put(data)
             declared = parameters_of(cells_of(parse_notebook(data, path.name)))
@@ -301,12 +302,16 @@ class Session:
             self._saver.secure()
         if self.hydrator.is_idle:
             return
-        everything = reads_everything(facts)
+        everything = reads_everything(facts, self._called(facts))
         names = None if everything else facts.names.reads
         self.hydrator.ready(names, libraries_used=everything or self._uses_libraries(facts))
 
+    def _called(self, facts: CodeFacts) -> list[Known | None]:
+        """What is known of the names that code may read, also in the functions it may call."""
+        return [self.world.know(name) for name in reached(self.world.know, facts.names.reads)]
+
     def _uses_libraries(self, facts: CodeFacts) -> bool:
-        known = [self.world.know(name) for name in reached(self.world.know, facts.names.reads)]
+        known = self._called(facts)
         return bool(facts.names.imports) or any(item is not None and (item.modules or item.dotted) for item in known)
 
     def later_reads(self, step: StepCell, names: set[str]) -> bool:
@@ -358,7 +363,8 @@ class Session:
         self.modules.look()
         if effects is None:
             effects = effects_of(facts.doubts, self.world)
-            names = None if reads_everything(facts) else reached(self.world.know, facts.names.reads) | bound
+            everything = reads_everything(facts, self._called(facts))
+            names = None if everything else reached(self.world.know, facts.names.reads) | bound
             self.world.touch(names)
         add_effects(self.world, facts, effects)
 
