@@ -102,10 +102,11 @@ class WorkLoop:
             runner.settle(self._root, None)
             with contextlib.suppress(StoreError):
                 self.store.queue.leave(self.worker.id)
+            forking = self._pool.pids()
             self._pool.close()
             self._executor.shutdown(wait=not self._active, cancel_futures=True)
             if self._active:
-                _end_children()
+                _end_children(forking)
         logger.info("Worker %s ends.", self.worker.id[:8])
 
     def _work(self) -> None:
@@ -229,11 +230,17 @@ class WorkLoop:
 _STOPPED = "its worker was stopped"
 
 
-def _end_children() -> None:
-    """What runs that did not stop in time have started, which would else outlive their record."""
-    for child in psutil.Process().children(recursive=True):
+def _end_children(spared: set[int]) -> None:
+    """What runs that did not stop in time have started, which would else outlive their record.
+
+    The processes `spared` fork warm kernels, for other runners too: the pool ends what is ours.
+    """
+    for child in psutil.Process().children():
+        if child.pid in spared:
+            continue
         with contextlib.suppress(psutil.Error):
-            child.kill()
+            for process in [*child.children(recursive=True), child]:
+                process.kill()
 
 
 @contextlib.contextmanager
@@ -260,7 +267,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--linger", type=float)
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
-    with Store.open(given.root, create=False) as store, Pool() as pool:
+    with Store.open(given.root, create=False) as store, Pool(lends=True) as pool:
         loop = WorkLoop(store, slots=given.slots, pool=pool, worker_id=given.id, linger=given.linger)
         with on_signals(loop.stop):
             loop.run()

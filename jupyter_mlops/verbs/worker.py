@@ -34,7 +34,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
     from jupyter_mlops.jobs.worker import WorkLoop, on_signals
 
     log_to_terminal()
-    with Store.open(context.start) as store, Pool() as pool:
+    with Store.open(context.start) as store, Pool(lends=True) as pool:
         started = store.now()
         linger = 0.0 if arguments.drain else None
         slots = arguments.slots or default_slots()

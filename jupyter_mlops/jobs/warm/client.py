@@ -88,7 +88,7 @@ class WarmClient(CellClient):
         super().__init__(notebook, SimpleNamespace(), on_output, timeout=timeout)
         self.km = None
         self._kernel = kernel
-        self._session = Session(key=b"")
+        self._session = Session()
         self._link = _Link()
         # What nbclient's stand-in for the output widget asks for.
         self.kc = SimpleNamespace(

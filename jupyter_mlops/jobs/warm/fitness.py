@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.jobs.warm.imports import imports_of
 
 if TYPE_CHECKING:
     from jupyter_mlops.jobs.execution import Plan
 
+NEVER = frozenset(("tensorflow", "jax", "jaxlib", "grpc", "ray", "cupy", "cudf", "pycuda", "faiss"))
+"""Libraries that do not outlive a fork: a kernel imports them itself."""
 _PASSING = frozenset(
     str.split(
         "PWD OLDPWD SHLVL _ TERM COLUMNS LINES WINDOWID XDG_SESSION_ID SSH_CLIENT SSH_CONNECTION SSH_TTY TMUX TMUX_PANE "
@@ -26,6 +30,30 @@ class NotWarm(MLOpsError):
     """A plan needs an ordinary kernel; the message says why."""
 
     code = "not_warm"
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a warm kernel has to be: interpreter with options, folder, whole environment, and imports."""
+
+    command: tuple[str, ...]
+    folder: str
+    environment: dict[str, str]
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, plan: Plan) -> Wish:
+        """That of a plan. Raises `NotWarm` where it can have none."""
+        command, environment = command_of(plan)
+        # Python's own modules load in no time, and would make a process of its own of nearly every notebook.
+        left = NEVER | sys.stdlib_module_names
+        names = [name for name in imports_of(plan.notebook or {}) if top(name) not in left]
+        return cls(command, str(plan.folder), environment, tuple(names))
+
+
+def top(name: str) -> str:
+    """The package that the module `a.b:c` is of."""
+    return name.partition(":")[0].partition(".")[0]
 
 
 def command_of(plan: Plan) -> tuple[tuple[str, ...], dict[str, str]]:

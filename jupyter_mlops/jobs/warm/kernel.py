@@ -16,7 +16,6 @@ from jupyter_mlops.jobs.warm.wire import framed
 
 if TYPE_CHECKING:
     from jupyter_mlops.jobs.kernel import CellRunner
-    from jupyter_mlops.jobs.warm.parent import Parent
 
 END_SECONDS = 30.0
 """How long a kernel may take to end in good order, as jupyter_client has it for others."""
@@ -28,16 +27,19 @@ class WarmKernel:
 
     kind = "warm"
 
-    def __init__(self, parent: Parent, number: int, connection: socket.socket, why: str) -> None:
+    def __init__(self, connection: socket.socket, why: str) -> None:
         self.why = why
         self.connection = connection
-        self._parent = parent
-        self._number = number
+        self._send: Callable[[int], None] = lambda number: None
         self._forked = threading.Event()
         self._ended = threading.Event()
         self._pid: int | None = None
         self._code: int | None = None
         self._waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+
+    def signaled_by(self, send: Callable[[int], None]) -> None:
+        """This sends it a signal."""
+        self._send = send
 
     def forked(self, pid: int) -> None:
         """Its process is there."""
@@ -52,6 +54,10 @@ class WarmKernel:
         for loop, event in self._waiting:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(event.set)
+
+    def left(self) -> None:
+        """The process that forked it is gone, and it with that."""
+        self.ended(None)
 
     @property
     def pid(self) -> int | None:
@@ -71,11 +77,11 @@ class WarmKernel:
 
     async def interrupt(self) -> None:
         """See `Kernel`."""
-        self._parent.signal(self._number, signal.SIGINT)
+        self._send(signal.SIGINT)
 
     async def kill(self) -> None:
         """See `Kernel`."""
-        self._parent.signal(self._number, KILL)
+        self._send(KILL)
 
     async def stop(self, *, now: bool) -> None:
         """See `Kernel`."""

@@ -10,14 +10,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
-from jupyter_mlops.jobs.warm.kernel import WarmKernel
 from jupyter_mlops.jobs.warm.wire import Frames, packed
-
-if TYPE_CHECKING:
-    from jupyter_mlops.jobs.execution import Plan
 
 LOOK_SECONDS = 5.0
 """How often the files it has loaded are looked at."""
@@ -33,6 +29,22 @@ class Refused(Exception):
         self.message = message
 
 
+class Told(Protocol):
+    """Who is told what becomes of a kernel."""
+
+    def signaled_by(self, send: Callable[[int], None]) -> None:
+        """This sends it a signal."""
+
+    def forked(self, pid: int) -> None:
+        """Its process is there."""
+
+    def ended(self, code: int | None) -> None:
+        """Its process is gone, with this exit code, negative for a signal; None where that is not known."""
+
+    def left(self) -> None:
+        """The process that forked it is gone, or lets no one know any more."""
+
+
 class Parent:
     """Starts the process and speaks to it. Raises `Refused`."""
 
@@ -41,7 +53,7 @@ class Parent:
         self.imports = set(imports)
         self.used = time.monotonic()
         self._lock = threading.Lock()
-        self._kernels: dict[int, WarmKernel] = {}
+        self._kernels: dict[int, Told] = {}
         self._count = 0
         self._retired = False
         self.alive = False
@@ -96,23 +108,22 @@ class Parent:
                 answer: dict[str, Any] = message
                 return answer
 
-    def fork(self, plan: Plan, environment: Mapping[str, str], note: str) -> WarmKernel:
-        """Ask for a kernel; it answers as soon as it is there. Raises OSError where the process is gone."""
-        ours, theirs = socket.socketpair()
-        with theirs, self._lock:
+    def fork(self, theirs: socket.socket, told: Told, *, stays: bool) -> None:
+        """Ask for a kernel; it answers over `theirs` as soon as it is there. Raises OSError where the process is gone.
+
+        One that `stays` is another runner's: it goes on when this pool is closed.
+        """
+        with self._lock:
             self._count += 1
             number = self._count
-            kernel = WarmKernel(self, number, ours, note)
-            self._kernels[number] = kernel
-            start = {"folder": str(plan.folder), "environment": dict(environment), "runner": os.getpid()}
+            self._kernels[number] = told
+            told.signaled_by(lambda signal_number: self.signal(number, signal_number))
             try:
-                ours.sendall(packed(start))
-                socket.send_fds(self._control, [packed({"do": "fork", "number": number})], [theirs.fileno()])
+                request = packed({"do": "fork", "number": number, "stays": stays})
+                socket.send_fds(self._control, [request], [theirs.fileno()])
             except OSError:
                 del self._kernels[number]
-                ours.close()
                 raise
-        return kernel
 
     def signal(self, number: int, signal_number: int) -> None:
         """Send a signal to a kernel and the processes it started; nothing where it has ended."""
@@ -141,11 +152,9 @@ class Parent:
         self.alive = False
         with contextlib.suppress(OSError):
             self._control.shutdown(socket.SHUT_RDWR)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            # It may stay for kernels of other runners.
             self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
         self._control.close()
 
     def _listen(self) -> None:
@@ -162,8 +171,7 @@ class Parent:
         with self._lock:
             kernels, self._kernels = list(self._kernels.values()), {}
         for kernel in kernels:
-            kernel.ended(None)
-        self._process.wait()
+            kernel.left()
 
     def _told(self, message: dict[str, Any]) -> None:
         number = int(message["forked"] if "forked" in message else message["ended"])

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.jobs.warm.fitness import NotWarm, command_of, lasting
-from jupyter_mlops.jobs.warm.imports import imports_of
+from jupyter_mlops.jobs.warm.fitness import NotWarm, Wish, lasting, top
 from jupyter_mlops.jobs.warm.kernel import WarmKernel
-from jupyter_mlops.jobs.warm.parent import Parent, Refused
+from jupyter_mlops.jobs.warm.lending import Lender
+from jupyter_mlops.jobs.warm.parent import Parent, Refused, Told
+from jupyter_mlops.jobs.warm.wire import packed
 
 if TYPE_CHECKING:
     from jupyter_mlops.jobs.execution import Plan
@@ -24,15 +25,13 @@ MOST = 4
 """How many processes that fork kernels are kept."""
 SHARE = 0.25
 """How much of the machine's memory they may hold together."""
-START_SECONDS = 120.0
-NEVER = frozenset(("tensorflow", "jax", "jaxlib", "grpc", "ray", "cupy", "cudf", "pycuda", "faiss"))
-"""Libraries that do not outlive a fork: a kernel imports them itself."""
+START_SECONDS = 60.0
 
 
 class Pool:
-    """Opens warm kernels; may be used from several threads."""
+    """Opens warm kernels; may be used from several threads. One that `lends` gives some to other processes of the user."""
 
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = MOST, *, lends: bool = False) -> None:
         self._most = most
         self._lock = threading.Lock()
         self._starting: dict[Any, threading.Lock] = {}
@@ -40,33 +39,47 @@ class Pool:
         self._left_out: dict[str, str] = {}
         """Modules that are not loaded ahead, with the reason."""
         self._closed = False
+        self._lender = Lender(self) if lends and sys.platform == "linux" else None
 
     async def open(self, plan: Plan) -> WarmKernel:
         """Fork a kernel. Raises `NotWarm` where that would not be the same as an ordinary one."""
-        command, environment = command_of(plan)
-        names = [name for name in imports_of(plan.notebook or {}) if _top(name) not in NEVER]
-        base = (command, lasting(environment), _packages())
-        parent = self._ready(base, names)
+        wish = Wish.of(plan)
+        parent = self.ready(wish)
         if parent is None:
-            parent = await asyncio.to_thread(self._make, base, names, environment)
-        clash = parent.names & _local_names(plan.folder)
-        if clash:
-            raise NotWarm(f"files beside the notebook hide modules ({', '.join(sorted(clash))})")
+            parent = await asyncio.to_thread(self.make, wish)
+        ours, theirs = socket.socketpair()
+        with theirs:
+            kernel = WarmKernel(ours, self.note(wish))
+            self.fork(parent, wish, theirs, ours, kernel)
+        return kernel
+
+    def fork(self, parent: Parent, wish: Wish, theirs: socket.socket, ours: socket.socket | None, told: Told) -> None:
+        """Have `parent` fork a kernel that speaks over `theirs`; what becomes of it, `told` is told.
+
+        Raises `NotWarm`.
+        """
+        clash = parent.names & _local_names(Path(wish.folder))
         try:
-            return parent.fork(plan, environment, self._note(names))
+            if clash:
+                raise NotWarm(f"files beside the notebook hide modules ({', '.join(sorted(clash))})")
+            start = {"folder": wish.folder, "environment": wish.environment, "runner": os.getpid()}
+            if ours is not None:
+                ours.sendall(packed(start))
+            parent.fork(theirs, told, stays=ours is None)
         except OSError as error:
             raise NotWarm(f"the process that forks kernels is gone ({error})") from error
 
-    def _note(self, names: list[str]) -> str:
-        out = [f"{_top(name)}: {self._left_out[_top(name)]}" for name in names if _top(name) in self._left_out]
+    def note(self, wish: Wish) -> str:
+        """What a kernel has to import itself, and why."""
+        out = [f"{top(name)}: {self._left_out[top(name)]}" for name in wish.names if top(name) in self._left_out]
         return f"not loaded ahead: {'; '.join(sorted(set(out)))}" if out else ""
 
-    def _wanted(self, names: list[str]) -> list[str]:
-        return [name for name in names if _top(name) not in self._left_out]
+    def _wanted(self, wish: Wish) -> list[str]:
+        return [name for name in wish.names if top(name) not in self._left_out]
 
-    def _ready(self, base: Any, names: list[str]) -> Parent | None:
-        """A process that has at least these imports and is up to date."""
-        wanted = set(self._wanted(names))
+    def ready(self, wish: Wish) -> Parent | None:
+        """A process that has at least these imports and is up to date. Raises `NotWarm` once the pool is closed."""
+        base, wanted = _base(wish), set(self._wanted(wish))
         with self._lock:
             if self._closed:
                 raise NotWarm("the warm kernels of this process were closed")
@@ -79,21 +92,22 @@ class Pool:
             parent.used = time.monotonic()
             return parent
 
-    def _make(self, base: Any, names: list[str], environment: Mapping[str, str]) -> Parent:
-        """Start a process with these imports, or wait for the one that is just being started."""
+    def make(self, wish: Wish) -> Parent:
+        """Start a process with these imports, or wait for the one that is just being started. Raises `NotWarm`."""
+        base = _base(wish)
         with self._lock:
-            lock = self._starting.setdefault((base, tuple(sorted(names))), threading.Lock())
+            lock = self._starting.setdefault((base, frozenset(wish.names)), threading.Lock())
         with lock:
             while True:
-                parent = self._ready(base, names)
+                parent = self.ready(wish)
                 if parent is not None:
                     return parent
                 try:
-                    parent = Parent(base, self._wanted(names), environment, START_SECONDS)
+                    parent = Parent(base, self._wanted(wish), wish.environment, START_SECONDS)
                 except Refused as refused:
-                    if not refused.name or _top(refused.name) in self._left_out:
+                    if not refused.name or top(refused.name) in self._left_out:
                         raise NotWarm(refused.message) from None
-                    self._left_out[_top(refused.name)] = refused.message
+                    self._left_out[top(refused.name)] = refused.message
                     continue
                 with self._lock:
                     self._parents.append(parent)
@@ -113,8 +127,15 @@ class Pool:
         self._parents.remove(parent)
         parent.retire()
 
+    def pids(self) -> set[int]:
+        """The processes that fork kernels; the pool ends them itself."""
+        with self._lock:
+            return {parent.pid for parent in self._parents}
+
     def close(self) -> None:
-        """End all processes, and the kernels that still run."""
+        """End all processes, and the kernels that still run; those of other runners end with their jobs."""
+        if self._lender is not None:
+            self._lender.close()
         with self._lock:
             self._closed = True
             parents, self._parents = self._parents, []
@@ -126,6 +147,11 @@ class Pool:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _base(wish: Wish) -> Any:
+    """What must be the same for two notebooks to share a process."""
+    return (wish.command, lasting(wish.environment), _packages())
 
 
 def _packages() -> tuple[tuple[str, int], ...]:
@@ -150,7 +176,3 @@ def _local_names(folder: Path) -> set[str]:
             if package or (dot and end.endswith(("py", "pyc", "so"))):
                 names.add(name)
     return names
-
-
-def _top(name: str) -> str:
-    return name.partition(":")[0].partition(".")[0]

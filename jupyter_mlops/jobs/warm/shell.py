@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import io
 import os
 import random
 import signal
@@ -31,6 +32,9 @@ from jupyter_mlops.jobs.warm.wire import Frames, framed
 COMMS = ("comm_open", "comm_msg", "comm_close")
 _HELD = ("status", "execute_input", "execute_reply")
 """Messages that wait for the next that shows something: the runner is woken once for a cell that shows nothing."""
+
+
+_BUFFERED = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
 
 class Request(list[Any]):
@@ -322,6 +326,10 @@ class Life:
         with contextlib.suppress(Exception, KeyboardInterrupt):
             self.kernel.shell.reset(new_session=False)
         gc.collect()
+        for item in gc.get_objects():
+            if type(item) in _BUFFERED:
+                with contextlib.suppress(OSError, ValueError):
+                    item.flush()
         for stream in self.streams:
             stream.flush()
         self.out.release()

@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
-import importlib
 import json
 import logging
 import os
-import pkgutil
 import selectors
 import signal
 import socket
@@ -22,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.jobs.warm.hidden import Hidden
+from jupyter_mlops.jobs.warm.rehearsal import import_ours, rehearse
 from jupyter_mlops.jobs.warm.wire import Frames, packed, receive_first
 
 HARMLESS = ("jemalloc_bg_thd",)
 """Native threads that a fork does not harm: their library starts them anew in the child (measured: pyarrow's allocator)."""
-OURS = ("analysis", "capture", "domain", "magics")
 
 
 def main() -> None:
@@ -59,11 +57,13 @@ class Zygote:
         self.shell_environment: dict[str, str | None] = {}
         self.app: Any = None
         self._children: dict[int, int] = {}
+        self._staying: set[int] = set()
+        """Kernels that go on when the pool is gone."""
         self._libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
     def prepare(self, names: list[str]) -> dict[str, Any] | None:
         """Load all; what must not be loaded ahead, if anything, with the reason."""
-        _import_ours()
+        import_ours()
         with _below() as written:
             before = dict(os.environ)
             from jupyter_mlops.jobs.warm.shell import make_app
@@ -71,6 +71,7 @@ class Zygote:
             self.app = make_app()
             changed = {key for key in {*before, *os.environ} if before.get(key) != os.environ.get(key)}
             self.shell_environment = {key: os.environ.get(key) for key in changed}
+            rehearse(self.app.shell)
             threads = foreign_threads()
             if threads:
                 return {"refused": "", "why": f"threads stand after the start: {', '.join(threads)}"}
@@ -152,20 +153,22 @@ class Zygote:
 
     def _do(self, message: dict[str, Any], descriptors: list[int], own: Any) -> None:
         if message["do"] == "fork":
-            self._fork(message["number"], descriptors.pop(0), own)
+            self._fork(message, descriptors.pop(0), own)
         elif message["do"] == "signal":
             for pid, number in self._children.items():
                 if number == message["number"]:
                     _signal(pid, message["signal"])
 
-    def _fork(self, number: int, descriptor: int, own: Any) -> None:
+    def _fork(self, message: dict[str, Any], descriptor: int, own: Any) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             pid = os.fork()
         if pid:
             os.close(descriptor)
-            self._children[pid] = number
-            self.control.sendall(packed({"forked": number, "pid": pid}))
+            self._children[pid] = message["number"]
+            if message["stays"]:
+                self._staying.add(pid)
+            self._say({"forked": message["number"], "pid": pid})
             return
         code = 1
         try:
@@ -212,10 +215,14 @@ class Zygote:
                 return
             number = self._children.pop(pid, None)
             if number is not None:
-                self.control.sendall(packed({"ended": number, "code": os.waitstatus_to_exitcode(status)}))
+                self._say({"ended": number, "code": os.waitstatus_to_exitcode(status)})
+
+    def _say(self, message: dict[str, Any]) -> None:
+        with contextlib.suppress(OSError):
+            self.control.sendall(packed(message))
 
     def _end_all(self) -> None:
-        for pid in self._children:
+        for pid in self._children.keys() - self._staying:
             _signal(pid, signal.SIGKILL)
         for pid in self._children:
             with contextlib.suppress(ChildProcessError):
@@ -289,17 +296,3 @@ class _below:
             os.dup2(copy, descriptor)
             os.close(copy)
         self._file.close()
-
-
-def _import_ours() -> None:
-    """What a job's kernel needs of ours and of Jupyter's, whatever its notebook imports."""
-    ours = Path(importlib.import_module("jupyter_mlops").__file__ or "").parent
-    for folder in OURS:
-        for module in pkgutil.walk_packages([str(ours / folder)], f"jupyter_mlops.{folder}."):
-            # One that cannot be imported says so where it is needed.
-            with contextlib.suppress(ImportError):
-                importlib.import_module(module.name)
-    importlib.import_module("jupyter_mlops.store.store")
-    for name in ("ipykernel_launcher", "IPython.extensions.storemagic", "sqlalchemy.dialects.sqlite"):
-        with contextlib.suppress(ImportError):
-            importlib.import_module(name)

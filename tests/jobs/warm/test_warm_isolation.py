@@ -218,7 +218,7 @@ def test_what_a_notebook_left_open_is_written_and_its_exit_handlers_run(tmp_path
     cells = [
         "import atexit, pathlib\natexit.register(lambda: pathlib.Path('handler').write_text('ran'))",
         "left = open('left', 'w'); left.write('never closed')",
-        "class Last:\n    def __del__(self): pathlib.Path('words').write_text('said')\nlast = Last()",
+        "class Last:\n    def __del__(self): open('words', 'w').write('said')\nlast = Last()",
     ]
     play(notebook_of(cells), tmp_path, pool)
     assert [(tmp_path / name).read_text() for name in ("handler", "left", "words")] == ["ran", "never closed", "said"]
