@@ -1,10 +1,11 @@
-"""What the notebook tells MLflow holds names in place of secrets: parameters, tags, texts, whoever logs them.
+"""What the notebook tells MLflow holds names in place of secrets: parameters, tags, texts, traces, whoever logs them.
 
 Files that the notebook logs are its own, and go as they are.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from functools import wraps
 from typing import Any
@@ -44,17 +45,46 @@ def _guard() -> None:
     _watch.remove()
     for owner, names in ((TrackingServiceClient, _SERVICE), (MlflowClient, (*_CLIENT, *_CLIENT_TAGS))):
         for name in names:
-            call = getattr(owner, name, None)
-            if call is not None and not hasattr(call, "_without_secrets"):
-                setattr(owner, name, _without_secrets(call))
+            _replace(owner, name, _without_secrets)
+
+    _guard_traces()
+
+
+def _guard_traces() -> None:
+    """What spans hold, before it is written down; other versions of MLflow may do so elsewhere."""
+    span: Any = sys.modules.get("mlflow.entities.span")
+    _replace(span, "dump_span_attribute_value", lambda write: lambda value: redact(write(value)))
+    _replace(
+        getattr(span, "LiveSpan", None),
+        "add_event",
+        lambda add: lambda self, event: add(self, dataclasses.replace(event, attributes=redact(event.attributes))),
+    )
+    _replace(getattr(sys.modules.get("opentelemetry.sdk.trace"), "Span", None), "end", _ending)
+
+
+def _ending(end: Any) -> Any:
+    def ended(self: Any, *arguments: Any, **named: Any) -> Any:
+        status = getattr(self, "_status", None)
+        if status is not None and redact(status.description) is not status.description:
+            self._status = type(status)(status.status_code, redact(status.description))
+        self._name = redact(self._name)
+        return end(self, *arguments, **named)
+
+    return ended
+
+
+def _replace(owner: Any, name: str, wrapper: Any) -> None:
+    call = getattr(owner, name, None)
+    if call is not None and not hasattr(call, "_without_secrets"):
+        made = wraps(call)(wrapper(call))
+        vars(made)["_without_secrets"] = True
+        setattr(owner, name, made)
 
 
 def _without_secrets(call: Any) -> Any:
-    @wraps(call)
     def redacted(self: Any, *arguments: Any, **named: Any) -> Any:
         return call(self, *map(_redact, arguments), **{name: _redact(value) for name, value in named.items()})
 
-    vars(redacted)["_without_secrets"] = True
     return redacted
 
 
