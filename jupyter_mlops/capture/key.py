@@ -20,6 +20,7 @@ import xxhash
 
 from jupyter_mlops.analysis.code import CodeFacts, source_facts
 from jupyter_mlops.analysis.doubts import SHELL_NAMES, Doubts, configures, reason_for
+from jupyter_mlops.analysis.magics import EVERYTHING
 from jupyter_mlops.capture import environment
 from jupyter_mlops.capture.digest import ALGORITHM, Walker
 from jupyter_mlops.capture.known import Known
@@ -35,6 +36,8 @@ ANY_LIBRARY = "*"
 """Stands for effects that may concern any library."""
 TRANSPARENT_MAGICS = {"matplotlib", "load_ext", "mlops", "time", "timeit", "capture", "pinfo", "pinfo2", "who", "whos"}
 """Magics that change nothing a later step could depend on, but what the fingerprints show."""
+_ANY_NAME = {"builtins.eval", "builtins.exec", "builtins.globals", "builtins.locals", "builtins.vars"}
+"""What reads or binds names that stand in no code, also by another name (`from builtins import eval as run`)."""
 _NUMBERED = re.compile(r"_i?\d+\Z")
 _PROCESS_STATES = ("warnings", "decimal", "locale", "environ", "timezone", "cwd", "sys.path", "logging")
 _KNOWN_OPTIONS = ("matplotlib.rcParams", "matplotlib.pyplot.rcParams", "pandas.options.", "os.environ", "sys.path")
@@ -193,6 +196,10 @@ class _Examiner:
                 except (SyntaxError, ValueError):
                     self.found.reasons.append("calls a function whose source cannot be read")
                     continue
+                if EVERYTHING in facts.names.carries:
+                    self.found.everything = True
+                    if facts.doubts is None or not facts.doubts.certain:
+                        self.found.reasons.append(f"may read any variable in {_name_of(source)}")
                 self._weigh(facts.doubts, f" in {_name_of(source)}")
 
     def _weigh(self, doubts: Doubts | None, where: str, *, own: bool = False) -> None:
@@ -208,6 +215,7 @@ class _Examiner:
             found.reasons.append(f"may write files natively{where}")
         resolve = Resolver(doubts, None if own else self.world)
         for real in resolve.all_of(doubts.chains):
+            found.everything = found.everything or real in _ANY_NAME
             reason = _reason_for(real)
             if reason is not None:
                 found.reasons.append(reason + where)
@@ -292,9 +300,17 @@ def relevant_libraries(packages: set[str]) -> set[str] | None:
     return relevant
 
 
-def reads_everything(facts: CodeFacts) -> bool:
-    """Whether code may reach any name of the namespace in ways its text does not show."""
-    return facts.names.everything or facts.names.anything
+def reads_everything(facts: CodeFacts, called: Iterable[Known | None] = ()) -> bool:
+    """Whether code, or a function of the notebook among the values `called`, may reach any name of the namespace in
+    ways the code's text does not show."""
+    if facts.names.everything or facts.names.anything:
+        return True
+    for item in called:
+        for source in () if item is None else item.sources:
+            with contextlib.suppress(SyntaxError, ValueError):
+                if EVERYTHING in source_facts(source).names.carries:
+                    return True
+    return False
 
 
 def effects_of(doubts: Doubts, world: World, resolve: Resolver | None = None) -> dict[str, list[str]]:
