@@ -29,6 +29,7 @@ from jupyter_mlops.secrets.known import redact
 from jupyter_mlops.store.notebooks import parse_notebook, read_bytes
 
 if TYPE_CHECKING:
+    from jupyter_mlops.capture.known import Known
     from jupyter_mlops.capture.resume import Resumed
     from jupyter_mlops.capture.saver import Saver
     from jupyter_mlops.store.store import Store
