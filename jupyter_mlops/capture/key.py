@@ -198,7 +198,7 @@ class _Examiner:
                     continue
                 if EVERYTHING in facts.names.carries:
                     self.found.everything = True
-                    if facts.doubts is None or not facts.doubts.certain:
+                    if not facts.doubts.certain:
                         self.found.reasons.append(f"may read any variable in {_name_of(source)}")
                 self._weigh(facts.doubts, f" in {_name_of(source)}")
 
