@@ -159,10 +159,10 @@ def test_events_tell_the_whole_way(done: list[Done]) -> None:
     assert [event.cells_done for event in done[0].events if event.kind == "cell_ended"] == list(range(1, 11))
 
 
-def test_a_value_computed_from_an_overridden_default_is_warned_of(done: list[Done]) -> None:
-    (warning,) = [event for event in done[0].events if event.kind == "warning"]
-    assert "'rows'" in warning.message
-    assert "-p rows" in warning.hint
+def test_a_value_computed_from_an_overridden_default_is_computed_again(done: list[Done]) -> None:
+    assert not [event for event in done[0].events if event.kind == "warning"]
+    injected = "".join(done[0].output["cells"][2]["source"])
+    assert injected.index("n = 3") < injected.index("rows = n * 10")
 
 
 @pytest.fixture(scope="module")
