@@ -134,7 +134,6 @@ class Execution:
             if self.plan.run_seconds is not None:
                 loop.call_later(self.plan.run_seconds, self._ending.ask, outcomes.run_took_long(self.plan.run_seconds))
             self._kernel = self._ending.kernel = await kernel.open_kernel(self.plan)
-            self._memory = MemoryWatch(self._kernel.pid, self.plan.memory)
             helpers = [asyncio.create_task(self._ending.enforce())]
             try:
                 self._load()
@@ -157,6 +156,7 @@ class Execution:
         self._ledger.begin()
         self._file.save(self.notebook)
         self._tell("started", self.notebook)
+        self._memory = MemoryWatch(self._kernel.pid, self.plan.memory)
         self._tell("kernel", self._kernel.kind, self._kernel.why, self._kernel.pid)
 
     async def _execute(self) -> Outcome:
