@@ -1,0 +1,49 @@
+"""Jobs by a worker with warm kernels and by one command, against papermill, nbclient, ploomber-engine, jupyter-scheduler."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from benchmarks.jobs import contenders, demo
+from benchmarks.jobs.workloads import WORKLOADS
+from benchmarks.measuring import median, ratio, temporary_folder
+from jupyter_mlops.verbs.tables import table
+
+ROUNDS = 3
+BARS = {"a trivial job": 15, "a job with imports": 50, "200 trivial cells": 20, "100 cells after 5 MB": 30}
+"""How many times as many jobs as papermill in process a worker must do in a minute."""
+
+
+def tables() -> Iterator[Table]:
+    """Seconds for one job: without reuse, then with it, then the demo's notebook as a command."""
+    missing = contenders.missing()
+    peers = {name: run for name, run in contenders.PEERS.items() if name not in missing}
+    times: dict[tuple[str, str], list[float]] = {}
+    for _ in range(ROUNDS):
+        for workload in WORKLOADS:
+            for name, run in {**peers, **contenders.OURS}.items():
+                with temporary_folder() as folder:
+                    times.setdefault((name, workload.name), []).append(run(workload, folder))
+    medians = {key: median(values) for key, values in times.items()}
+    made = _table([*peers, "command", "worker"], medians)
+    made.title = f"Seconds for one job, nothing reused (MLflow told, record kept); median of {ROUNDS} rounds by turns"
+    for name, hint in missing.items():
+        made.add_row(name, *[f"not installed: {hint}", *[""] * (len(WORKLOADS) - 1)])
+    for label, name in (("papermill in process / worker", "worker"), ("papermill's command / command", "command")):
+        base = "papermill" if name == "worker" else "papermill command"
+        made.add_row(label, *(ratio(medians[base, work.name], medians[name, work.name]) for work in WORKLOADS))
+    made.add_row("bar for the worker", *(f"{BARS[work.name]}x" if work.name in BARS else "" for work in WORKLOADS))
+    yield made
+    reused = _table(["worker, reused"], medians)
+    reused.title = "The same where all steps are reused"
+    yield reused
+    yield from demo.tables()
+
+
+def _table(names: list[str], medians: dict[tuple[str, str], float]) -> Table:
+    made = table("", *(f"{work.name}>" for work in WORKLOADS))
+    for name in names:
+        made.add_row(name, *(f"{medians[name, work.name]:.3f} s" for work in WORKLOADS))
+    return made
