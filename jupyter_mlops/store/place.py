@@ -217,7 +217,7 @@ def _agreed(
     who = name if variable else PROJECT_FILE
     raise StoreError(
         f"{who} names another store than this project has ({folder / PLACE_FILE}).",
-        f"Take it out of {who}, or bring the project over with `jupyter mlops store move`.",
+        f"{'Unset it' if variable else 'Take it out'}, or bring the project over with `jupyter mlops store move`.",
     )
 
 

@@ -22,6 +22,8 @@ from jupyter_mlops.store.postgresql_errors import explained, is_lost, is_unreach
 
 IDLE_SECONDS = 300
 """A writer that does nothing for so long within a transaction (its machine is cut off) loses it to the others."""
+UNSURE_SECONDS = 1.0
+"""A connection that was used since then is not asked whether it lives."""
 _CONNECT = {"connect_timeout": 10, "keepalives_idle": 30, "application_name": "jupyter-mlops"}
 _STORE_TABLE = (
     "create table mlops_store (id text not null, made_at text not null, changes bigint not null default 0, moved text)"
@@ -47,13 +49,14 @@ class PostgresqlIndex(Index):
         self.engine = sa.create_engine(
             url,
             connect_args=arguments,
-            pool_pre_ping=True,
             pool_size=3,
             max_overflow=10,
             json_serializer=to_json,
             json_deserializer=from_json,
         )
         sa.event.listen(self.engine, "connect", self._configure)
+        sa.event.listen(self.engine, "checkin", _note_use)
+        sa.event.listen(self.engine, "checkout", _require_life)
         sa.event.listen(self.engine, "after_cursor_execute", _note_change)
         _after_fork(self.engine)
         try:
@@ -277,6 +280,20 @@ def refusal(url: sa.URL) -> str | None:
 
 def _snapshot(connection: sa.Connection) -> None:
     connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+
+
+def _note_use(_connection: Any, record: Any) -> None:
+    record.info["used"] = time.monotonic()
+
+
+def _require_life(connection: Any, record: Any, _proxy: Any) -> None:
+    """One that was not used just now may be gone with its server: then all are made anew."""
+    if time.monotonic() - record.info.get("used", float("inf")) > UNSURE_SECONDS:
+        try:
+            connection.execute("select 1")
+            connection.rollback()
+        except connection.Error as error:
+            raise sa.exc.InvalidatePoolError from error
 
 
 def _note_change(

@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.store.attempts import HOST
 from jupyter_mlops.store.outbox import Message
+from jupyter_mlops.store.processes import this_host
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.tracking import models
 from jupyter_mlops.tracking.identities import Identities
 from jupyter_mlops.tracking.mirror import Mirror
 from jupyter_mlops.tracking.reach import problem_with
 from jupyter_mlops.tracking.tags import TAG_LIMIT, parameters
-from jupyter_mlops.tracking.uri import own_uri, shown_uri, uri_of
+from jupyter_mlops.tracking.uri import own_uri, shown_uri, sqlite_path, uri_of
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as MLflowRun
@@ -72,6 +74,8 @@ class Delivery:
         messages = self.store.outbox.take(limit=1_000_000)
         again = self.due(now)
         todo = [message for message in messages if again or message.id not in self._failed]
+        if self.store.place.index is not None:
+            todo = [message for message in todo if not self._is_elsewhere(message)]
         if again:
             self._failed.clear()
             self._retry_at = None
@@ -87,6 +91,12 @@ class Delivery:
         elif not self._failed:
             self._failures = 0
         return True
+
+    def _is_elsewhere(self, message: Message) -> bool:
+        """Whether it is for an MLflow store that is a file of another machine, which delivers it itself."""
+        run = self.store.runs.get(message.run_id)
+        is_foreign = run.tags.get(HOST) not in (None, this_host())
+        return is_foreign and sqlite_path(uri_of(run, self.store.root)) is not None
 
     def _back_off(self, now: float) -> None:
         if self._retry_at is None:

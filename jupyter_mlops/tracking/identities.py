@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.step import StepRun
-from jupyter_mlops.store.locks import file_lock
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.tracking import tags, uri
 from jupyter_mlops.tracking.database import ensure_database
@@ -97,7 +96,7 @@ class Identities:
         self, entity_id: str, run: Run, experiment: str, name: str, started: datetime | None, extra: dict[str, str]
     ) -> str:
         outbox = self.store.outbox
-        with file_lock(self.store.folder / "tracking-runs.lock"):
+        with self.store.index.lock("tracking-runs"):
             found = outbox.tracked_id(entity_id, self.uri)
             if found == UNKNOWN:
                 found = self._search(entity_id, experiment)
@@ -139,7 +138,7 @@ class Identities:
 
     def _named(self, name: str) -> str:
         """The experiment `name`; where that was deleted in MLflow, the next free `name-2`, as MLflow keeps the name."""
-        with file_lock(self.store.folder / "tracking-runs.lock"):
+        with self.store.index.lock("tracking-runs"):
             number = 1
             while True:
                 full = name if number == 1 else f"{name}-{number}"
