@@ -15,6 +15,7 @@ from typing import Any
 
 from jupyter_mlops.capture import arrays, digest_arrays, digest_arrow, digest_frames, digest_objects
 from jupyter_mlops.capture.digest_walk import Handler, Undigestible, Walk
+from jupyter_mlops.secrets import Secret
 from jupyter_mlops.secrets.known import keyed
 
 __all__ = ["ALGORITHM", "BUDGET_SECONDS", "Fingerprint", "Undigestible", "Walker"]
@@ -66,7 +67,7 @@ class Walker:
     def __init__(self, namespace: dict[str, Any]) -> None:
         self.namespace = namespace
         self._alive: list[Any] = []
-        self._handlers = dict(digest_objects.HANDLERS)
+        self._handlers = {**digest_objects.HANDLERS, Secret: _secret}
         self._named: dict[int, tuple[bytes, str]] = {}
 
     def fingerprint(self, name: str, value: Any) -> Fingerprint:
@@ -95,6 +96,11 @@ class Walker:
             walk.frame_extents,
             secret,
         )
+
+
+def _secret(walk: Walk, value: Secret) -> None:
+    walk.met_secret()
+    walk.tag("secret", str(value))
 
 
 def _resolve(kind: type) -> Handler:

@@ -27,7 +27,6 @@ from typing import Any
 
 from jupyter_mlops.capture import digest_code
 from jupyter_mlops.capture.digest_walk import Handler, Undigestible, Walk, no_step
-from jupyter_mlops.secrets import Secret
 
 _CACHES = {
     "sklearn": {"_stop_words_id", "_deprecated_key_to_warnings"},
@@ -270,11 +269,6 @@ def _text(walk: Walk, value: Any) -> None:
     walk.tag(type(value).__name__, str(value))
 
 
-def _secret(walk: Walk, value: Secret) -> None:
-    walk.met_secret()
-    walk.tag("secret", str(value))
-
-
 def _parts(*names: str) -> Handler:
     get = operator.attrgetter(*names)
 
@@ -375,7 +369,6 @@ HANDLERS: dict[type, Handler] = {
     pathlib.PureWindowsPath: _text,
     pathlib.WindowsPath: _text,
     re.Pattern: _parts("pattern", "flags"),
-    Secret: _secret,
 }
 _FAMILIES: tuple[tuple[type, Handler], ...] = (
     (type, digest_code.kind),
