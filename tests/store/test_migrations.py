@@ -12,7 +12,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store import index, open_store, schema
@@ -56,14 +56,17 @@ def test_the_revisions_lie_in_the_package() -> None:
     assert {path.name for path in index.MIGRATIONS.rglob("*.py")} >= {"env.py", "0001_first.py"}
 
 
-def test_an_index_of_the_first_revision_keeps_its_step_runs_and_knows_nothing_more_of_them(tmp_path: Path) -> None:
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003"])
+def test_an_index_of_an_earlier_revision_keeps_its_rows_and_knows_nothing_more_of_them(
+    tmp_path: Path, revision: str
+) -> None:
     (tmp_path / ".mlops").mkdir()
     path = tmp_path / ".mlops" / "index.db"
     engine = sa.create_engine(f"sqlite:///{path}")
     config = config_of(index.MIGRATIONS)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
+        command.upgrade(config, revision)
     engine.dispose()
     with contextlib.closing(sqlite3.connect(path)) as old, old:
         time = NOON.isoformat(timespec="microseconds")
@@ -75,6 +78,8 @@ def test_an_index_of_the_first_revision_keeps_its_step_runs_and_knows_nothing_mo
             given |= dict.fromkeys(("inputs", "outputs", "ingredients", "conditions", "metrics", "extra"), "{}")
             insert(old, "step_runs", given | {"unrepeatable": "", "error": "", "why": "", "started_at": time})
     with open_store(tmp_path) as store:
+        run = store.runs.get("r")
+        assert (run.number, run.options, run.priority, run.worker_id) == (1, RunOptions(), 0, None)
         found = store.steps.candidates("k")
         assert [each.id for each in found] == ["s2", "s1"], "the newest by row where times tie"
         assert [(each.known, each.effects, each.files) for each in found] == [({}, {}, {})] * 2

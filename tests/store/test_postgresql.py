@@ -210,6 +210,23 @@ def test_an_index_of_an_earlier_version_is_upgraded_in_one_piece(
         assert connection.exec_driver_sql("select number, color from runs").all() == [(1, "blue")]
 
 
+def test_an_index_of_the_revision_before_is_upgraded_as_the_schema_says(
+    own: str, tmp_path: Path, postgresql: Cluster
+) -> None:
+    open_store(tmp_path).close()
+    there = schema_of(own)
+    columns = (
+        f"select table_name, column_name, data_type from information_schema.columns where table_schema = '{there}'"
+    )
+    made = sorted(postgresql.sql(columns).split())
+    postgresql.sql(
+        f"alter table {there}.schedules drop column notify; update {there}.alembic_version set version_num = '0003'"
+    )
+    with open_store(tmp_path) as store:
+        assert store.schedules.list() == []
+    assert sorted(postgresql.sql(columns).split()) == made
+
+
 def test_an_index_of_a_newer_version_and_a_schema_of_someone_else_are_left_alone(
     own: str, tmp_path: Path, postgresql: Cluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:

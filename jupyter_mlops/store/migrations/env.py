@@ -1,4 +1,8 @@
-"""Alembic's entry: runs the revisions on the connection that `store.index` hands over."""
+"""Alembic's entry: runs the revisions on the connection that `store.index` hands over.
+
+PostgreSQL has known the tables from 0003 on: a later revision uses `schema.JSON` for columns of JSON, and gives a new table
+without a number of its own the column `rowid` there.
+"""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ Revision ID: 0004
 import sqlalchemy as sa
 from alembic import op
 
+from jupyter_mlops.store.schema import JSON
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -13,4 +15,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    op.add_column("schedules", sa.Column("notify", sa.JSON(), nullable=False, server_default="[]"))
+    op.add_column("schedules", sa.Column("notify", JSON, nullable=False, server_default="[]"))
