@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import sqlalchemy as sa
 from notebooks import code, read, shown, write_notebook
 from workers import end_tree
 
@@ -25,6 +26,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.jobs.queue import enqueue
 from jupyter_mlops.jobs.request import check_request
 from jupyter_mlops.operations.jobs import retry_job
+from jupyter_mlops.store.schema import runs
 from jupyter_mlops.store.store import Store
 
 NOTEBOOKS = 4
@@ -91,7 +93,7 @@ class Storm:
             while not self._is_over():
                 self._tend()
                 self._strike()
-                found = sum(run.status is Status.COMPLETED for run in self.store.runs.list())
+                found = len(self._ids(Status.COMPLETED))
                 if found != completed:
                     completed, progress = found, time.monotonic()
                 if time.monotonic() - progress > PATIENCE:
@@ -145,14 +147,13 @@ class Storm:
 
     def _to_retry(self) -> list[Run]:
         """Runs whose kernel was killed have failed, and that is said; asking for them again is the user's part."""
-        return [
-            run
-            for run in self.store.runs.list()
-            if run.status is Status.FAILED
-            and run.error is not None
-            and run.error.cause in ("kernel_died", "out_of_memory")
-            and run.id not in self._retried
-        ]
+        failed = [self.store.runs.get(run_id) for run_id in self._ids(Status.FAILED) - self._retried]
+        return [run for run in failed if run.error and run.error.cause in ("kernel_died", "out_of_memory")]
+
+    def _ids(self, status: Status) -> set[str]:
+        """Of all runs that are so; `list` would count the steps of each."""
+        with self.store.index.read() as connection:
+            return set(connection.execute(sa.select(runs.c.id).where(runs.c.status == status.value)).scalars())
 
     def _retry(self) -> None:
         for run in self._to_retry():
@@ -196,13 +197,13 @@ class Storm:
             time.sleep(0.01)
 
     def _check(self) -> None:
-        books, runs = self._books, {run.id: run for run in self.store.runs.list()}
+        books, known = self._books, {run.id: run for run in self.store.runs.list()}
         following: dict[str | None, list[Run]] = {}
-        for run in runs.values():
+        for run in known.values():
             following.setdefault(run.resumes, []).append(run)
-        books.jobs, books.runs = len(self._asked), len(runs)
+        books.jobs, books.runs = len(self._asked), len(known)
         for job in self._asked:
-            chain, waiting = [], [runs[job.id]]
+            chain, waiting = [], [known[job.id]]
             while waiting:
                 run = waiting.pop()
                 chain.append(run)
