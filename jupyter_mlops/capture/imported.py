@@ -51,7 +51,6 @@ class ImportNotes:
             _tell_when_done(spec.loader, _package_imported)
         return spec
 
-
     def _begin(self) -> None:
         self._begun += 1
 

@@ -143,6 +143,4 @@ def read_size(text: str) -> int:
 
 _FORMS = {"status": _status, "verify": _verify, "gc": _gc, "export": _export, "import": _import, "move": _move}
 
-VERB = Verb(
-    "store", "what is stored: its size, whether it is sound, removing, export and import", _configure, _run
-)
+VERB = Verb("store", "what is stored: its size, whether it is sound, removing, export and import", _configure, _run)
