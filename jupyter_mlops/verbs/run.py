@@ -98,6 +98,12 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
         "--workers", type=int, default=1, metavar="N", help="execute independent steps in up to N kernels at once"
     )
     parser.add_argument("--memory", type=read_size, metavar="SIZE", help="how much the kernel may take, such as 4G")
+    parser.add_argument(
+        "--kernel-mode",
+        choices=("auto", "warm", "ordinary"),
+        default="auto",
+        help="a kernel forked from a live worker's warm process, an ordinary one, or what there is (default)",
+    )
 
 
 def add_notify(parser: argparse.ArgumentParser) -> None:
@@ -123,6 +129,7 @@ def options_of(arguments: argparse.Namespace) -> RunOptions:
         cell_seconds=arguments.step_timeout,
         memory=arguments.memory,
         workers=arguments.workers,
+        kernel=arguments.kernel_mode,
         notify=tuple(getattr(arguments, "notify", ())),
     )
 
