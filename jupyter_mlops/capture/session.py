@@ -21,7 +21,6 @@ from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import NotebookView, reads_shown, sent_position
 from jupyter_mlops.capture.threads import Beside
 from jupyter_mlops.capture.world import LiveWorld
-from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import NotStoredError
@@ -195,6 +194,8 @@ class Session:
         return bool(os.environ.get(RUN_VARIABLE))
 
     def _new_run(self) -> str:
+        from jupyter_mlops.domain.run import Run
+
         store = self.store
         now = store.now()
         tags = self.listener.run_tags(store.root)
