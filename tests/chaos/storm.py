@@ -7,10 +7,12 @@ killed, and was executed once more.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
 import random
+import signal
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -177,8 +179,9 @@ class Storm:
                     step.step for step in self.store.steps.runs(run_id=each.id) if step.result is not None
                 }
         if self._random.random() >= KERNEL_SHARE:
-            os.kill(pid, 9)
-            self._books.kills += 1
+            with contextlib.suppress(ProcessLookupError):  # it may be dying of the last strike
+                os.kill(pid, signal.SIGKILL)
+                self._books.kills += 1
         else:
             self._books.kills += _kill_kernel(pid, self._random)
 
