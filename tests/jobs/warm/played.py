@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,8 @@ def play(
     notebook: Any, folder: Path, pool: Any = None, *, mode: str = "auto", **options: Any
 ) -> tuple[Any, Any, Kinds]:
     """Execute a copy; the executed notebook, the outcome, and the kernel it had."""
+    # Where it is set, ipykernel leaves the descriptors below Python alone.
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
     environment = {"MLOPS_TRACKING": "later", **options.pop("environment", {})}
     played = copy.deepcopy(notebook)
     plan = Plan(

@@ -29,10 +29,16 @@ def both(cells: list[str], tmp_path: Path, pool: Pool, **options: Any) -> list[s
         for name, content in files.items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(content, encoding="utf-8")
-    warm, _, told = play(notebook, folders[0], pool, **options)
-    ordinary, _, told_too = play(notebook, folders[1], **options)
-    assert (told.kind, told_too.kind) == ("warm", "ordinary"), (told.why, told_too.why)
-    return differences(warm, ordinary, folders)
+    found: list[str] = []
+    for _ in range(3):
+        # An ordinary kernel sends what was written below Python when it gets to it: now and then too late for the cell.
+        warm, _, told = play(notebook, folders[0], pool, **options)
+        ordinary, _, told_too = play(notebook, folders[1], **options)
+        assert (told.kind, told_too.kind) == ("warm", "ordinary"), (told.why, told_too.why)
+        found = differences(warm, ordinary, folders)
+        if not found:
+            break
+    return found
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
