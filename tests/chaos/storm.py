@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import random
 import signal
+import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -269,4 +270,14 @@ def _work(root: str) -> None:
         os.dup2(file.fileno(), 2)
     logging.basicConfig(level=logging.WARNING)
     with Store.open(Path(root), create=False) as store:
-        WorkLoop(store, slots=2).run()
+        loop = WorkLoop(store, slots=2)
+
+        def end_with_the_storm() -> None:
+            parent = multiprocessing.parent_process()
+            assert parent is not None
+            parent.join()
+            loop.stop()
+            loop.stop()
+
+        threading.Thread(target=end_with_the_storm, daemon=True).start()
+        loop.run()
