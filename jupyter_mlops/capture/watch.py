@@ -46,6 +46,8 @@ _CHANGES = (
 )
 _PROCESSES = ("subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.spawn")
 _NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "urllib.Request")
+_OUR_THREADS = "jupyter-mlops"
+"""How the names of our own threads begin; they may start while a step runs."""
 _HISTORY = "history.sqlite"
 _HARMLESS_PROGRAMS = {"lscpu", "fc-list", "system_profiler"}
 """Programs that libraries ask about the machine, and whose answer no result should depend on."""
@@ -155,7 +157,11 @@ class Watch:
 
     def _is_ours(self) -> bool:
         identity = threading.get_ident()
-        if self._busy or (identity != self._main and identity in self._beside.threads) or identity in KNOWN.looking:
+        if self._busy or identity in KNOWN.looking:
+            return True
+        if identity != self._main and (
+            identity in self._beside.threads or threading.current_thread().name.startswith(_OUR_THREADS)
+        ):
             return True
         return "mlflow" in sys.modules and by_mlflow()
 
