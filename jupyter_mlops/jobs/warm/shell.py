@@ -7,7 +7,6 @@ import contextlib
 import inspect
 import io
 import os
-import random
 import signal
 import socket
 import sys
@@ -26,6 +25,7 @@ from jupyter_client.jsonutil import extract_dates
 from jupyter_client.session import Session
 from traitlets import Any as AnyTrait
 
+from jupyter_mlops.jobs.warm.randoms import reseed
 from jupyter_mlops.jobs.warm.streams import Catcher, OutStream, Publisher, end_group
 from jupyter_mlops.jobs.warm.wire import Frames, framed
 
@@ -236,7 +236,7 @@ class Life:
             stream._buffers.clear()
         app.iopub_thread.catch = self.catcher.catch
         sys.argv[:] = [sys.argv[0], "-f", app.abs_connection_file, "--HistoryManager.hist_file=:memory:"]
-        random.seed()
+        reseed()
         history = shell.history_manager
         history.init_db()
         history.new_session()

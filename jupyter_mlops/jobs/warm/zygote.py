@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.jobs.warm.hidden import Hidden
+from jupyter_mlops.jobs.warm.randoms import reseed
 from jupyter_mlops.jobs.warm.rehearsal import import_ours, rehearse
 from jupyter_mlops.jobs.warm.wire import Frames, packed, receive_first
 
@@ -236,16 +237,6 @@ def _signal(pid: int, number: int) -> None:
             os.killpg(pid, number)
         else:
             os.kill(pid, number)
-
-
-def reseed() -> None:
-    """Random generators start anew, as in a process of their own."""
-    numpy_random: Any = sys.modules.get("numpy.random")
-    if numpy_random is not None:
-        numpy_random.set_state(numpy_random.RandomState().get_state())
-    torch: Any = sys.modules.get("torch")
-    if torch is not None:
-        torch.seed()
 
 
 def foreign_threads() -> list[str]:
