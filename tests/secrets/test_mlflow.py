@@ -1,4 +1,4 @@
-"""What is told to MLflow holds no secret: shown in a process of its own, for MLflow and the guard change the one they are in."""
+"""What is told to MLflow holds no secret: shown in a process of its own, for the guard changes the one it is in."""
 
 from __future__ import annotations
 
