@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Iterable
 from functools import wraps
 from typing import Any
 
@@ -92,6 +93,11 @@ def _looks_like_a_librarys(item: Entry) -> bool:
         return True
     root = str(getattr(category, "__module__", "")).partition(".")[0]
     return root not in ("builtins", "__main__") and action in ("always", "default", "once")
+
+
+def came_with_libraries(filters: Iterable[Any]) -> None:
+    """These filters were put there for libraries that had added them when they were imported, out of the notebook's sight."""
+    _by_libraries.update(_key(_plain(item)) for item in filters)
 
 
 def forget_past() -> None:

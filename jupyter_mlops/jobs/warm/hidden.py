@@ -12,6 +12,8 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
+from jupyter_mlops.capture.libraries.warned import came_with_libraries
+
 
 class Group:
     """What one import loaded: its modules, and the filters of warnings and the environment variables it set."""
@@ -89,6 +91,7 @@ class Hidden(importlib.abc.MetaPathFinder):
                 del self._place[item]
             sys.modules.update(group.modules)
             warnings.filters[:0] = group.filters  # type: ignore[index]
+            came_with_libraries(group.filters)
             for key, value in group.environment.items():
                 _set(key, value)
         _filters_changed()

@@ -10,7 +10,8 @@ from typing import Any
 def reseed() -> None:
     """Random generators start anew, as in a process of their own."""
     random.seed()
-    numpy_random: Any = sys.modules.get("numpy.random")
+    # Not by the module's name: numpy may be in sight, and what it loaded later not yet.
+    numpy_random: Any = vars(sys.modules["numpy"]).get("random") if "numpy" in sys.modules else None
     if numpy_random is not None:
         numpy_random.set_state(numpy_random.RandomState().get_state())
     torch: Any = sys.modules.get("torch")
