@@ -27,12 +27,15 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "run"
 
 
-def test_a_kernel_is_borrowed_once_the_imports_are_loaded(tmp_path: Path, runtime: Path) -> None:
+def test_a_kernel_is_borrowed_once_the_imports_are_loaded(
+    tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lending, "ANSWER_SECONDS", 60.0)  # a busy machine answers late, and that is another reason
     notebook = notebook_of(["import cronsim\n1 + 1", "import os\nos.getppid()", "1 / 0"])
     assert play(notebook, tmp_path)[2].why == "no process with warm kernels is alive"
     with Pool(lends=True) as pool:
         first = play(notebook, tmp_path)[2]
-        assert first.kind == "ordinary", first.why
+        assert (first.kind, "not have these imports yet" in first.why) == ("ordinary", True), first.why
         deadline = time.monotonic() + 60
         while not pool.pids() and time.monotonic() < deadline:
             time.sleep(0.05)
