@@ -18,7 +18,7 @@ from jupyter_mlops.capture.display import METADATA, NOTE
 IOPUB_SECONDS = 60
 """How long outputs may lag behind a cell's reply (nbclient's 4 s fail on megabytes of output)."""
 ALIVE_SECONDS = 0.1
-"""Between two looks whether the kernel is still there while a cell runs."""
+"""Between two looks whether the kernel is still there while it owes an answer."""
 LAST_WORDS_SECONDS = 0.2
 """How long what a kernel wrote before its death may take to arrive."""
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")
@@ -122,7 +122,7 @@ class CellClient(NotebookClient):
         """The content of the reply to a request; raises `DeadKernelError` where none will come."""
         while True:
             try:
-                message = await self.kc.shell_channel.get_msg(timeout=1.0)
+                message = await self.kc.shell_channel.get_msg(timeout=ALIVE_SECONDS)
             except Empty:
                 await self._async_check_alive()
                 continue

@@ -278,7 +278,7 @@ class Execution:
         """Let the kernel finish saving results. It may be dead, or know nothing of us: then there is nothing to do."""
         from nbclient.exceptions import DeadKernelError
 
-        if self.notebook.metadata.get("language_info", {}).get("name") != "python":
+        if self.notebook.metadata.get("language_info", {}).get("name") != "python" or not await self._kernel.is_alive():
             return
         with contextlib.suppress(DeadKernelError, asyncio.TimeoutError):
             timeout = self.plan.grace_seconds if self._ending.reason is not None else None

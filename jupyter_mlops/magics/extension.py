@@ -10,6 +10,7 @@ from typing import Any
 
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.capture.shell import ShellHooks
+from jupyter_mlops.magics.flushing import send_before_flush_returns
 from jupyter_mlops.magics.listener import KernelListener
 from jupyter_mlops.secrets.known import KNOWN
 
@@ -26,6 +27,7 @@ def load(shell: Any, form: Callable[[Path], None] | None = None) -> None:
     hooks = ShellHooks(session)
     hooks.install()
     guard_secrets()
+    send_before_flush_returns(shell)
     shell.register_magic_function(_line_magic(session, form), "line", "mlops")
     atexit.register(session.close)
     _loaded[id(shell)] = (hooks, session)

@@ -65,6 +65,8 @@ def comparable(notebook: dict[str, Any]) -> Any:
             cell["outputs"] = joined(cell["outputs"])
         if {"injected-parameters", "papermill-error-cell-tag"} & {*cell["metadata"]["tags"]}:
             cell.pop("id")  # made anew each time
+        if "papermill-error-cell-tag" in cell["metadata"]["tags"]:
+            assert "papermill-error-cell" in "".join(cell.pop("source"))  # the words around it are others
         if "injected-parameters" in cell["metadata"]["tags"]:
             values: dict[str, Any] = {}
             exec("".join(cell["source"]), values)
