@@ -13,7 +13,7 @@ from typing import Any
 
 def send_before_flush_returns(shell: Any) -> None:
     """Let the thread that sends a kernel's outputs send at once what it is asked for by itself, as a flush does."""
-    sender = getattr(getattr(shell, "kernel", None), "iopub_thread", None)
+    sender: Any = getattr(getattr(shell, "kernel", None), "iopub_thread", None)
     if getattr(sender, "thread", None) is None or not hasattr(sender, "_really_send"):
         return
     schedule = sender.send_multipart
