@@ -1,4 +1,5 @@
-"""Functions of the standard library that raise no audit event, told of while a step runs: looking for files, fresh entropy.
+"""Functions of the standard library that raise no audit event, told of while a step runs: looking for files, fresh
+entropy, work that is given to a loop in another thread.
 
 Their code objects are exchanged, not the functions: whoever imported one by name has it too, and no value of the notebook
 ever refers to ours. Functions that are not written in Python (on Windows) cannot be told of in this way.
@@ -6,6 +7,7 @@ ever refers to ours. Functions that are not written in Python (on Windows) canno
 
 from __future__ import annotations
 
+import asyncio
 import genericpath
 import os.path
 import pathlib
@@ -28,6 +30,8 @@ _ENTROPY = {
     "getrandbits": random.SystemRandom.getrandbits,
     "randbytes": random.SystemRandom.randbytes,
 }
+_LENDING = {"run_coroutine_threadsafe": asyncio.run_coroutine_threadsafe}
+"""How fsspec and others let a thread of their own, which is there for good, do what they are asked for."""
 _originals: dict[str, FunctionType] = {}
 _codes: dict[str, tuple[FunctionType, CodeType, CodeType]] = {}
 _told: list[Callable[[str, Any], None]] = []
@@ -44,7 +48,7 @@ def _code_for(name: str) -> CodeType:
 
 
 def _prepare() -> None:
-    for name, function in {**_LOOKS, **_ENTROPY}.items():
+    for name, function in {**_LOOKS, **_ENTROPY, **_LENDING}.items():
         if isinstance(function, FunctionType) and not function.__code__.co_freevars:
             original = FunctionType(
                 function.__code__, function.__globals__, function.__name__, function.__defaults__, function.__closure__
@@ -55,7 +59,7 @@ def _prepare() -> None:
 
 
 def tell(told: Callable[[str, Any], None]) -> None:
-    """From now on call `told` with "looked" and the path, or "entropy" and None, after each such call."""
+    """From now on call `told` with "looked" and the path, or "entropy" or "lent" and None, after each such call."""
     if not _codes:
         _prepare()
     _told.append(told)
@@ -79,5 +83,5 @@ def called(name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
         if isinstance(path, (str, bytes, os.PathLike)):
             _told[-1]("looked", path)
     elif _told:
-        _told[-1]("entropy", None)
+        _told[-1]("entropy" if name in _ENTROPY else "lent", None)
     return _originals[name](*arguments, **named)

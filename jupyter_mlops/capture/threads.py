@@ -88,6 +88,15 @@ def _is_harmless(thread: threading.Thread) -> bool:
     return _is_idle_worker(thread)
 
 
+def is_worker(thread: threading.Thread) -> bool:
+    """Whether it belongs to a pool of threads: whenever it was started, what it does is what it was just asked to do."""
+    target = getattr(thread, "_target", None)
+    if target is None:
+        return False
+    pools, processes = (sys.modules.get(name) for name in ("concurrent.futures.thread", "multiprocessing.pool"))
+    return target in (getattr(pools, "_worker", None), getattr(processes, "worker", None))
+
+
 def _is_idle_worker(thread: threading.Thread) -> bool:
     """Whether it is a worker of `concurrent.futures` whose pool has nothing to do; zmq starts one for large messages."""
     pools: Any = sys.modules.get("concurrent.futures.thread")

@@ -27,7 +27,7 @@ from jupyter_mlops.capture.callers import (
     library_folders,
     may_exist,
 )
-from jupyter_mlops.capture.threads import Beside
+from jupyter_mlops.capture.threads import Beside, is_worker
 from jupyter_mlops.secrets.known import CONDITION, KNOWN
 from jupyter_mlops.store.digests import EXISTS, file_digest
 
@@ -45,7 +45,10 @@ _CHANGES = (
     "os.symlink",
 )
 _PROCESSES = ("subprocess.Popen", "os.system", "os.fork", "os.forkpty", "os.posix_spawn", "os.exec", "os.spawn")
-_NETWORK = ("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto", "urllib.Request")
+_NETWORK = (
+    *("socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"),
+    *("urllib.Request", "http.client.connect", "http.client.send"),
+)
 _OUR_THREADS = "jupyter-mlops"
 """How the names of our own threads begin; they may start while a step runs."""
 _HISTORY = "history.sqlite"
@@ -90,7 +93,7 @@ class Seen:
 
 
 class Watch:
-    """Watches while it is entered. Background threads that were there before are not the step's."""
+    """Watches while it is entered. Threads that were there before are not the step's, but for those of pools."""
 
     def __init__(self, ignored: tuple[Path, ...] = ()) -> None:
         self.seen = Seen()
@@ -98,7 +101,8 @@ class Watch:
         self._made: set[str] = set()
         self._asked: set[str] = set()
         self._status: dict[str, tuple[int, ...] | None] = {}
-        self._busy = False
+        self._busy: set[int] = set()
+        """Threads in which an event is looked at: what we do there is not the step's."""
         self._events: dict[str, Callable[[tuple[Any, ...]], None]] = {
             "open": lambda arguments: self._opened(*arguments[:3]),
             "os.mkdir": lambda arguments: self._folder_made(self._at(arguments[0], arguments[2])),
@@ -149,31 +153,35 @@ class Watch:
         """Take one audit event."""
         if self._is_ours() or (name in _CHANGES and importing() == LIBRARY):
             return
-        self._busy = True
+        identity = threading.get_ident()
+        self._busy.add(identity)
         try:
             self._events[name](arguments)
         finally:
-            self._busy = False
+            self._busy.discard(identity)
 
     def _is_ours(self) -> bool:
         identity = threading.get_ident()
-        if self._busy or identity in KNOWN.looking:
+        if identity in self._busy or identity in KNOWN.looking:
             return True
-        if identity != self._main and (
-            identity in self._beside.threads or threading.current_thread().name.startswith(_OUR_THREADS)
-        ):
-            return True
+        if identity != self._main:
+            thread = threading.current_thread()
+            if thread.name.startswith(_OUR_THREADS) or (identity in self._beside.threads and not is_worker(thread)):
+                return True
         return "mlflow" in sys.modules and by_mlflow()
 
     def _told(self, kind: str, path: Any) -> None:
         """Take a call of `capture.swapped`."""
         if self._is_ours() or importing() == LIBRARY:
             return
-        self._busy = True
+        identity = threading.get_ident()
+        self._busy.add(identity)
         try:
             if kind == "entropy":
                 if is_entropy_of_a_library():
                     self.seen.reasons.append("draws fresh entropy")
+            elif kind == "lent":
+                self.seen.reasons.append("has another thread do work (asyncio.run_coroutine_threadsafe)")
             elif not may_exist():
                 absolute = _absolute(path)
                 self._looked(EXISTS, absolute)
@@ -183,7 +191,7 @@ class Watch:
                 elif native_libraries() and os.path.isfile(absolute):
                     self._read(absolute)  # what the library asks for, its native code may read
         finally:
-            self._busy = False
+            self._busy.discard(identity)
 
     def _opened(self, path: Any, mode: Any, flags: Any) -> None:
         if isinstance(path, int) or path is None or importing() == LIBRARY or by_rmtree():

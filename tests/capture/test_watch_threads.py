@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import http.client
 import subprocess
 import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from typing import Any
 
+import pytest
 from zmq.utils.garbage import GarbageCollector
 
 from jupyter_mlops.capture.watch import Watch
@@ -54,6 +60,66 @@ def test_a_pool_that_is_closed_leaves_nothing() -> None:
     with Watch() as watch, ThreadPool(2) as pool:
         assert pool.map(int, "123") == [1, 2, 3]
     assert watch.seen.reasons == []
+
+
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ThreadPool])
+def test_what_a_pool_does_that_was_there_before_is_the_steps_that_asked_for_it(tmp_path: Path, kind: Any) -> None:
+    """As the pools that libraries keep for good: dask's, asyncio's."""
+    paths = [tmp_path / f"{number}.txt" for number in range(100)]
+    for path in paths:
+        path.write_text("text")
+    with kind(8) as pool:
+        list(pool.map(Path.read_text, paths))
+        with Watch() as watch:
+            list(pool.map(Path.read_text, paths))
+            list(pool.map(lambda path: path.with_suffix(".out").write_text(""), paths))
+    assert watch.seen.reads == {str(path) for path in paths}
+    assert watch.seen.writes == {str(path.with_suffix(".out")) for path in paths}
+
+
+def test_what_a_step_has_a_loop_of_another_thread_do_is_seen() -> None:
+    """As fsspec does for object stores, over connections that stay open."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+
+    async def answer() -> int:
+        return 42
+
+    with Watch() as watch:
+        assert asyncio.run_coroutine_threadsafe(answer(), loop).result() == 42
+    with Watch() as none:
+        pass
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join()
+    loop.close()
+    assert watch.seen.reasons == ["has another thread do work (asyncio.run_coroutine_threadsafe)"]
+    assert none.seen.reasons == []
+
+
+def test_a_connection_that_is_open_already_is_the_network_too() -> None:
+    class Answers(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        threading.Thread(target=server.serve_forever).start()
+        connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
+        connection.request("GET", "/")
+        connection.getresponse().read()
+        with Watch() as watch:
+            connection.request("GET", "/")
+            assert connection.getresponse().status == 200
+        connection.close()
+        server.shutdown()
+    assert set(watch.seen.reasons) == {"talks to the network"}
 
 
 def test_threads_of_scikit_learn_leave_nothing_and_its_processes_are_seen_each_time() -> None:
