@@ -190,11 +190,12 @@ def _local_file(module: Any) -> str | None:
     name = getattr(module, "__name__", "")
     if not isinstance(file, str) or name.partition(".")[0] == _OURS:
         return None
-    return None if _is_library(file) else os.path.abspath(file)
+    return None if is_library(file) else os.path.abspath(file)
 
 
 @lru_cache(maxsize=8192)
-def _is_library(file: str) -> bool:
+def is_library(file: str) -> bool:
+    """Whether a module's file is the interpreter's or a package's."""
     return is_library_file(file)
 
 

@@ -6,7 +6,7 @@ import importlib
 import logging
 import os
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -105,8 +105,8 @@ class Session:
         self._resumed: Resumed | None = None
         self._undescribed: str | None = None
         self._last: dict[tuple[str, str], StepRun | None] = {}
-        self._recorded: set[str] | None = None
-        """Names of the notebook's steps that had run before this session."""
+        self._recorded: tuple[str, Callable[[str], StepRun | None]] = ("", lambda _: None)
+        """A notebook, and what gives the newest runs of its steps from before this session."""
 
     @property
     def namespace(self) -> dict[str, Any]:
@@ -273,13 +273,10 @@ class Session:
 
     def last_of(self, notebook: str, step: str) -> StepRun | None:
         """The newest run of a step."""
-        if self._recorded is None:
-            self._recorded = set(self.store.steps.names(notebook))
-        if step not in self._recorded and (notebook, step) not in self._last:
-            return None
         if (notebook, step) not in self._last:
-            found = self.store.steps.runs(step=step, notebook=notebook, limit=1)
-            self._last[notebook, step] = found[0] if found else None
+            if self._recorded[0] != notebook:
+                self._recorded = notebook, self.store.steps.last_by_need(notebook)
+            self._last[notebook, step] = self._recorded[1](step)
         return self._last[notebook, step]
 
     def remember_last(self, step_run: StepRun) -> None:

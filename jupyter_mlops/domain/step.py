@@ -126,4 +126,9 @@ class StepRun:
     @property
     def is_named(self) -> bool:
         """Whether the author named the step: the made name of any other cell has an "@"."""
-        return "@" not in self.step
+        return is_named(self.step)
+
+
+def is_named(step: str) -> bool:
+    """Whether the author gave a step this name: the made name of any other cell has an "@"."""
+    return "@" not in step

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepRun, StepVersion
+from jupyter_mlops.domain.step import StepRun, StepVersion, is_named
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.outbox import post
@@ -84,7 +84,7 @@ class StepStore:
             connection.execute(_UPSERT.on(connection), [_values_of(step_run) for step_run in step_runs])
             if told_at is not None:
                 for step_run in step_runs:
-                    post(connection, step_run.run_id, "step", {"id": step_run.id}, told_at)
+                    _tell(connection, step_run.run_id, step_run.id, step_run.step, told_at)
 
     def journal(self, entries: Iterable[tuple[StepRun, str]], *, now: datetime) -> None:
         """Put whole step runs, new or known, each with its code, in one transaction, and tell tracking.
@@ -99,13 +99,13 @@ class StepStore:
                 rows.append({**_values_of(step_run), "version": number})
             connection.execute(_UPSERT.on(connection), rows)
             for row in rows:
-                post(connection, row["run_id"], "step", {"id": row["id"]}, now)
+                _tell(connection, row["run_id"], row["id"], row["step"], now)
 
     def start_run(self, step_run: StepRun) -> None:
         """Insert a step run that has begun (or was reused), and tell tracking."""
         with self._index.write() as connection:
             connection.execute(_INSERT, _values_of(step_run))
-            post(connection, step_run.run_id, "step", {"id": step_run.id}, step_run.started_at)
+            _tell(connection, step_run.run_id, step_run.id, step_run.step, step_run.started_at)
 
     def update_run(self, step_run_id: str, *, told_at: datetime | None = None, **values: Any) -> None:
         """Set columns of a step run; with `told_at` (now) the change is also told to tracking."""
@@ -195,12 +195,19 @@ class StepStore:
         """The newest step run of each step of a notebook, however it ended."""
         with self._index.read() as connection:
             rows = connection.execute(_LAST, {"in_notebook": notebook})
-            return {run.step: run for run in self._known(connection, rows)}
+            return {run.step: run for run in self._known(rows)}
 
-    def _known(self, connection: sa.Connection, rows: Iterable[Any]) -> Iterator[StepRun]:
+    def last_by_need(self, notebook: str) -> Callable[[str], StepRun | None]:
+        """The same as of now, in one question; what it gives takes apart only the step run of the step that is wanted."""
+        at = list(step_runs.c.keys()).index("step")
+        with self._index.read() as connection:
+            rows = {row[at]: row for row in connection.execute(_LAST, {"in_notebook": notebook})}
+        return lambda step: next(self._known([rows[step]])) if step in rows else None
+
+    def _known(self, rows: Iterable[Any]) -> Iterator[StepRun]:
         """The step runs of rows of `_RAW` columns: a row that is as it was the last time is not taken apart again."""
         if not self._parts:
-            self._parts += _processors(connection.dialect)
+            self._parts += _processors(self._index.engine.dialect)
         for row in rows:
             raw = tuple(row)
             before = self._read.get(raw[0])
@@ -219,7 +226,7 @@ class StepStore:
         if digests is not None:
             query, values = _NEWEST_OF_DIGESTS, {**values, "of_digests": json.dumps(list(digests))}
         with self._index.read() as connection:
-            for step_run in self._known(connection, connection.execute(query, values)):
+            for step_run in self._known(connection.execute(query, values)):
                 found.setdefault(step_run.step, []).append(step_run)
         return found
 
@@ -234,6 +241,12 @@ def _processors(dialect: sa.Dialect) -> list[tuple[str, Any]]:
         )
         for each in step_runs.c
     ]
+
+
+def _tell(connection: sa.Connection, run_id: str, step_run_id: str, step: str, now: datetime | None) -> None:
+    """Have tracking told of a step run; of a cell that no one named it shows nothing."""
+    if is_named(step):
+        post(connection, run_id, "step", {"id": step_run_id}, now)
 
 
 def _number_of(connection: sa.Connection, notebook: str, step: str, digest: str, source: str, now: datetime) -> int:

@@ -191,16 +191,18 @@ class Delivery:
 
 
 def _groups(messages: Sequence[Message]) -> list[Group]:
-    """What to tell, in order. A step is told once, where it was first mentioned; a Run first, and whole at the end."""
+    """What to tell, in order. A step is told once, where it was first mentioned; a Run whole at the end, and, where there
+    are steps, first."""
     same: dict[tuple[str, str], list[Message]] = {}
     for message in messages:
         same.setdefault(_subject(message), []).append(message)
+    others = {message.run_id for message in messages if message.kind != "run"}
     found = []
     for message in messages:
         group = same[_subject(message)]
         if message is group[-1 if message.kind == "run" else 0]:
             found.append(Group(group))
-        elif message is group[0]:
+        elif message is group[0] and message.run_id in others:
             found.append(Group(group, whole=False))
     return found
 

@@ -40,6 +40,8 @@ class Identities:
         self.store = store
         self.uri = tracking_uri
         self._experiments: dict[tuple[str | None, str], str] = {}
+        self._made: dict[str, MLflowRun] = {}
+        """Runs that were just made, as they are."""
 
     @cached_property
     def client(self) -> MlflowClient:
@@ -75,7 +77,8 @@ class Identities:
         from mlflow.exceptions import MlflowException
 
         try:
-            return self.client.get_run(identify())
+            run_id = identify()
+            return self._made.pop(run_id, None) or self.client.get_run(run_id)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
@@ -110,6 +113,7 @@ class Identities:
                     run_name=name,
                 )
                 found = made.info.run_id
+                self._made[found] = made
             outbox.set_tracked_id(entity_id, self.uri, found)
         return found
 

@@ -68,14 +68,15 @@ class Mirror:
         changed = self._changed_parameters(params, known)
         found = {**run_tags(run), **notes, **changed}
         new = {name: value for name, value in params.items() if name not in known.data.params}
-        self.deliver(known, params=new, metrics=run.metrics, tags=found, at=run.ended_at)
-        self._artifacts(run, known, whole_parameters=bool(notes))
+        try:
+            found |= self._artifacts(run, known, whole_parameters=bool(notes))
+            if whole and run.status.ended:
+                found |= self._close(run, known)
+        finally:  # files may have to wait for their store
+            self.deliver(known, params=new, metrics=run.metrics, tags=found, at=run.ended_at)
         self._measure_models(run, known)
-        if not whole:
-            return
-        if run.status.ended:
-            self._close(run, known)
-        self._status(known, run.status, run.ended_at)
+        if whole:
+            self._status(known, run.status, run.ended_at)
 
     def step(self, step_run_id: str) -> None:
         """Mirror a StepRun: a nested run where it was executed, a link on the pipeline's run where it was reused."""
@@ -201,53 +202,60 @@ class Mirror:
             if known.data.params.get(name, value) != value
         }
 
-    def _artifacts(self, run: Run, known: MLflowRun, *, whole_parameters: bool) -> None:
+    def _artifacts(self, run: Run, known: MLflowRun, *, whole_parameters: bool) -> dict[str, str]:
+        """Log the files that are known from the beginning; gives the tags that say what is there."""
         name = PurePosixPath(run.notebook).name
+        there: dict[str, str] = {}
         for digest, tag, path in (
             (run.notebook_object, "mlops.notebook_digest", f"notebook/{name}"),
             (run.environment, "mlops.environment_digest", "environment.json"),
         ):
             if digest:
-                self._upload(known, tag, digest, path, partial(self.store.objects.get, digest))
+                there |= self._upload(known, tag, digest, path, partial(self.store.objects.get, digest))
         if whole_parameters:
             content = json.dumps(to_wire(run.parameters), indent=1, ensure_ascii=False).encode()
-            self._upload(known, "mlops.parameters_digest", _digest(content), "parameters.json", lambda: content)
+            there |= self._upload(
+                known, "mlops.parameters_digest", _digest(content), "parameters.json", lambda: content
+            )
+        return there
 
-    def _close(self, run: Run, known: MLflowRun) -> None:
-        """What can be told only at the end: the executed notebook, lost steps, and the note on top of the run."""
+    def _close(self, run: Run, known: MLflowRun) -> dict[str, str]:
+        """What can be told only at the end: the executed notebook, lost steps; and, as tags, the note on top of the run."""
         step_runs = self.store.steps.runs(run_id=run.id)
         for step_run in step_runs:
             if step_run.status is Status.LOST:
                 self.step(step_run.id)
-        self._describe(run, step_runs, known)
+        found = self._described(run, step_runs, known)
         if run.output_path:
             path = self.store.root / run.output_path
-            if not path.is_file():
+            if path.is_file():
+                found |= self._executed(path, known)
+            else:
                 log.warning("the executed notebook '%s' is gone; it is not in MLflow", path)
-                return
-            self._executed(path, known)
+        return found
 
-    def _executed(self, path: Path, known: MLflowRun) -> None:
+    def _executed(self, path: Path, known: MLflowRun) -> dict[str, str]:
         """The executed notebook, and the same as a page, as MLflow shows no notebooks."""
         content = path.read_bytes()
         digest = _digest(content)
         if known.data.tags.get("mlops.output_digest") == digest:
-            return
+            return {}
         page = page_of(content, path.name)
         if page:
             self._put(known, f"executed/{path.stem}.html", page)
-        self._upload(known, "mlops.output_digest", digest, f"executed/{path.name}", lambda: content)
+        return self._upload(known, "mlops.output_digest", digest, f"executed/{path.name}", lambda: content)
 
-    def _describe(self, run: Run, step_runs: Sequence[StepRun], known: MLflowRun) -> None:
-        """The description on top of the run; one that a person wrote or edited is left alone."""
+    def _described(self, run: Run, step_runs: Sequence[StepRun], known: MLflowRun) -> dict[str, str]:
+        """The description on top of the run, as a tag; one that a person wrote or edited is left alone."""
         there = known.data.tags.get(NOTE_TAG, "")
-        if not there or note.is_untouched(there):
+        if there and not note.is_untouched(there):
+            return {}
 
-            def page(step_run: StepRun) -> str | None:
-                made = self.store.outbox.tracked_id(step_run.reused_from or step_run.id, self.ids.uri)
-                return f"#/experiments/{known.info.experiment_id}/runs/{made}" if made else None
+        def page(step_run: StepRun) -> str | None:
+            made = self.store.outbox.tracked_id(step_run.reused_from or step_run.id, self.ids.uri)
+            return f"#/experiments/{known.info.experiment_id}/runs/{made}" if made else None
 
-            self.deliver(known, tags={NOTE_TAG: note.of_run(run, step_runs, page)})
+        return {NOTE_TAG: note.of_run(run, step_runs, page)}
 
     def _data(self, step_run: StepRun, known: MLflowRun) -> None:
         """What the step read and made, by digest, as a file; it is written once, whole."""
@@ -258,18 +266,17 @@ class Mirror:
 
     def _upload(
         self, known: MLflowRun, tag: str, digest: str, path: str, content: Callable[[], bytes | bytearray]
-    ) -> None:
-        """Log one file, once per content: the tag says which content is there."""
+    ) -> dict[str, str]:
+        """Log one file, once per content; gives the tag that says which content is there, to be set afterwards."""
         if known.data.tags.get(tag) == digest:
-            return
+            return {}
         try:
             data = content()
         except MLOpsError as error:
             log.error("%s is not in MLflow: %s", path, error.message)
-            self.deliver(known, tags={"mlops.artifact_error": f"{path}: {error.message}"})
-            return
+            return {"mlops.artifact_error": f"{path}: {error.message}"}
         self._put(known, path, data)
-        self.deliver(known, tags={tag: digest})
+        return {tag: digest}
 
     def _put(self, known: MLflowRun, path: str, content: bytes | bytearray) -> None:
         target = PurePosixPath(path)

@@ -6,9 +6,12 @@ import contextlib
 import importlib
 import pkgutil
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.capture.environment import versions_digest
+from jupyter_mlops.capture.modules import is_library
 from jupyter_mlops.errors import MLOpsError
 
 OURS = ("analysis", "capture", "domain", "magics")
@@ -50,6 +53,13 @@ def rehearse(shell: Any) -> None:
         _use_store(Path(folder))
 
 
+def know(packages: Iterable[str], files: Iterable[str]) -> None:
+    """Learn what every key asks for: which loaded files belong to libraries, and what the packages require."""
+    for file in files:
+        is_library(file)
+    versions_digest(packages)
+
+
 def _use_store(folder: Path) -> None:
     from jupyter_mlops.domain.run import Run
     from jupyter_mlops.domain.status import Status
@@ -67,6 +77,5 @@ def _use_store(folder: Path) -> None:
         store.steps.journal([(step, "x = 1")], now=now)
         store.steps.update_run("s", told_at=now, status=Status.COMPLETED, outputs={})
         store.steps.candidates("k")
-        store.steps.names("n")
-        store.steps.runs(step="s", notebook="n", limit=1)
+        store.steps.last_by_need("n")("s")
         store.steps.runs(run_id="r")

@@ -104,6 +104,7 @@ class Catcher:
         self._streams: dict[int, OutStream] = {}
         self._decoders: dict[int, Any] = {}
         self._lock = threading.RLock()
+        self._written = select.poll()
         self.leaving = False
         for stream in streams:
             reading, writing = os.pipe()
@@ -116,6 +117,7 @@ class Catcher:
                 fcntl.fcntl(reading, fcntl.F_SETPIPE_SZ, 1 << 20)  # type: ignore[attr-defined, unused-ignore]
             stream.forked_writes_to = stream.descriptor
             self._streams[reading] = stream
+            self._written.register(reading, select.POLLIN)
             self._decoders[reading] = codecs.getincrementaldecoder("utf-8")("replace")
         self._thread = threading.Thread(target=self._watch, name="IOPub", daemon=True)
         self._thread.pydev_do_not_trace = True  # type: ignore[attr-defined]
@@ -128,7 +130,7 @@ class Catcher:
     def catch(self) -> None:
         """Take in what was written by now."""
         with self._lock:
-            for reading in self._streams:
+            for reading, _ in self._written.poll(0):
                 self._read(reading)
 
     def _read(self, reading: int) -> bool:
