@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from jupyter_mlops.analysis.doubts import Doubts, find_doubts
+from jupyter_mlops.analysis.inert import is_inert
 from jupyter_mlops.analysis.magics import automagic
 from jupyter_mlops.analysis.names import Names, find_names
 from jupyter_mlops.analysis.tree import canonical
@@ -28,6 +29,8 @@ class CodeFacts:
     digest: str
     names: Names
     doubts: Doubts
+    inert: bool = False
+    """Whether it does nothing but compute, where all it reads is plain: see `analysis.inert`."""
 
 
 @lru_cache(maxsize=2048)
@@ -62,7 +65,9 @@ def _facts(source: str, *, cell: bool, automagic: str = "") -> CodeFacts:
     doubts = find_doubts(tree, idle=names.idle if cell else (), free=free)
     if names.everything and not doubts.certain:
         doubts = replace(doubts, certain=("may read any variable",))
-    return CodeFacts(digest, names, replace(doubts, automagic=automagic) if automagic else doubts)
+    if automagic:
+        doubts = replace(doubts, automagic=automagic)
+    return CodeFacts(digest, names, doubts, inert=not automagic and is_inert(tree))
 
 
 def is_quiet(code: str) -> bool:

@@ -59,6 +59,13 @@ class Draws:
         self.needed = {name: self.before[name] for name in sorted(needed) if name in self.before}
         """Generator → digest of the state before, where what the step gave depends on it."""
 
+    @classmethod
+    def none(cls) -> Draws:
+        """What a step drew that could not draw."""
+        draws = cls.__new__(cls)
+        draws.after, draws.needed, draws.reasons = {}, {}, []
+        return draws
+
     def _only_by_import(self) -> bool:
         """Whether all that was drawn is what importing `rich` draws, from a generator that no one had seeded."""
         if self._rich or _RICH not in sys.modules or self.before["random"] not in self._unseeded:

@@ -5,7 +5,7 @@ The same examination as in the kernel, in a world made of what the record knows 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -73,7 +73,7 @@ class RecordedWorld:
             return UNTOLD
         return (known[0].shape if len(group) > 1 else known[0].digest) or UNTOLD
 
-    def libraries(self) -> Mapping[str, str]:
+    def libraries(self, among: Collection[str] | None = None) -> Mapping[str, str]:
         """See `World`."""
         return self.options
 

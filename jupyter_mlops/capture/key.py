@@ -78,8 +78,8 @@ class Examination:
     """Files that native code may write, unseen."""
     everything: bool = False
     """Whether the step may read or change any name at all."""
-    libraries: dict[str, str] = field(default_factory=dict)
-    """Library → digest of its options when the step was examined."""
+    libraries: dict[str, str] | None = None
+    """Library → digest of its options when the step was examined; None where they did not matter."""
 
     @property
     def key(self) -> str:
@@ -277,8 +277,9 @@ class _Examiner:
         used = found.packages - sys.stdlib_module_names - {name.partition(".")[0] for name in self._local}
         found.ingredients["packages"] = environment.versions_digest(sorted(used - {"jupyter_mlops"}))
         relevant = relevant_libraries(found.packages)
-        found.libraries = dict(self.world.libraries())
-        for library, state in found.libraries.items():
+        state_of = self.world.libraries(None if found.packages else relevant)
+        found.libraries = dict(state_of) if found.packages else None
+        for library, state in state_of.items():
             if relevant is not None and library not in relevant:
                 continue
             if state.startswith("unknown"):

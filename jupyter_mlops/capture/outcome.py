@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -41,9 +41,16 @@ class Outcome:
         return {name: self.known[name].digest for name in sorted(self.bound | self.changed) if name in self.known}
 
 
-def names_bound(world: LiveWorld, before: Mapping[str, Any]) -> tuple[set[str], set[str]]:
-    """The notebook's names that are bound to another object than `before`, and those that are gone."""
+def names_bound(
+    world: LiveWorld, before: Mapping[str, Any], among: Iterable[str] | None = None
+) -> tuple[set[str], set[str]]:
+    """The notebook's names that are bound to another object than `before`, and those that are gone.
+
+    `among` names all that can have been bound, and that nothing can have been deleted.
+    """
     now = world.namespace
+    if among is not None:
+        return {name for name in among if name in now and now[name] is not before.get(name, _MISSING)}, set()
     others = map(operator.is_not, now.values(), map(before.get, now, itertools.repeat(_MISSING)))
     bound = {name for name in itertools.compress(list(now), others) if not world.is_shells(name)}
     gone = {name for name in before if name not in now and not world.is_shells(name) and name not in world.pending}
@@ -56,11 +63,12 @@ def judge(
     before: Mapping[str, Any],
     known_before: Mapping[str, Known],
     shapes_before: Mapping[str, str],
+    among: Iterable[str] | None = None,
 ) -> Outcome:
-    """Compare the namespace with what it was."""
+    """Compare the namespace with what it was; `among` as for `names_bound`."""
     inputs, touches = found.inputs, found.touches
     outcome = Outcome()
-    outcome.bound, outcome.deleted = names_bound(world, before)
+    outcome.bound, outcome.deleted = names_bound(world, before, among)
     perhaps = _bound_to_the_same(world, found, before, outcome)
     suspects = world.touch(None if touches is None else touches | outcome.bound)
     for name in suspects - outcome.bound:

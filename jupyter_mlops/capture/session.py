@@ -7,6 +7,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -271,6 +272,13 @@ class Session:
         """How the shell shows results: part of every key."""
         return f"{self.shell.ast_node_interactivity} {type(self.shell).__name__}"
 
+    @property
+    def runs_code_as_it_stands(self) -> bool:
+        """Whether no one but us rewrites cells before they run."""
+        shell = self.shell
+        own = len(shell.ast_transformers), len(shell.input_transformers_post), len(shell.input_transformers_cleanup)
+        return own == (1, 0, _own_cleanups() + 1)
+
     def last_of(self, notebook: str, step: str) -> StepRun | None:
         """The newest run of a step."""
         if (notebook, step) not in self._last:
@@ -366,6 +374,14 @@ class Session:
             names = None if everything else reached(self.world.know, facts.names.reads) | bound
             self.world.touch(names)
         add_effects(self.world, facts, effects)
+
+
+@lru_cache(maxsize=1)
+def _own_cleanups() -> int:
+    """How many transformers IPython itself begins with."""
+    from IPython.core.inputtransformer2 import TransformerManager
+
+    return len(TransformerManager().cleanup_transforms)
 
 
 def _import_needed() -> None:

@@ -8,6 +8,7 @@ import sys
 import time
 from typing import Any
 
+from jupyter_mlops.analysis.inert import PLAIN
 from jupyter_mlops.analysis.notebook import StepCell
 from jupyter_mlops.capture import display, libraries, secrecy, watch
 from jupyter_mlops.capture.asked import add_asked, answered_for
@@ -182,9 +183,17 @@ class Execution:
         world = self.session.world
         self._names_before = dict(world.namespace)
         names = self.facts.names
+        self._is_inert = (
+            self.facts.inert
+            and self.session.runs_code_as_it_stands
+            and all(type(self._names_before.get(name, world)) in PLAIN for name in names.reads)
+        )
         touched = {*self.examination.inputs, *(names.writes - names.settles)}
         self._shapes_before = world.shapes(name for name in touched if name in world.namespace)
         self._known_before = world.known_now()
+        if self._is_inert:
+            self._draws, self._libraries_before = Draws.none(), {}
+            return
         self._draws = Draws(self.session.unseeded)
         if self._libraries_before is None:  # what was loaded may have set options
             self._libraries_before = dict(world.libraries())
@@ -214,15 +223,16 @@ class Execution:
             self.record.failed(error, duration)
             session.listener.after(self.record.step_run)
             return bound
-        outcome = judge(session.world, found, self._names_before, self._known_before, self._shapes_before)
+        among = self.facts.names.writes if self._is_inert else None
+        outcome = judge(session.world, found, self._names_before, self._known_before, self._shapes_before, among)
         refused = contradicted_outputs(self.step.spec, outcome)
         if refused is not None:
             self.refused = refused
             self.record.failed(refused, duration)
             session.listener.after(self.record.step_run)
             return outcome.bound
-        resolve = Resolver(self.facts.doubts, session.world)
-        self._draws.ended(self._source(), found, resolve)
+        if not self._is_inert:
+            self._draws.ended(self._source(), found, Resolver(self.facts.doubts, session.world))
         outcome.reasons = [*found.reasons, *outcome.reasons, *self._watched()]
         conditions = self._conditions(outcome)
         effects = self._effects(outcome)
@@ -296,7 +306,7 @@ class Execution:
     def _effects(self, outcome: Outcome) -> dict[str, Any]:
         """What the step changed besides names, as `restore` needs it."""
         world = self.session.world
-        after = world.libraries()
+        after = {} if self._is_inert else world.libraries()
         before = self._libraries_before or {}
         changed = {name: after.get(name, "") for name in {*before, *after} if before.get(name) != after.get(name)}
         effects: dict[str, Any] = {}
@@ -317,8 +327,9 @@ class Execution:
             effects["deleted"] = sorted(outcome.deleted)
         if self._recorder is not None and any(event["type"] == "execute_result" for event in self._recorder.events):
             effects["result"] = self._name_of_shown()
-        moved = libraries.package_changes(self._snapshot, libraries.package_snapshot(self._unknown))
-        for text in moved:
+        if self._is_inert:
+            return effects
+        for text in libraries.package_changes(self._snapshot, libraries.package_snapshot(self._unknown)):
             self.examination.effects.setdefault(text.partition(".")[0], []).append(text)
             outcome.reasons.append(f"changes the state of a library ({text})")
         return effects

@@ -9,7 +9,7 @@ import builtins
 import operator
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -36,8 +36,8 @@ class World(Protocol):
         """The groups that the components of `names` fall into ("a,b") → digest of each group as one value, which tells
         also how its values hang together; `UNTOLD` where that is not known."""
 
-    def libraries(self) -> Mapping[str, str]:
-        """Library → digest of its options."""
+    def libraries(self, among: Collection[str] | None = None) -> Mapping[str, str]:
+        """Library → digest of its options; of those `among` at least."""
 
     def randoms(self) -> Mapping[str, str]:
         """Global random generator → digest of its state."""
@@ -333,9 +333,9 @@ class LiveWorld:
     def _same_group(one: Pending, other: Pending | None) -> bool:
         return other is not None and other.source == one.source and other.group == one.group
 
-    def libraries(self) -> Mapping[str, str]:
+    def libraries(self, among: Collection[str] | None = None) -> Mapping[str, str]:
         """See `World`."""
-        state = libraries.library_state()
+        state = libraries.library_state(among)
         for name, (digest, _) in self.states.items():
             if digest:
                 state[name] = digest

@@ -9,7 +9,7 @@ import decimal
 import importlib
 import locale
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,11 +81,11 @@ KNOWN_STATES = frozenset(_KNOWN)
 _CANNOT = (AttributeError, ImportError, KeyError, TypeError, ValueError, RuntimeError, OSError)
 
 
-def library_state() -> dict[str, str]:
+def library_state(among: Collection[str] | None = None) -> dict[str, str]:
     """Library → digest of what differs from the defaults; "unknown: why" where that cannot be told."""
     state = {}
     for name, known in _KNOWN.items():
-        if known.module and not known.loaded:
+        if (among is not None and name not in among) or (known.module and not known.loaded):
             continue
         try:
             changed = known.changed()
