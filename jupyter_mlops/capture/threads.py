@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sys
 import threading
 import time
@@ -44,6 +45,16 @@ class Beside:
         """Whether something that was begun since may change values at any time: a thread, a task, a widget's callback."""
         return bool(self._left()) or _has_tasks() or _has_widgets()
 
+    def users_work(self) -> str:
+        """What code of the notebook or its project was begun since and goes on, in words; "" where there is nothing.
+
+        How far it comes while a step runs depends on how long that takes, so that no step can be left out.
+        """
+        for thread in self._left():
+            if not _is_of_library(thread):
+                return f"a thread ({thread.name})"
+        return "a task" if _has_tasks() else ""
+
     def _left(self) -> list[threading.Thread]:
         return [
             thread
@@ -68,7 +79,7 @@ def _tasks_of_pool() -> tuple[int, int]:
 def _has_tasks() -> bool:
     """Whether a coroutine of the notebook's or of a project's module runs in this thread's loop."""
     try:
-        tasks = asyncio.all_tasks()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}  # which runs the cells
     except RuntimeError:
         return False
     codes = [getattr(task.get_coro(), "cr_code", None) for task in tasks]
@@ -78,6 +89,15 @@ def _has_tasks() -> bool:
 def _has_widgets() -> bool:
     module: Any = sys.modules.get("ipywidgets.widgets.widget")
     return module is not None and bool(getattr(module, "_instances", ()))
+
+
+def _is_of_library(thread: threading.Thread) -> bool:
+    """Whether it runs code of a library, as fsspec's loop and Dask's do for good."""
+    function: Any = getattr(thread, "_target", None) or type(thread).run
+    while isinstance(function, functools.partial):
+        function = function.func
+    code = getattr(function, "__code__", None)
+    return code is not None and is_library_file(code.co_filename)
 
 
 def _is_harmless(thread: threading.Thread) -> bool:
