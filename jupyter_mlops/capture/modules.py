@@ -28,13 +28,22 @@ from jupyter_mlops.store.digests import file_digest
 _OURS = __name__.partition(".")[0]
 
 
+_libraries: set[str] = set()
+"""Names of loaded modules that are known to be libraries', before any session looks."""
+
+
+def know_loaded() -> None:
+    """Learn which of the modules that are loaded are libraries': forks of this process need not ask again."""
+    _libraries.update(name for name in list(sys.modules) if _local_file(sys.modules[name]) is None)
+
+
 class LocalModules:
     """Knows the local modules of this process, and what each was when its import ended."""
 
     def __init__(self) -> None:
         self._sources: dict[str, str] = {}
         self._pristine: dict[str, tuple[types.ModuleType, str | None]] = {}
-        self._library: set[str] = set()
+        self._library: set[str] = set(_libraries)
         self._looked: list[str] = []
 
     def install(self) -> LocalModules:

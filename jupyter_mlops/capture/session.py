@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
@@ -45,6 +46,7 @@ NOTEBOOK_VARIABLE = "MLOPS_NOTEBOOK"
 CAPTURE_VARIABLE = "MLOPS_CAPTURE"
 """Set to "all" where every code cell is to be a step; jobs set it."""
 LIVE = "(no notebook)"
+_NEEDED = ("jupyter_mlops.capture.saver", "jupyter_mlops.capture.step", "jupyter_mlops.store.store")
 
 
 class Listener(Protocol):
@@ -260,6 +262,8 @@ class Session:
 
     def warm(self) -> None:
         """Import what the first step will need, beside the kernel's own work."""
+        if all(name in sys.modules for name in _NEEDED):
+            return
         threading.Thread(target=_import_needed, name="jupyter-mlops-warm", daemon=True).start()
 
     def next_position(self) -> int:
@@ -385,5 +389,5 @@ def _own_cleanups() -> int:
 
 
 def _import_needed() -> None:
-    for name in ("jupyter_mlops.capture.saver", "jupyter_mlops.capture.step", "jupyter_mlops.store.store"):
+    for name in _NEEDED:
         importlib.import_module(name)

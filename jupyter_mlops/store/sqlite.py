@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +35,7 @@ class SqliteIndex(Index):
         self._mark: tuple[int, ...] | None = None
         self._watching = threading.Lock()
         self._watcher: sqlite3.Connection | None = None
-        self.engine = sa.create_engine(
-            sa.URL.create("sqlite", database=str(path)),
-            connect_args={"timeout": BUSY_SECONDS},
-            json_serializer=to_json,
-            json_deserializer=from_json,
-        )
+        self.engine = _engine(path)
         sa.event.listen(self.engine, "connect", _configure)
         sa.event.listen(self.engine, "begin", _begin)
         try:
@@ -177,6 +173,31 @@ class SqliteIndex(Index):
                 self._make(connection)
             if os.name == "posix":
                 os.chmod(self.path, 0o600)
+
+
+def _engine(path: Path) -> sa.Engine:
+    """An engine on a file: as `create_engine` makes it, but all share what one of them has learned and compiled."""
+    template = _template()
+    connect = partial(sqlite3.connect, str(path), timeout=BUSY_SECONDS, check_same_thread=False)
+    return sa.Engine(
+        sa.QueuePool(connect, dialect=template.dialect),  # type: ignore[arg-type]
+        template.dialect,
+        sa.URL.create("sqlite", database=str(path)),
+        execution_options={"compiled_cache": _COMPILED},
+    )
+
+
+@lru_cache(maxsize=1)
+def _template() -> sa.Engine:
+    engine = sa.create_engine("sqlite://", json_serializer=to_json, json_deserializer=from_json)
+    with engine.connect():
+        pass  # the dialect asks what it has to know
+    engine.dispose()
+    return engine
+
+
+_COMPILED: Any = sa.util.LRUCache(500)
+"""Statements in SQLite's words."""
 
 
 def _configure(connection: Any, _record: Any) -> None:

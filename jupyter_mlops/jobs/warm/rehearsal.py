@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fnmatch
 import importlib
 import pkgutil
 import tempfile
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.capture.environment import versions_digest
-from jupyter_mlops.capture.modules import is_library
+from jupyter_mlops.capture.modules import is_library, know_loaded
 from jupyter_mlops.errors import MLOpsError
 
 OURS = ("analysis", "capture", "domain", "magics")
@@ -55,9 +56,12 @@ def rehearse(shell: Any) -> None:
 
 def know(packages: Iterable[str], files: Iterable[str]) -> None:
     """Learn what every key asks for: which loaded files belong to libraries, and what the packages require."""
+    know_loaded()
     for file in files:
         is_library(file)
     versions_digest(packages)
+    for pattern in ("*.py", "*.ipy"):  # of the user's startup files
+        fnmatch.filter([], pattern)
 
 
 def _use_store(folder: Path) -> None:
