@@ -91,6 +91,8 @@ class Session:
         self.unseeded = {libraries.random_digests()["random"]}
         """Digests of states of `random` that no cell has set."""
         self.cells_of_steps: dict[str, str] = {}
+        self.is_job = bool(os.environ.get(RUN_VARIABLE))
+        """Whether the engine started this kernel."""
         self.capture_all = os.environ.get(CAPTURE_VARIABLE) == "all"
         """Whether cells that no one named are steps too."""
         self.forced = frozenset(filter(None, os.environ.get(FORCE_VARIABLE, "").split(",")))
@@ -105,6 +107,7 @@ class Session:
         self.owed = 0.0
         """Seconds that the longest step of a job took whose result may not be written yet."""
         self._run_id: str | None = None
+        self._resumes = os.environ.get(RESUMES_VARIABLE, "") if self.is_job else ""
         self._resumed: Resumed | None = None
         self._undescribed: str | None = None
         self._last: dict[tuple[str, str], StepRun | None] = {}
@@ -184,17 +187,11 @@ class Session:
     @property
     def resumed(self) -> Resumed | None:
         """What the runs that this kernel's run continues had finished."""
-        ids = os.environ.get(RESUMES_VARIABLE) if self.is_job else None
-        if ids and self._resumed is None:
+        if self._resumes and self._resumed is None:
             from jupyter_mlops.capture.resume import Resumed
 
-            self._resumed = Resumed(self.store, ids.split(","))
+            self._resumed = Resumed(self.store, self._resumes.split(","))
         return self._resumed
-
-    @property
-    def is_job(self) -> bool:
-        """Whether the engine started this kernel."""
-        return bool(os.environ.get(RUN_VARIABLE))
 
     def _new_run(self) -> str:
         from jupyter_mlops.domain.run import Run
