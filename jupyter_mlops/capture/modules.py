@@ -8,6 +8,7 @@ import ast
 import os
 import sys
 import types
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,13 +29,13 @@ from jupyter_mlops.store.digests import file_digest
 _OURS = __name__.partition(".")[0]
 
 
-_libraries: set[str] = set()
-"""Names of loaded modules that are known to be libraries', before any session looks."""
+_libraries: dict[int, Any] = {}
+"""Loaded modules that are known to be libraries', by their identity."""
 
 
-def know_loaded() -> None:
-    """Learn which of the modules that are loaded are libraries': forks of this process need not ask again."""
-    _libraries.update(name for name in list(sys.modules) if _local_file(sys.modules[name]) is None)
+def know_libraries(modules: Iterable[Any]) -> None:
+    """Learn which of these modules are libraries': forks of this process need not ask again."""
+    _libraries.update((id(module), module) for module in modules if _local_file(module) is None)
 
 
 class LocalModules:
@@ -43,7 +44,7 @@ class LocalModules:
     def __init__(self) -> None:
         self._sources: dict[str, str] = {}
         self._pristine: dict[str, tuple[types.ModuleType, str | None]] = {}
-        self._library: set[str] = set(_libraries)
+        self._library: set[str] = set()
         self._looked: list[str] = []
 
     def install(self) -> LocalModules:
@@ -75,7 +76,8 @@ class LocalModules:
             return
         self._looked = loaded
         for name in set(loaded) - self._library - self._sources.keys():
-            file = _local_file(sys.modules.get(name))
+            module = sys.modules.get(name)
+            file = None if id(module) in _libraries else _local_file(module)
             if file is None:
                 self._library.add(name)
             else:
@@ -199,12 +201,11 @@ def _local_file(module: Any) -> str | None:
     name = getattr(module, "__name__", "")
     if not isinstance(file, str) or name.partition(".")[0] == _OURS:
         return None
-    return None if is_library(file) else os.path.abspath(file)
+    return None if _is_library(file) else os.path.abspath(file)
 
 
 @lru_cache(maxsize=8192)
-def is_library(file: str) -> bool:
-    """Whether a module's file is the interpreter's or a package's."""
+def _is_library(file: str) -> bool:
     return is_library_file(file)
 
 

@@ -8,7 +8,6 @@ import importlib.machinery
 import os
 import sys
 import warnings
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -16,9 +15,14 @@ from jupyter_mlops.capture.libraries.warned import came_with_libraries
 
 
 class Group:
-    """What one import loaded: its modules, and the filters of warnings and the environment variables it set."""
+    """What one import loaded: its modules, and the filters of warnings and environment variables: before and after."""
 
-    def __init__(self, modules: dict[str, ModuleType], filters: list[Any], environment: dict[str, str | None]) -> None:
+    def __init__(
+        self,
+        modules: dict[str, ModuleType],
+        filters: list[Any],
+        environment: dict[str, tuple[str | None, str | None]],
+    ) -> None:
         self.modules = modules
         self.filters = filters
         self.environment = environment
@@ -30,13 +34,20 @@ class Hidden(importlib.abc.MetaPathFinder):
     def __init__(self) -> None:
         self._groups: list[Group] = []
         self._place: dict[str, int] = {}
-        self.given_back: list[Callable[[], None]] = []
-        """Called after modules came back."""
 
     @property
     def names(self) -> set[str]:
         """Top-level names of the modules that are out of sight."""
         return {name.partition(".")[0] for name in self._place}
+
+    def modules(self) -> list[ModuleType]:
+        """All that are loaded, in sight or not."""
+        return [*sys.modules.values(), *(module for group in self._groups for module in group.modules.values())]
+
+    def find(self, name: str) -> ModuleType | None:
+        """A module that is loaded, in sight or not."""
+        groups = [group.modules[name] for group in self._groups if name in group.modules]
+        return groups[0] if groups else sys.modules.get(name)
 
     def load(self, name: str) -> None:
         """Import a module ahead. Raises what its import raises."""
@@ -49,7 +60,7 @@ class Hidden(importlib.abc.MetaPathFinder):
             Group(
                 {item: sys.modules[item] for item in sys.modules if item in new},
                 [item for item in warnings.filters if item not in filters],
-                {key: os.environ.get(key) for key in changed},
+                {key: (environment.get(key), os.environ.get(key)) for key in changed},
             )
         )
         for key in changed:
@@ -92,13 +103,12 @@ class Hidden(importlib.abc.MetaPathFinder):
             sys.modules.update(group.modules)
             warnings.filters[:0] = group.filters  # type: ignore[index]
             came_with_libraries(group.filters)
-            for key, value in group.environment.items():
-                _set(key, value)
+            for key, (before, after) in group.environment.items():
+                if os.environ.get(key) == before:  # else the notebook has set it, which an import respects
+                    _set(key, after)
         _filters_changed()
         if not self._place and self in sys.meta_path:
             sys.meta_path.remove(self)
-        for tell in self.given_back:
-            tell()
 
 
 class _Given(importlib.abc.Loader):

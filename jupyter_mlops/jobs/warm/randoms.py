@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
 from typing import Any
 
 
-def reseed() -> None:
-    """Random generators start anew, as in a process of their own."""
+def reseed(find: Callable[[str], Any] = sys.modules.get) -> None:
+    """Random generators start anew, as in a process of their own: once, before the notebook may seed them.
+
+    `find` gives the modules that are loaded, by name, also those that are out of sight until they are imported.
+    """
     random.seed()
-    # Not by the module's name: numpy may be in sight, and what it loaded later not yet.
-    numpy_random: Any = vars(sys.modules["numpy"]).get("random") if "numpy" in sys.modules else None
+    numpy_random = find("numpy.random")
     if numpy_random is not None:
         numpy_random.set_state(numpy_random.RandomState().get_state())
-    torch: Any = sys.modules.get("torch")
+    torch = find("torch")
     if torch is not None:
         torch.seed()

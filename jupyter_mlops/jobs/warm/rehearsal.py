@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.capture.environment import versions_digest
-from jupyter_mlops.capture.modules import is_library, know_loaded
+from jupyter_mlops.capture.modules import know_libraries
 from jupyter_mlops.errors import MLOpsError
 
 OURS = ("analysis", "capture", "domain", "magics")
@@ -54,11 +54,9 @@ def rehearse(shell: Any) -> None:
         _use_store(Path(folder))
 
 
-def know(packages: Iterable[str], files: Iterable[str]) -> None:
-    """Learn what every key asks for: which loaded files belong to libraries, and what the packages require."""
-    know_loaded()
-    for file in files:
-        is_library(file)
+def know(packages: Iterable[str], modules: Iterable[Any]) -> None:
+    """Learn what every key asks for: which loaded modules are libraries', and what the packages require."""
+    know_libraries(modules)
     versions_digest(packages)
     for pattern in ("*.py", "*.ipy"):  # of the user's startup files
         fnmatch.filter([], pattern)

@@ -12,7 +12,7 @@ import socket
 import sys
 import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -213,8 +213,16 @@ def make_app() -> IPKernelApp:
 class Life:
     """A forked kernel's life: it answers requests until it is told to end."""
 
-    def __init__(self, app: IPKernelApp, connection: socket.socket, frames: Frames, early: Sequence[Any]) -> None:
+    def __init__(
+        self,
+        app: IPKernelApp,
+        connection: socket.socket,
+        frames: Frames,
+        early: Sequence[Any],
+        find: Callable[[str], Any],
+    ) -> None:
         self.app = app
+        self.find = find
         self.kernel = app.kernel
         self.connection = connection
         self.frames = frames
@@ -236,7 +244,7 @@ class Life:
             stream._buffers.clear()
         app.iopub_thread.catch = self.catcher.catch
         sys.argv[:] = [sys.argv[0], "-f", app.abs_connection_file, "--HistoryManager.hist_file=:memory:"]
-        reseed()
+        reseed(self.find)
         history = shell.history_manager
         history.init_db()
         history.new_session()

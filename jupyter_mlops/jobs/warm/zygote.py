@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.jobs.warm.hidden import Hidden
-from jupyter_mlops.jobs.warm.randoms import reseed
 from jupyter_mlops.jobs.warm.rehearsal import import_ours, know, rehearse
 from jupyter_mlops.jobs.warm.wire import Frames, packed, receive_first
 
@@ -90,10 +89,8 @@ class Zygote:
                     return {"refused": name, "why": why}
         if here is not None:
             sys.path.insert(here, "")
-        self.hidden.given_back.append(reseed)
-        reseed()
         self.hidden.hide()
-        know(names, self.files())
+        know(names, self.hidden.modules())
         gc.collect()
         gc.freeze()
         return None
@@ -115,8 +112,7 @@ class Zygote:
     def files(self) -> dict[str, int]:
         """The files of what was loaded, with their times: where one changes, this process is out of date."""
         found = {}
-        groups = [group.modules.values() for group in self.hidden._groups]
-        for module in [*sys.modules.values(), *(module for group in groups for module in group)]:
+        for module in self.hidden.modules():
             path = getattr(module, "__file__", None)
             if isinstance(path, str):
                 with contextlib.suppress(OSError):
@@ -202,7 +198,7 @@ class Zygote:
         self.control.close()
         for pipe in pipes:
             os.close(pipe)
-        life = Life(self.app, connection, frames, messages)
+        life = Life(self.app, connection, frames, messages, self.hidden.find)
         life.begin()
         life.run()
         life.end()

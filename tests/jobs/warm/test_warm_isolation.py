@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy
 import psutil
 import pytest
 from played import notebook_of, play
@@ -75,6 +77,18 @@ def test_random_numbers_are_not_those_of_the_job_before(tmp_path: Path, pool: Po
     )
     first, second = (answers([cell], tmp_path, pool)[0] for _ in range(2))
     assert not [one for one, other in zip(first, second, strict=True) if one == other]
+
+
+def test_an_import_leaves_generators_and_variables_as_the_notebook_has_set_them(tmp_path: Path, pool: Pool) -> None:
+    cells = [
+        "import random, numpy, os\nrandom.seed(1); numpy.random.seed(1); os.environ['KMP_INIT_AT_FORK'] = 'mine'",
+        "import pandas",
+        "import sklearn.ensemble",
+        "random.random(), float(numpy.random.rand()), os.environ['KMP_INIT_AT_FORK']",
+    ]
+    for _ in range(2):
+        found = answers(cells, tmp_path, pool)[-1]
+        assert found == (random.Random(1).random(), numpy.random.RandomState(1).rand(), "mine")
 
 
 def test_folder_and_environment_are_the_jobs_own(tmp_path: Path, pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
