@@ -46,6 +46,7 @@ test: dev lint ## everything: lint, kernel and server tests, front end, the whee
 
 oracle: dev ## reuse against plain runs: all traps, and 10,000 random edits of random notebooks (over half an hour)
 	@ORACLE_TRAPS=all pytest -q tests/oracle/test_traps.py
+	@WARM_TRAPS=all pytest -q tests/jobs/warm/test_warm_shows.py
 	@python -m tests.oracle $(if $(SEED),--seed $(SEED)) $(if $(EDITS),--edits $(EDITS))
 
 chaos: dev ## workers killed 200 times while they execute jobs; prints what was lost and what ran twice (some minutes)
