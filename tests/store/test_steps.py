@@ -81,6 +81,26 @@ def test_starts_and_told_updates_go_to_tracking(store: Store, add_step_run: AddS
     assert (message.kind, message.body, message.run_id) == ("step", {"id": made.id}, made.run_id)
 
 
+def test_a_cell_that_no_one_named_is_not_told_of(store: Store, add_step_run: AddStepRun) -> None:
+    made = add_step_run()
+    before = len(store.outbox.take())
+    unnamed = replace(made, id=store.new_id(), step="cell@abc")
+    store.steps.record(unnamed, replace(made, status=Status.COMPLETED), told_at=NOON)
+    store.steps.journal([(replace(unnamed, id=store.new_id()), "x = 1")], now=NOON)
+    assert [message.body["id"] for message in store.outbox.take()[before:]] == [made.id]
+
+
+def test_the_last_run_of_each_step_is_taken_apart_when_it_is_wanted(store: Store, add_step_run: AddStepRun) -> None:
+    add_step_run(step="load", status=Status.COMPLETED)
+    newest = add_step_run(step="load", status=Status.FAILED)
+    train = add_step_run(step="train", status=Status.COMPLETED)
+    add_step_run(step="other", notebook="other.ipynb")
+    last = store.steps.last_by_need("nb.ipynb")
+    later = add_step_run(step="train", status=Status.COMPLETED)
+    assert (last("load"), last("train"), last("other")) == (newest, train, None)
+    assert store.steps.last_by_need("nb.ipynb")("train") == later
+
+
 def test_ending_the_open_steps_of_a_run_leaves_the_others(
     store: Store, add_run: Callable[..., Run], add_step_run: AddStepRun
 ) -> None:
