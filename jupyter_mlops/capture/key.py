@@ -42,6 +42,8 @@ _NUMBERED = re.compile(r"_i?\d+\Z")
 _PROCESS_STATES = ("warnings", "decimal", "locale", "environ", "timezone", "cwd", "sys.path", "logging")
 _KNOWN_OPTIONS = ("matplotlib.rcParams", "matplotlib.pyplot.rcParams", "pandas.options.", "os.environ", "sys.path")
 """What is assigned into, and shows in the fingerprints of options."""
+_BY_LOCALE = re.compile(r"(^|:)([^{}]?[<>=^])?[-+ ]?z?#?0?\d*[,_]?(\.\d+)?n(\}|$)")
+"""A number is formatted as the locale has it: `f"{x:n}"`, `"{:n}".format(x)`, `format(x, "n")`."""
 _PLOTTING = {"matplotlib", "matplotlib_inline", "numpy"}
 OPEN_BY_PYTHON = {"numpy", "pandas", "sklearn", "matplotlib", "mpl_toolkits", "seaborn", "scipy", "statsmodels", "PIL"}
 OPEN_BY_PYTHON |= {"IPython", "ipywidgets", "mlflow", "joblib", "tqdm", "rich", "yaml", "cloudpickle", "jupyter_mlops"}
@@ -147,13 +149,18 @@ class _Examiner:
         natively = bool(doubts.native_texts or doubts.native_names)
         if not natively and not found.packages - OPEN_BY_PYTHON - sys.stdlib_module_names:
             return
-        texts = set(found.facts.names.strings) | {item.text for item in found.inputs.values() if item.text}
-        for item in found.inputs.values():
+        texts = self._texts() | {item.text for item in found.inputs.values() if item.text}
+        for path in named_files(texts):
+            found.ingredients[f"file:{path}"] = self.world.file(path)
+
+    def _texts(self) -> set[str]:
+        """The texts in the step's code and in the functions it may call."""
+        texts = set(self.found.facts.names.strings)
+        for item in self.found.inputs.values():
             for source in item.sources:
                 with contextlib.suppress(SyntaxError, ValueError):
                     texts |= source_facts(source).names.strings
-        for path in named_files(texts):
-            found.ingredients[f"file:{path}"] = self.world.file(path)
+        return texts
 
     def _inputs(self) -> None:
         """What the step reads, followed through what the notebook's functions look up when called."""
@@ -277,6 +284,8 @@ class _Examiner:
         used = found.packages - sys.stdlib_module_names - {name.partition(".")[0] for name in self._local}
         found.ingredients["packages"] = environment.versions_digest(sorted(used - {"jupyter_mlops"}))
         relevant = relevant_libraries(found.packages)
+        if relevant is not None and any(_BY_LOCALE.search(text) for text in self._texts()):
+            relevant.add("locale")
         state_of = self.world.libraries(None if found.packages else relevant)
         found.libraries = dict(state_of) if found.packages else None
         for library, state in state_of.items():
