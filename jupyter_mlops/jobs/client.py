@@ -10,7 +10,9 @@ from queue import Empty
 from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
 from nbclient.client import NotebookClient
+from traitlets import Type
 
 from jupyter_mlops.analysis.notebook import all_steps_of, cells_of, tags_of
 from jupyter_mlops.capture.display import METADATA, NOTE
@@ -19,15 +21,36 @@ IOPUB_SECONDS = 60
 """How long outputs may lag behind a cell's reply (nbclient's 4 s fail on megabytes of output)."""
 ALIVE_SECONDS = 0.1
 """Between two looks whether the kernel is still there while it owes an answer."""
+LOOK_SECONDS = 0.2
+"""Between two looks whether a message is there whose coming went unnoticed."""
 LAST_WORDS_SECONDS = 0.2
 """How long what a kernel wrote before its death may take to arrive."""
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")
 _BACKSPACE = re.compile(r"[^\n]\x08")
 
 
+class AttentiveChannel(AsyncZMQSocketChannel):
+    """Looks now and then whether a message is there.
+
+    Whoever sends on the same socket, as nbclient does for widgets, may take away the word that one has come; a wait
+    without end would then be one.
+    """
+
+    async def get_msg(  # type: ignore[override]
+        self, timeout: float | None = None
+    ) -> dict[str, Any]:
+        """As in the base class."""
+        while timeout is None:
+            with contextlib.suppress(Empty):
+                return await super().get_msg(LOOK_SECONDS)
+        return await super().get_msg(timeout)
+
+
 class TaggedKernelClient(AsyncKernelClient):
     """Sends `request_metadata` with each request to execute."""
 
+    shell_channel_class = Type(AttentiveChannel)
+    iopub_channel_class = Type(AttentiveChannel)
     request_metadata: dict[str, Any] | None = None
 
     def execute(

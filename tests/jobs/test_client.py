@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
+import zmq
+import zmq.asyncio
 from hypothesis import given
 from hypothesis import strategies as st
+from jupyter_client.session import Session
 
-from jupyter_mlops.jobs.client import joined
+from jupyter_mlops.jobs.client import AttentiveChannel, joined
 
 
 @pytest.mark.parametrize(
@@ -31,3 +37,26 @@ def test_plain_text_is_only_appended(pieces: list[str]) -> None:
     for piece in pieces:
         text = joined(text, piece)
     assert text == "".join(pieces)
+
+
+def test_a_message_is_found_whose_coming_went_unnoticed() -> None:
+    """Sending on a socket that someone waits at takes the word of what came: jupyter_client's own channel waits for ever."""
+
+    async def wait() -> str:
+        context = zmq.asyncio.Context()
+        session = Session(key=b"key")
+        kernel = zmq.Socket.shadow(context.socket(zmq.PAIR))
+        kernel.bind("inproc://shell")
+        ours = context.socket(zmq.PAIR)
+        ours.connect("inproc://shell")
+        waiting = asyncio.ensure_future(AttentiveChannel(ours, session).get_msg())
+        await asyncio.sleep(0.1)
+        session.send(kernel, "execute_reply", {})
+        time.sleep(0.05)
+        zmq.Socket.shadow(ours).send(b"what nbclient answers a widget")
+        try:
+            return str((await asyncio.wait_for(waiting, 30))["msg_type"])
+        finally:
+            context.destroy(0)
+
+    assert asyncio.run(wait()) == "execute_reply"
