@@ -10,8 +10,8 @@ from typing import Any
 
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.capture.shell import ShellHooks
-from jupyter_mlops.magics.flushing import send_before_flush_returns
 from jupyter_mlops.magics.listener import KernelListener
+from jupyter_mlops.magics.sending import keep_packing, send_before_flush_returns
 from jupyter_mlops.secrets.known import KNOWN
 
 _loaded: dict[int, tuple[ShellHooks, Any]] = {}
@@ -28,6 +28,7 @@ def load(shell: Any, form: Callable[[Path], None] | None = None) -> None:
     hooks.install()
     guard_secrets()
     send_before_flush_returns(shell)
+    keep_packing(shell)
     shell.register_magic_function(_line_magic(session, form), "line", "mlops")
     atexit.register(session.close)
     _loaded[id(shell)] = (hooks, session)

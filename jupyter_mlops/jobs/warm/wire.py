@@ -10,6 +10,8 @@ from typing import Any
 
 _HEAD = struct.Struct("!II")
 _SIZE = struct.Struct("!I")
+_TO_JSON, _FROM_JSON = json.JSONEncoder().encode, json.JSONDecoder().decode
+"""Taken at import: a notebook may put something else in the place of `json`'s functions."""
 
 
 def framed(data: bytes, buffers: Sequence[Any] = ()) -> bytes:
@@ -25,7 +27,7 @@ def framed(data: bytes, buffers: Sequence[Any] = ()) -> bytes:
 
 def packed(message: Any) -> bytes:
     """A message of plain JSON as a frame."""
-    return framed(json.dumps(message).encode("utf-8", "surrogatepass"))
+    return framed(_TO_JSON(message).encode("utf-8", "surrogatepass"))
 
 
 class Frames:
@@ -65,7 +67,7 @@ class Frames:
             buffers.append(bytes(data[place : place + length]))
             place += length
         # As Jupyter's own sessions do: what is no UTF-8 is replaced.
-        return json.loads(data[at:end].decode("utf-8", "replace")), buffers, place
+        return _FROM_JSON(data[at:end].decode("utf-8", "replace")), buffers, place
 
 
 def receive_first(connection: socket.socket, frames: Frames) -> list[tuple[Any, list[bytes]]]:

@@ -47,6 +47,12 @@ def test_all_ways_to_show_something_show_the_same(name: str, tmp_path: Path, poo
     assert not found, "\n".join(found)
 
 
+def test_a_notebook_may_exchange_the_functions_of_json(tmp_path: Path, pool: Pool) -> None:
+    """In a kernel without the extension no message can be packed then, and who waits for one waits for ever."""
+    cells = ["import json\njson.dumps = lambda x: 'patched'\njson.loads = None", "print(json.dumps(1))", "json.loads"]
+    assert not both([*cells], tmp_path, pool)
+
+
 @pytest.mark.parametrize("trap", PLAYED, ids=lambda trap: trap.name)
 def test_traps_show_the_same(trap: Trap, tmp_path: Path, pool: Pool) -> None:
     found = both(
