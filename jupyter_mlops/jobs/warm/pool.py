@@ -98,10 +98,8 @@ class Pool:
         with self._lock:
             lock = self._starting.setdefault((base, frozenset(wish.names)), threading.Lock())
         with lock:
-            while True:
-                parent = self.ready(wish)
-                if parent is not None:
-                    return parent
+            parent = self.ready(wish)
+            while parent is None:
                 try:
                     parent = Parent(base, self._wanted(wish), wish.environment, START_SECONDS)
                 except Refused as refused:
@@ -112,6 +110,8 @@ class Pool:
                 with self._lock:
                     self._parents.append(parent)
                     self._bound()
+            # Not looked for anew: what changes all the time would have it started again for ever.
+            return parent
 
     def _bound(self) -> None:
         """Let go of those used longest ago."""
@@ -155,10 +155,14 @@ def _base(wish: Wish) -> Any:
 
 
 def _packages() -> tuple[tuple[str, int], ...]:
-    """The folders that modules are found in, with the times something in them was added or removed."""
+    """The folders that modules are found in, with the times something in them was added or removed.
+
+    Not the folder we work in: that is the project's, where files come and go.
+    """
     found = []
+    here = os.getcwd()
     for path in sys.path:
-        if path:
+        if path and path != here:
             try:
                 found.append((path, os.stat(path).st_mtime_ns))
             except OSError:

@@ -47,6 +47,9 @@ def main() -> None:
     zygote.serve()
 
 
+INLINE = "module://matplotlib_inline.backend_inline"
+
+
 class Zygote:
     """Knows the kernels it has forked by the numbers they were asked for with."""
 
@@ -78,6 +81,8 @@ class Zygote:
             here = sys.path.index("") if "" in sys.path else None
             if here is not None:
                 del sys.path[here]
+            # What ipykernel sets before any import: matplotlib takes it over when it is imported.
+            os.environ["MPLBACKEND"] = os.environ.get("MPLBACKEND") or INLINE
             for name in names:
                 state = _surroundings()
                 try:

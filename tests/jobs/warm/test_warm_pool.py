@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import time
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from played import notebook_of, play
 
+from jupyter_mlops.domain.status import Status
 from jupyter_mlops.jobs.warm import fitness
 from jupyter_mlops.jobs.warm.imports import imports_of
 from jupyter_mlops.jobs.warm.pool import Pool
@@ -158,3 +160,12 @@ def test_imports_are_found_in_order_up_to_what_may_change_them() -> None:
 
 def test_libraries_that_do_not_outlive_a_fork_are_named() -> None:
     assert {"tensorflow", "jax", "grpc", "ray"} <= fitness.NEVER
+
+
+def test_folders_of_packages_that_change_all_the_time_hold_nothing_up(
+    tmp_path: Path, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    times = itertools.count()
+    monkeypatch.setattr("jupyter_mlops.jobs.warm.pool._packages", lambda: ((str(tmp_path), next(times)),))
+    _, outcome, told = play(notebook_of(["1"]), tmp_path, pool)
+    assert (told.kind, outcome.status) == ("warm", Status.COMPLETED)
