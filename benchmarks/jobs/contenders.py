@@ -105,6 +105,8 @@ def _worker(folder: Path, slots: int) -> Iterator[Store]:
     with log, Store.open(folder) as store:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, cwd=folder / ".mlops")
         try:
+            while not store.queue.workers():  # else the first request would start a second worker
+                time.sleep(0.02)
             yield store
         finally:
             process.terminate()
@@ -115,18 +117,15 @@ def _done(store: Store, path: Path, count: int, options: RunOptions) -> float:
     """Seconds from the first request until all jobs are completed and MLflow has been told of them."""
     began = time.perf_counter()
     runs = [submit(store, path, {}, options=options) for _ in range(count)]
-    left = {run.id for run in runs}
-    while left or store.outbox.size():
-        for run_id in list(left):
-            run = store.runs.get(run_id)
-            if run.status.ended:
-                if run.status is not Status.COMPLETED or run.tags.get("kernel_kind") != "warm":
-                    raise BenchmarkError(f"Run {run.number} {run.status}: {run.error} {run.tags}", "See its log.")
-                left.discard(run_id)
+    while store.runs.open() or store.outbox.size():
         if time.perf_counter() - began > WAIT_SECONDS:
             raise BenchmarkError("The worker did not end its jobs in time.", "See worker.log.")
-        time.sleep(0.01)
-    return time.perf_counter() - began
+        time.sleep(0.05)
+    seconds = time.perf_counter() - began
+    for run in map(store.runs.get, (run.id for run in runs)):
+        if run.status is not Status.COMPLETED or run.tags.get("kernel_kind") != "warm":
+            raise BenchmarkError(f"Run {run.number} {run.status}: {run.error} {run.tags}", "See its log.")
+    return seconds
 
 
 def _by_worker(*, reuse: bool) -> Run:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from jupyter_mlops.domain.status import Status
 
@@ -127,6 +127,17 @@ class StepRun:
     def is_named(self) -> bool:
         """Whether the author named the step: the made name of any other cell has an "@"."""
         return is_named(self.step)
+
+
+class StepLine(NamedTuple):
+    """A step run in a list: what it was and how it ended, not what it read and made."""
+
+    id: str
+    step: str
+    version: int
+    status: Status
+    duration: float | None
+    reused_from: str | None
 
 
 def is_named(step: str) -> bool:

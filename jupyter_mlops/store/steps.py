@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepRun, StepVersion, is_named
+from jupyter_mlops.domain.step import StepLine, StepRun, StepVersion, is_named
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.outbox import post
@@ -173,6 +173,12 @@ class StepStore:
         with self._index.read() as connection:
             return [step_run_from(row) for row in connection.execute(query).mappings()]
 
+    def lines(self, run_id: str) -> list[StepLine]:
+        """The step runs of a run in short, newest first."""
+        with self._index.read() as connection:
+            rows = connection.execute(_LINES, {"in_run": run_id})
+            return [StepLine(**{**row, "status": Status(row["status"])}) for row in rows.mappings()]
+
     def candidates(self, key: str, *, limit: int = 20) -> list[StepRun]:
         """Completed step runs of this key whose result may be reused, newest first."""
         if not self._index.has_key(key):  # mostly there is none, which a cell should not wait for
@@ -287,6 +293,11 @@ _INSERT = step_runs.insert()
 _UPSERT = Upsert(step_runs)
 _UPDATE = step_runs.update().where(step_runs.c.id == sa.bindparam("of_id"))
 _RUN = sa.select(step_runs).where(step_runs.c.id == sa.bindparam("of_id"))
+_LINES = (
+    sa.select(*(step_runs.c[name] for name in StepLine._fields))
+    .where(step_runs.c.run_id == sa.bindparam("in_run"))
+    .order_by(NEWEST)
+)
 _RUN_OF = sa.select(step_runs.c.run_id).where(step_runs.c.id == sa.bindparam("of_id"))
 _REUSABLE = (
     step_runs.c.status == Status.COMPLETED.value,

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.step import StepLine, StepRun, is_named
 from jupyter_mlops.domain.wire import to_wire
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.tracking import note
@@ -41,6 +41,7 @@ NOTE_TAG = "mlflow.note.content"
 BATCH = 100
 """MLflow takes at most so many parameters, so many tags, and 1,000 of all kinds at once."""
 METRICS_BATCH = 800
+Files = dict[str, "bytes | bytearray"]
 
 
 class Mirror:
@@ -68,10 +69,13 @@ class Mirror:
         changed = self._changed_parameters(params, known)
         found = {**run_tags(run), **notes, **changed}
         new = {name: value for name, value in params.items() if name not in known.data.params}
+        files: Files = {}
         try:
-            found |= self._artifacts(run, known, whole_parameters=bool(notes))
+            there = self._artifacts(run, known, files, whole_parameters=bool(notes))
             if whole and run.status.ended:
-                found |= self._close(run, known)
+                there |= self._close(run, known, files)
+            self._put(known, files)
+            found |= there
         finally:  # files may have to wait for their store
             self.deliver(known, params=new, metrics=run.metrics, tags=found, at=run.ended_at)
         self._measure_models(run, known)
@@ -202,8 +206,8 @@ class Mirror:
             if known.data.params.get(name, value) != value
         }
 
-    def _artifacts(self, run: Run, known: MLflowRun, *, whole_parameters: bool) -> dict[str, str]:
-        """Log the files that are known from the beginning; gives the tags that say what is there."""
+    def _artifacts(self, run: Run, known: MLflowRun, files: Files, *, whole_parameters: bool) -> dict[str, str]:
+        """Add the files that are known from the beginning; gives the tags that say what is there."""
         name = PurePosixPath(run.notebook).name
         there: dict[str, str] = {}
         for digest, tag, path in (
@@ -211,17 +215,17 @@ class Mirror:
             (run.environment, "mlops.environment_digest", "environment.json"),
         ):
             if digest:
-                there |= self._upload(known, tag, digest, path, partial(self.store.objects.get, digest))
+                there |= _file(files, known, tag, digest, path, partial(self.store.objects.get, digest))
         if whole_parameters:
             content = json.dumps(to_wire(run.parameters), indent=1, ensure_ascii=False).encode()
-            there |= self._upload(
-                known, "mlops.parameters_digest", _digest(content), "parameters.json", lambda: content
+            there |= _file(
+                files, known, "mlops.parameters_digest", _digest(content), "parameters.json", lambda: content
             )
         return there
 
-    def _close(self, run: Run, known: MLflowRun) -> dict[str, str]:
+    def _close(self, run: Run, known: MLflowRun, files: Files) -> dict[str, str]:
         """What can be told only at the end: the executed notebook, lost steps; and, as tags, the note on top of the run."""
-        step_runs = self.store.steps.runs(run_id=run.id)
+        step_runs = self.store.steps.lines(run.id)
         for step_run in step_runs:
             if step_run.status is Status.LOST:
                 self.step(step_run.id)
@@ -229,12 +233,12 @@ class Mirror:
         if run.output_path:
             path = self.store.root / run.output_path
             if path.is_file():
-                found |= self._executed(path, known)
+                found |= self._executed(path, known, files)
             else:
                 log.warning("the executed notebook '%s' is gone; it is not in MLflow", path)
         return found
 
-    def _executed(self, path: Path, known: MLflowRun) -> dict[str, str]:
+    def _executed(self, path: Path, known: MLflowRun, files: Files) -> dict[str, str]:
         """The executed notebook, and the same as a page, as MLflow shows no notebooks."""
         content = path.read_bytes()
         digest = _digest(content)
@@ -242,16 +246,18 @@ class Mirror:
             return {}
         page = page_of(content, path.name)
         if page:
-            self._put(known, f"executed/{path.stem}.html", page)
-        return self._upload(known, "mlops.output_digest", digest, f"executed/{path.name}", lambda: content)
+            files[f"executed/{path.stem}.html"] = page
+        return _file(files, known, "mlops.output_digest", digest, f"executed/{path.name}", lambda: content)
 
-    def _described(self, run: Run, step_runs: Sequence[StepRun], known: MLflowRun) -> dict[str, str]:
+    def _described(self, run: Run, step_runs: Sequence[StepLine], known: MLflowRun) -> dict[str, str]:
         """The description on top of the run, as a tag; one that a person wrote or edited is left alone."""
         there = known.data.tags.get(NOTE_TAG, "")
         if there and not note.is_untouched(there):
             return {}
 
-        def page(step_run: StepRun) -> str | None:
+        def page(step_run: StepLine) -> str | None:
+            if not is_named(step_run.step):
+                return None
             made = self.store.outbox.tracked_id(step_run.reused_from or step_run.id, self.ids.uri)
             return f"#/experiments/{known.info.experiment_id}/runs/{made}" if made else None
 
@@ -262,29 +268,18 @@ class Mirror:
         content = json.dumps(to_wire(data_of(step_run)), indent=1, ensure_ascii=False).encode()
         there = {file.path: file.file_size for file in self.ids.client.list_artifacts(known.info.run_id)}
         if there.get("data.json") != len(content):
-            self._put(known, "data.json", content)
+            self._put(known, {"data.json": content})
 
-    def _upload(
-        self, known: MLflowRun, tag: str, digest: str, path: str, content: Callable[[], bytes | bytearray]
-    ) -> dict[str, str]:
-        """Log one file, once per content; gives the tag that says which content is there, to be set afterwards."""
-        if known.data.tags.get(tag) == digest:
-            return {}
-        try:
-            data = content()
-        except MLOpsError as error:
-            log.error("%s is not in MLflow: %s", path, error.message)
-            return {"mlops.artifact_error": f"{path}: {error.message}"}
-        self._put(known, path, data)
-        return {tag: digest}
-
-    def _put(self, known: MLflowRun, path: str, content: bytes | bytearray) -> None:
-        target = PurePosixPath(path)
-        folder = None if target.parent == PurePosixPath(".") else str(target.parent)
-        with tempfile.TemporaryDirectory(prefix="mlops-") as temporary:
-            file = Path(temporary, target.name)
-            file.write_bytes(content)
-            self.ids.client.log_artifact(known.info.run_id, str(file), folder)
+    def _put(self, known: MLflowRun, files: Files) -> None:
+        """Log files by their paths, all at once: for each call MLflow looks the run up anew."""
+        if not files:
+            return
+        with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
+            for path, content in files.items():
+                file = Path(folder, path)
+                file.parent.mkdir(exist_ok=True)
+                file.write_bytes(content)
+            self.ids.client.log_artifacts(known.info.run_id, folder)
 
     def _status(self, known: MLflowRun, status: Status, ended_at: datetime | None) -> None:
         """Status and end time last, so that a run that shows as ended is whole."""
@@ -295,6 +290,20 @@ class Mirror:
                 self.ids.client.set_terminated(known.info.run_id, word, end)
         elif known.info.status != word:
             self.ids.client.update_run(known.info.run_id, status=word)
+
+
+def _file(
+    files: Files, known: MLflowRun, tag: str, digest: str, path: str, content: Callable[[], bytes | bytearray]
+) -> dict[str, str]:
+    """Add one file, once per content; gives the tag that says which content is there, to be set afterwards."""
+    if known.data.tags.get(tag) == digest:
+        return {}
+    try:
+        files[path] = content()
+    except MLOpsError as error:
+        log.error("%s is not in MLflow: %s", path, error.message)
+        return {"mlops.artifact_error": f"{path}: {error.message}"}
+    return {tag: digest}
 
 
 def _without(values: Mapping[str, float], names: Mapping[str, Any]) -> dict[str, float]:

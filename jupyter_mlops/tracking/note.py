@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.step import StepLine
 
 _HEAD = ("| step | version | status | seconds |", "| --- | --- | --- | --- |")
 _SIGN = "\n\n<!-- jupyter-mlops {} -->"
@@ -15,7 +15,7 @@ _MOST = 60
 """Lines of the table; a long session keeps its newest."""
 
 
-def of_run(run: Run, step_runs: Iterable[StepRun], address: Callable[[StepRun], str | None]) -> str:
+def of_run(run: Run, step_runs: Iterable[StepLine], address: Callable[[StepLine], str | None]) -> str:
     """The steps of `run` in the order they ran, and the error where it failed. `step_runs` come newest first.
 
     `address` gives the page of the MLflow run that executed a step, where there is one.
