@@ -185,7 +185,8 @@ def request_of(store: Store, run: Run, *, with_edit: bool = False) -> Request:
 
     With `with_edit` the notebook is taken as it is now. Raises as `check_request`.
     """
-    assert run.notebook_object is not None
+    if run.notebook_object is None:
+        raise InputError(f"The notebook of run {run.number} was not kept.", f"Submit {run.notebook} again.")
     path = store.root / run.notebook
     stored = bytes(store.objects.get(run.notebook_object))
     given = given_of(run, parse_notebook(stored, run.notebook))

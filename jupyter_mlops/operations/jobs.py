@@ -78,8 +78,6 @@ def retry_job(store: Store, run: str | int) -> Run:
             f"Run {found.number} has not ended: it is {found.status}.",
             f"Stop it first: jupyter mlops jobs cancel {found.number}",
         )
-    if found.notebook_object is None:
-        raise InputError(f"The notebook of run {found.number} was not kept.", f"Submit {found.notebook} again.")
     request_of(store, found)
     made = replace(
         found,

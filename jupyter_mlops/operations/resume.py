@@ -1,4 +1,4 @@
-"""`resume`: continue a run that did not complete, in a new process; what it had finished is not executed again."""
+"""`resume`: continue a run that did not complete, here or by the queue; what it had finished is not executed again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.events import RunEvent
 from jupyter_mlops.jobs.job import execute
 from jupyter_mlops.jobs.output import check_output
+from jupyter_mlops.jobs.queue import enqueue
 from jupyter_mlops.jobs.request import create_run, request_of
+from jupyter_mlops.jobs.spawn import ensure_worker
 from jupyter_mlops.jobs.stale import reconcile
 from jupyter_mlops.store.store import Store
 
@@ -62,8 +64,38 @@ def resume(
     request = request_of(store, run, with_edit=with_edit)
     if output is not None:
         check_output(output, request.path)
-    kept = (
-        replace(run.options, force=None, first=None, last=None, only=None, output=None) if options is None else options
-    )
-    made = create_run(store, request, kind="job", now=store.now(), resumes=run.id, options=kept)
+    options = options or kept_options(run)
+    made = create_run(store, request, kind="job", now=store.now(), resumes=run.id, options=options)
     return execute(store, made, request, output, on_event)
+
+
+def resume_job(store: Store, run: str | int) -> Run:
+    """Put a run that continues `run` into the queue, with the notebook's bytes as they were; returns it, pending.
+
+    Raises as `operations.submit.submit`; `InputError` also where there is nothing to continue, or it is being continued.
+    """
+    found = unfinished(store, run)
+    request = request_of(store, found)
+    other = next((each for each in store.runs.continuing(found.id) if not each.status.ended), None)
+    if other is not None:
+        raise InputError(
+            f"Run {found.number} is continued already: run {other.number} is {other.status}.",
+            f"Wait for its end, or stop it: jupyter mlops cancel {other.number}",
+        )
+    check_output(store.root / "runs" / "run.ipynb", None)
+    made = enqueue(
+        store,
+        request,
+        kind="job",
+        now=store.now(),
+        options=kept_options(found),
+        priority=found.priority,
+        resumes=found.id,
+    )
+    ensure_worker(store)
+    return store.runs.get(made.id)
+
+
+def kept_options(run: Run) -> RunOptions:
+    """The options of a run that continues `run`: it has the whole notebook to do, and an output of its own."""
+    return replace(run.options, force=None, first=None, last=None, only=None, output=None)

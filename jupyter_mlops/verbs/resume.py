@@ -23,7 +23,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
-    from jupyter_mlops.operations.resume import resume, unfinished
+    from jupyter_mlops.operations.resume import kept_options, resume, unfinished
 
     output = context.start / arguments.output if arguments.output else None
     with open_project(context) as store:
@@ -31,7 +31,6 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
         asked = {
             name: value for name, value in vars(options_of(arguments)).items() if value != vars(RunOptions())[name]
         }
-        before = replace(found.options, force=None, first=None, last=None, only=None, output=None)
         if not arguments.json:
             context.console.print(f"Continues run {found.number} of {found.notebook}, which is {found.status}.")
         try:
@@ -41,7 +40,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
                     found,
                     output,
                     with_edit=arguments.with_edit,
-                    options=replace(before, **asked),
+                    options=replace(kept_options(found), **asked),
                     on_event=on_event,
                 )
         except RunError as error:
