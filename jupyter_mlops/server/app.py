@@ -9,7 +9,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_mlops.server.base import NAME, MLOpsHandler
 from jupyter_mlops.server.events import CHANGED, SCHEMA, Watch
 from jupyter_mlops.server.projects import Projects
-from jupyter_mlops.server.runs import CancelHandler, RunHandler, RunsHandler
+from jupyter_mlops.server.runs import CancelHandler, ResumeHandler, RunHandler, RunsHandler
 from jupyter_mlops.server.schedules import SchedulesHandler
 from jupyter_mlops.server.status import StatusHandler
 
@@ -18,6 +18,7 @@ ROUTES: tuple[tuple[str, type[MLOpsHandler]], ...] = (
     (r"/jupyter-mlops/runs", RunsHandler),
     (r"/jupyter-mlops/runs/([^/]+)", RunHandler),
     (r"/jupyter-mlops/runs/([^/]+)/cancel", CancelHandler),
+    (r"/jupyter-mlops/runs/([^/]+)/resume", ResumeHandler),
     (r"/jupyter-mlops/schedules", SchedulesHandler),
 )
 

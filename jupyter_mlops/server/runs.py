@@ -1,9 +1,9 @@
-"""`runs`: list them, look at one, ask for one, cancel one."""
+"""`runs`: list them, look at one, ask for one, cancel one, resume one."""
 
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tornado import web
 
@@ -11,6 +11,9 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.server.answers import RunDetail, RunList
 from jupyter_mlops.server.base import MLOpsHandler, field, may
+
+if TYPE_CHECKING:
+    from jupyter_mlops.store.store import Store
 
 LIMIT = 50
 HIGHEST_LIMIT = 1000
@@ -53,7 +56,23 @@ class RunsHandler(MLOpsHandler):
         return submit(store, place.path, parameters)
 
 
-class RunHandler(MLOpsHandler):
+class _OneRunHandler(MLOpsHandler):
+    """Base of those that are about one run of a project."""
+
+    def path_in_body(self) -> str:
+        """The contents path in the body; "" (the served folder) where it is null or left out. Raises `InputError`."""
+        body = self.body()
+        return "" if body.get("path") is None else field(body, "path", str)
+
+    def store_of(self, path: str, name: str) -> Store:
+        """The store that a run of this name can be in. Raises `UnknownNameError` where `path` lies in no project."""
+        store = self.projects.place(path).store
+        if store is None:
+            raise UnknownNameError.among("run", name, ())
+        return store
+
+
+class RunHandler(_OneRunHandler):
     """`GET runs/{id or number}?path=`."""
 
     @web.authenticated
@@ -63,30 +82,40 @@ class RunHandler(MLOpsHandler):
         self.answer(await self.on_thread(self._detail, self.path_argument(), name))
 
     def _detail(self, path: str, name: str) -> RunDetail:
-        place = self.projects.place(path)
-        if place.store is None:
-            raise UnknownNameError.among("run", name, ())
-        run = place.store.runs.get(name)
-        step_runs = place.store.steps.runs(run_id=run.id)
+        store = self.store_of(path, name)
+        run = store.runs.get(name)
+        step_runs = store.steps.runs(run_id=run.id)
         values = {item.name: getattr(run, item.name) for item in fields(run)}
         return RunDetail(**values, step_runs=tuple(reversed(step_runs)))
 
 
-class CancelHandler(MLOpsHandler):
+class CancelHandler(_OneRunHandler):
     """`POST runs/{id or number}/cancel`."""
 
     @web.authenticated
     @may("execute")
     async def post(self, name: str) -> None:
         """Cancel a run of the project that `{path}` lies in (null: the served folder); answer the `Run` as it is then."""
-        body = self.body()
-        path = "" if body.get("path") is None else field(body, "path", str)
-        self.answer(await self.on_thread(self._cancel, path, name))
+        self.answer(await self.on_thread(self._cancel, self.path_in_body(), name))
 
     def _cancel(self, path: str, name: str) -> Run:
-        place = self.projects.place(path)
-        if place.store is None:
-            raise UnknownNameError.among("run", name, ())
+        store = self.store_of(path, name)
         from jupyter_mlops.operations.cancel import cancel
 
-        return cancel(place.store, name)
+        return cancel(store, name)
+
+
+class ResumeHandler(_OneRunHandler):
+    """`POST runs/{id or number}/resume`."""
+
+    @web.authenticated
+    @may("execute")
+    async def post(self, name: str) -> None:
+        """Continue a run of the project that `{path}` lies in as a job and answer the new `Run`, which is pending."""
+        self.answer(await self.on_thread(self._resume, self.path_in_body(), name), status=201)
+
+    def _resume(self, path: str, name: str) -> Run:
+        store = self.store_of(path, name)
+        from jupyter_mlops.operations.resume import resume_job
+
+        return resume_job(store, name)

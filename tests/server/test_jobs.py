@@ -1,4 +1,4 @@
-"""Jobs over HTTP: what is refused before anything starts, and two real ones."""
+"""Jobs over HTTP: what is refused before anything starts, and three real ones."""
 
 from __future__ import annotations
 
@@ -78,3 +78,26 @@ async def test_a_job_is_canceled(ask: Ask, notebook: Path) -> None:
     assert (again.status, again.data["code"]) == (400, "input")
     with open_store(notebook) as store:
         assert all(step_run.status.ended for step_run in store.steps.runs(run_id=run["id"]))
+
+
+@pytest.mark.kernel
+async def test_a_job_that_failed_is_resumed_with_its_values(ask: Ask, notebook: Path) -> None:
+    gate = "import pathlib\nassert pathlib.Path('go').exists(), rate"
+    cells: list[tuple[str, list[str]]] = [
+        ("rate: float = 0.5", ["parameters"]),
+        ("import time\nstamp = time.time()", ["step:load"]),
+        (gate, ["step:gate"]),
+    ]
+    write_notebook(notebook, cells)
+    await ask("runs", {"path": "work/study.ipynb", "parameters": {"rate": 2}})
+    failed = await until(ask, 1, lambda run: run["ended_at"] is not None)
+    assert (failed["status"], failed["error"]["step"]) == ("failed", "gate")
+    (notebook.parent / "go").touch()
+    answer = await ask("runs/1/resume", {"path": "work/study.ipynb"})
+    assert (answer.status, answer.data["status"]) == (201, "pending")
+    assert (answer.data["number"], answer.data["resumes"]) == (2, failed["id"])
+    run = await until(ask, 2, lambda run: run["ended_at"] is not None)
+    assert run["status"] == "completed", run["error"]
+    assert run["parameters"] == {"rate": 2.0}
+    statuses = {step_run["step"]: step_run["status"] for step_run in run["step_runs"]}
+    assert (statuses["load"], statuses["gate"]) == ("reused", "completed")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,7 @@ async def test_no_path_leads_out(ask: Ask, jp_root_dir: Path, tmp_path: Path, pa
         await ask("schedules", path=path),
         await ask("runs", {"path": path, "parameters": {}}),
         await ask("runs/1/cancel", {"path": path}),
+        await ask("runs/1/resume", {"path": path}),
         await ask("status", {"path": path, "cells": []}),
     ):
         assert answer.status == 404
@@ -155,11 +157,32 @@ async def test_a_run_of_a_notebook_that_is_not_there_makes_nothing(ask: Ask, not
     assert not (notebook.parent / ".mlops").exists()
 
 
+@pytest.mark.parametrize("action", ["cancel", "resume"])
 @pytest.mark.parametrize("body", [{"path": "work/study.ipynb"}, {"path": None}, {}])
-async def test_canceling_a_run_that_is_not_there_is_404(ask: Ask, notebook: Path, body: Any) -> None:
-    answer = await ask("runs/1/cancel", body)
+async def test_an_action_on_a_run_that_is_not_there_is_404(ask: Ask, notebook: Path, body: Any, action: str) -> None:
+    answer = await ask(f"runs/1/{action}", body)
     assert answer.status == 404
     assert not (notebook.parent / ".mlops").exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "message", "hint"),
+    [
+        ({"status": Status.COMPLETED}, "Run 1 is completed: there is nothing to continue.", "mlops run study.ipynb"),
+        ({"status": Status.PENDING}, "Run 1 is pending.", "mlops cancel 1"),
+        ({"status": Status.RUNNING, "pid": os.getpid()}, "Run 1 is running.", "mlops cancel 1"),
+        ({"status": Status.FAILED, "kind": "session"}, "Run 1 is a live notebook session.", "its own kernel"),
+        ({"status": Status.FAILED}, "The notebook of run 1 was not kept.", "Submit study.ipynb again."),
+    ],
+)
+async def test_a_run_that_cannot_be_resumed_says_why(
+    ask: Ask, add_run: Callable[..., Run], values: dict[str, Any], message: str, hint: str
+) -> None:
+    add_run(**values)
+    answer = await ask("runs/1/resume", {"path": "work/study.ipynb"})
+    assert (answer.status, answer.data["code"], answer.data["message"]) == (400, "input", message)
+    assert hint in answer.data["hint"]
+    assert len((await ask("runs", path="work/study.ipynb")).data["runs"]) == 1
 
 
 async def test_what_the_store_cannot_do_is_told_with_the_mend(ask: Ask, notebook: Path) -> None:
