@@ -76,6 +76,10 @@ export const cancelIcon = icon(
   'cancel',
   '<rect x="4" y="4" width="8" height="8" rx="1"/>'
 );
+export const resumeIcon = icon(
+  'resume',
+  '<path d="M3.6 3.4v9.2M6.8 3.4l6 4.6-6 4.6z"/>'
+);
 export const openIcon = icon(
   'open',
   '<path d="M9.5 2.8h3.7v3.7M13 3L8 8M11.4 9.4v3.2a.6.6 0 0 1-.6.6H3.4a.6.6 0 0 1-.6-.6V5.2a.6.6 0 0 1 .6-.6h3.2"/>'

@@ -209,9 +209,7 @@ export class FakeApi implements IApi {
   startRun(path: string, parameters: { [name: string]: Json }): Promise<Run> {
     return this._reply(`start ${path}`, () => {
       this.started.push({ path, parameters });
-      const made = run({ id: 'new', number: 2, status: 'pending' });
-      this.runList = { ...this.runList, runs: [made, ...this.runList.runs] };
-      return made;
+      return this._add({});
     });
   }
 
@@ -219,8 +217,18 @@ export class FakeApi implements IApi {
     return this._reply(`cancel ${id}`, () => run({ id, status: 'canceled' }));
   }
 
+  resumeRun(id: string): Promise<Run> {
+    return this._reply(`resume ${id}`, () => this._add({ resumes: id }));
+  }
+
   schedules(path: string | null): Promise<ScheduleList> {
     return this._reply(`schedules ${path}`, () => this.scheduleList);
+  }
+
+  private _add(values: Partial<Run>): Run {
+    const made = run({ id: 'new', number: 2, status: 'pending', ...values });
+    this.runList = { ...this.runList, runs: [made, ...this.runList.runs] };
+    return made;
   }
 
   private async _reply<T>(question: string, answer: () => T): Promise<T> {

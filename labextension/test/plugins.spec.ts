@@ -62,6 +62,7 @@ test('all together they add one panel and the commands', async () => {
     'jump-to-step',
     'run-job',
     'cancel-run',
+    'resume-run',
     'open-output'
   ]) {
     expect(ids).toContain(`jupyter-mlops:${name}`);

@@ -151,6 +151,24 @@ def test_a_running_job_can_be_canceled(lab: LabServer, lab_page: LabPage, write_
     expect(lab_page.run(1).get_by_role("progressbar")).to_have_count(0)
 
 
+def test_a_job_that_failed_is_resumed_where_it_failed(
+    lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
+) -> None:
+    gate = "%%step gate\nimport pathlib\nassert pathlib.Path('go').exists(), 'not yet'"
+    notebook = write_notebook("%%step load\nimport time\nstamp = time.time()", gate)
+    lab_page.open_notebook(address(lab, notebook))
+    lab_page.open_panel()
+    lab_page.button("Run as job").first.click()
+    lab_page.button("Start job").click()
+    expect(lab_page.run(1)).to_contain_text("Step gate: AssertionError: not yet", timeout=LONG)
+    (notebook.parent / "go").touch()
+    lab_page.button("Resume run 1").click()
+    expect(lab_page.run(2)).to_contain_text("Completed", timeout=LONG)
+    expect(lab_page.run(2)).to_contain_text("1 run, 1 reused")
+    expect(lab_page.button("Resume run 1")).to_have_count(0)
+    expect(lab_page.button("Resume run 2")).to_have_count(0)
+
+
 def test_schedules_show_when_they_fire_and_that_no_scheduler_is_there(
     lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
 ) -> None:

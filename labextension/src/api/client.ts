@@ -84,6 +84,11 @@ export class RestApi implements IApi, IDisposable {
     return this._request(route, 'POST', {}, { path: path ?? '' });
   }
 
+  resumeRun(id: string, path: string | null): Promise<Run> {
+    const route = URLExt.join('runs', encodeURIComponent(id), 'resume');
+    return this._request(route, 'POST', {}, { path: path ?? '' });
+  }
+
   schedules(path: string | null): Promise<ScheduleList> {
     return this._request('schedules', 'GET', { path });
   }

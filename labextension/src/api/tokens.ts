@@ -19,6 +19,8 @@ export interface IApi {
   run(id: string, path: string | null): Promise<RunDetail>;
   startRun(path: string, parameters: { [name: string]: Json }): Promise<Run>;
   cancelRun(id: string, path: string | null): Promise<Run>;
+  /** Asks for a run that continues this one; answers the new one. */
+  resumeRun(id: string, path: string | null): Promise<Run>;
   schedules(path: string | null): Promise<ScheduleList>;
 
   /** Emitted with the contents path of a project in which something changed; null: look at everything again. */

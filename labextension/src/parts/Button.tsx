@@ -30,6 +30,8 @@ export function Button(props: ButtonProps): React.ReactElement {
 export interface IconButtonProps {
   label: string;
   icon: LabIcon;
+  /** The tooltip, where it says more than the label. */
+  title?: string;
   onClick: () => void;
   disabled?: boolean;
 }
@@ -40,7 +42,7 @@ export function IconButton(props: IconButtonProps): React.ReactElement {
       type="button"
       className="jp-mlops-iconButton"
       aria-label={props.label}
-      title={props.label}
+      title={props.title ?? props.label}
       disabled={props.disabled}
       onClick={props.onClick}
     >

@@ -1,4 +1,4 @@
-// The commands on runs: start a job, cancel a run, open its output. The panel and the menus only execute these.
+// The commands on runs: start a job, cancel or resume a run, open its output. The panel and the menus only execute these.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { PathExt } from '@jupyterlab/coreutils';
 import { Notification } from '@jupyterlab/apputils';
@@ -7,17 +7,18 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { DisposableSet } from '@lumino/disposable';
 import type { IDisposable } from '@lumino/disposable';
 import { ApiError, asApiError } from '../api/errors';
-import { cancelIcon, openIcon, runJobIcon } from '../icons';
+import { cancelIcon, openIcon, resumeIcon, runJobIcon } from '../icons';
 import type { IApi } from '../api/tokens';
 import type { INotebooks } from '../notebook/tokens';
 import type { Json } from '../wire';
 import type { JobForm } from './jobForm';
 import type { Runs } from './model';
-import { isActive } from './shown';
+import { isActive, isResumable } from './shown';
 
 export namespace CommandIDs {
   export const runJob = 'jupyter-mlops:run-job';
   export const cancelRun = 'jupyter-mlops:cancel-run';
+  export const resumeRun = 'jupyter-mlops:resume-run';
   export const openOutput = 'jupyter-mlops:open-output';
 }
 
@@ -36,6 +37,7 @@ export function addRunCommands(options: RunCommandOptions): IDisposable {
   return DisposableSet.from([
     addRunJob(options),
     addCancelRun(options),
+    addResumeRun(options),
     addOpenOutput(options)
   ]);
 }
@@ -149,6 +151,29 @@ function addCancelRun(options: RunCommandOptions): IDisposable {
           : runs.runs?.find(isActive)?.id;
       if (id !== undefined) {
         await runs.cancel(id).catch(error => complain(asApiError(error)));
+      }
+    }
+  });
+}
+
+function addResumeRun(options: RunCommandOptions): IDisposable {
+  const { commands, runs, trans } = options;
+  const newest = (): string | undefined =>
+    runs.runs?.find((run, _, all) => isResumable(run, all))?.id;
+  return commands.addCommand(CommandIDs.resumeRun, {
+    label: trans.__('Resume the newest run that did not complete'),
+    caption: trans.__(
+      'Continues it in the background, with the notebook as it was; what it had finished is not executed again'
+    ),
+    icon: resumeIcon,
+    describedBy: idArgument(
+      'The run; without it the newest that did not complete'
+    ),
+    isEnabled: () => newest() !== undefined,
+    execute: async args => {
+      const id = typeof args['id'] === 'string' ? args['id'] : newest();
+      if (id !== undefined) {
+        await runs.resume(id).catch(error => complain(asApiError(error)));
       }
     }
   });

@@ -110,6 +110,26 @@ export class Runs implements IDisposable {
     }
   }
 
+  /** Whether the server was asked to resume a run and has not answered yet. */
+  isResuming(id: string): boolean {
+    return this._resuming.has(id);
+  }
+
+  async resume(id: string): Promise<void> {
+    if (this._resuming.has(id)) {
+      return;
+    }
+    this._resuming.add(id);
+    this._changed.emit();
+    try {
+      await this._api.resumeRun(id, this._source.path);
+    } finally {
+      await this.refresh();
+      this._resuming.delete(id);
+      this._changed.emit();
+    }
+  }
+
   dispose(): void {
     if (this.isDisposed) {
       return;
@@ -167,6 +187,7 @@ export class Runs implements IDisposable {
   private readonly _poll: Poll;
   private readonly _changed = new Signal<this, void>(this);
   private readonly _open = new Map<string, RunDetail | null>();
+  private readonly _resuming = new Set<string>();
   private _runs: ReadonlyArray<Run> | null = null;
   private _project: string | null = null;
   private _error: ApiError | null = null;

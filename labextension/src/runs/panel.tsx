@@ -55,8 +55,10 @@ export class RunsSection extends Section {
         now={new Date()}
         isOpen={id => this._runs.isOpen(id)}
         detail={id => this._runs.detail(id)}
+        isResuming={id => this._runs.isResuming(id)}
         onToggle={id => this._runs.toggle(id)}
         onCancel={execute(CommandIDs.cancelRun)}
+        onResume={execute(CommandIDs.resumeRun)}
         onOpenOutput={execute(CommandIDs.openOutput)}
       />
     );

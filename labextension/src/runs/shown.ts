@@ -13,6 +13,15 @@ export function isActive(run: Run): boolean {
   return (run.status === 'pending' || run.status === 'running') && !isLive(run);
 }
 
+/** Whether a run ended without completing, and no other continues it. */
+export function isResumable(run: Run, runs: ReadonlyArray<Run>): boolean {
+  return (
+    ['failed', 'canceled', 'lost'].includes(run.status) &&
+    run.kind !== 'session' &&
+    !runs.some(other => other.resumes === run.id)
+  );
+}
+
 export function metricsOf(run: Run): Named[] {
   return Object.entries(run.metrics).map(([name, value]) => [
     name,

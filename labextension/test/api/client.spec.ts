@@ -70,11 +70,13 @@ test('each route has its method and place', async () => {
   await api.run('r/1', null);
   await api.startRun('nb.ipynb', { rate: 0.1 });
   await api.cancelRun('r1', 'nb.ipynb');
+  await api.resumeRun('r1', null);
   await api.schedules('nb.ipynb');
   expect(seen.map(({ method, url }) => `${method} ${url.pathname}`)).toEqual([
     'GET /base/jupyter-mlops/runs/r%2F1',
     'POST /base/jupyter-mlops/runs',
     'POST /base/jupyter-mlops/runs/r1/cancel',
+    'POST /base/jupyter-mlops/runs/r1/resume',
     'GET /base/jupyter-mlops/schedules'
   ]);
   expect(seen[1].body).toEqual({

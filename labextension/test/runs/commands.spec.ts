@@ -1,3 +1,4 @@
+import { Notification } from '@jupyterlab/apputils';
 import { CommandRegistry } from '@lumino/commands';
 import { afterEach, expect, test, vi } from 'vitest';
 import { ApiError } from '../../src/api/errors';
@@ -121,6 +122,38 @@ test('canceling takes the newest job at work', async () => {
   expect(commands.isEnabled(CommandIDs.cancelRun)).toBe(true);
   await commands.execute(CommandIDs.cancelRun);
   expect(api.asked).toContain('cancel r2');
+});
+
+test('resuming takes the newest run that did not complete and is not continued', async () => {
+  const { api, commands, runs } = setUp();
+  await runs.refresh();
+  expect(commands.isEnabled(CommandIDs.resumeRun)).toBe(false);
+  api.runList = {
+    runs: [
+      run({ id: 'r4', resumes: 'r3' }),
+      run({ id: 'r3', status: 'failed' }),
+      run({ id: 'r2', status: 'lost' }),
+      run({ status: 'canceled' })
+    ],
+    project: 'project'
+  };
+  await runs.refresh();
+  expect(commands.isEnabled(CommandIDs.resumeRun)).toBe(true);
+  await commands.execute(CommandIDs.resumeRun);
+  await commands.execute(CommandIDs.resumeRun, { id: 'r1' });
+  expect(api.asked.filter(each => each.startsWith('resume'))).toEqual([
+    'resume r2',
+    'resume r1'
+  ]);
+});
+
+test("the server's refusal to resume is shown with the mend", async () => {
+  const { api, commands } = setUp();
+  const shown = vi.spyOn(Notification, 'error');
+  api.error = new ApiError('Run 1 is completed.', 'Run it.', 'input', 400);
+  await commands.execute(CommandIDs.resumeRun, { id: 'r1' });
+  expect(shown.mock.calls[0][0]).toBe('Run 1 is completed.\nRun it.');
+  shown.mockRestore();
 });
 
 test('the output opens by its contents path', async () => {

@@ -9,8 +9,13 @@ import { parameter, run, trans } from '../fakes';
 
 const now = new Date('2026-01-01T00:05:00Z');
 
-function show(runs: Run[], isOpen = false) {
-  const calls = { toggle: vi.fn(), cancel: vi.fn(), open: vi.fn() };
+function show(runs: Run[], isOpen = false, isResuming = false) {
+  const calls = {
+    toggle: vi.fn(),
+    cancel: vi.fn(),
+    resume: vi.fn(),
+    open: vi.fn()
+  };
   render(
     <RunList
       trans={trans}
@@ -18,8 +23,10 @@ function show(runs: Run[], isOpen = false) {
       now={now}
       isOpen={() => isOpen}
       detail={id => ({ ...run({ id }), step_runs: [] })}
+      isResuming={() => isResuming}
       onToggle={calls.toggle}
       onCancel={calls.cancel}
+      onResume={calls.resume}
       onOpenOutput={calls.open}
     />
   );
@@ -104,6 +111,36 @@ test('a failed run says why and what to do', () => {
   ]);
   expect(rows[0].textContent).toContain('Step train: ValueError: bad');
   expect(rows[0].textContent).toContain('traceback');
+});
+
+test.each(['failed', 'canceled', 'lost'] as const)(
+  'a %s run can be resumed',
+  status => {
+    const { calls } = show([run({ status })]);
+    const button = screen.getByRole('button', { name: 'Resume run 1' });
+    expect(button.title).toContain('with the notebook as it was');
+    fireEvent.click(button);
+    expect(calls.resume).toHaveBeenCalledWith('r1');
+  }
+);
+
+test('there is no resuming what completed, is at work, is live, or continued', () => {
+  show([
+    run({ id: 'r5', number: 5, kind: 'session', status: 'failed' }),
+    run({ id: 'r4', number: 4, status: 'pending', ended_at: null }),
+    run({ id: 'r3', number: 3, status: 'running', resumes: 'r2' }),
+    run({ id: 'r2', number: 2, status: 'failed' }),
+    run()
+  ]);
+  expect(screen.queryByRole('button', { name: /Resume/ })).toBeNull();
+});
+
+test('while the server is asked to resume a run it cannot be asked again', () => {
+  const { calls } = show([run({ status: 'failed' })], false, true);
+  const button = screen.getByRole('button', { name: 'Resume run 1' });
+  expect(button).toHaveProperty('disabled', true);
+  fireEvent.click(button);
+  expect(calls.resume).not.toHaveBeenCalled();
 });
 
 test('unfolded, all parameters and metrics stand in tables', () => {

@@ -91,3 +91,23 @@ test('a cancel that fails is passed on and the runs are looked at again', async 
   await expect(runs.cancel('r1')).rejects.toThrow('no');
   expect(api.asked).toEqual(['cancel r1', 'runs project/nb.ipynb']);
 });
+
+test('a resumed run is listed at once, and asked for once', async () => {
+  const { api, runs } = setUp();
+  api.runList = { runs: [run({ status: 'failed' })], project: 'project' };
+  await runs.refresh();
+  api.asked = [];
+  const asked = Promise.all([runs.resume('r1'), runs.resume('r1')]);
+  expect(runs.isResuming('r1')).toBe(true);
+  await asked;
+  expect(runs.isResuming('r1')).toBe(false);
+  expect(api.asked).toEqual(['resume r1', 'runs project/nb.ipynb']);
+  expect(runs.runs?.[0]).toMatchObject({ status: 'pending', resumes: 'r1' });
+});
+
+test('a resume that fails is passed on and can be tried again', async () => {
+  const { api, runs } = setUp();
+  api.error = new ApiError('no', '', 'input', 400);
+  await expect(runs.resume('r1')).rejects.toThrow('no');
+  expect(runs.isResuming('r1')).toBe(false);
+});

@@ -2,7 +2,7 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import type { Run, RunDetail } from '../../wire';
-import { tellingParametersOf } from '../shown';
+import { isResumable, tellingParametersOf } from '../shown';
 import { RunRow } from './RunRow';
 
 export interface RunListProps {
@@ -11,8 +11,10 @@ export interface RunListProps {
   now: Date;
   isOpen: (id: string) => boolean;
   detail: (id: string) => RunDetail | null;
+  isResuming: (id: string) => boolean;
   onToggle: (id: string) => void;
   onCancel: (id: string) => void;
+  onResume: (id: string) => void;
   onOpenOutput: (id: string) => void;
 }
 
@@ -30,9 +32,12 @@ export function RunList(props: RunListProps): React.ReactElement {
           parameters={tellingParametersOf(run, props.runs)}
           detail={props.detail(run.id)}
           isOpen={props.isOpen(run.id)}
+          isResumable={isResumable(run, props.runs)}
+          isResuming={props.isResuming(run.id)}
           now={props.now}
           onToggle={props.onToggle}
           onCancel={props.onCancel}
+          onResume={props.onResume}
           onOpenOutput={props.onOpenOutput}
         />
       ))}

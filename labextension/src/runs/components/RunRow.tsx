@@ -8,7 +8,13 @@ import {
   formatTime,
   secondsBetween
 } from '../../format';
-import { cancelIcon, liveIcon, openIcon, statusIcons } from '../../icons';
+import {
+  cancelIcon,
+  liveIcon,
+  openIcon,
+  resumeIcon,
+  statusIcons
+} from '../../icons';
 import { IconButton } from '../../parts/Button';
 import { Mark } from '../../parts/Mark';
 import { ValuesLine } from '../../parts/Values';
@@ -28,9 +34,13 @@ export interface RunRowProps {
   /** Null while folded or not yet come. */
   detail: RunDetail | null;
   isOpen: boolean;
+  isResumable: boolean;
+  /** Whether the server is asked to resume it at this moment. */
+  isResuming: boolean;
   now: Date;
   onToggle: (id: string) => void;
   onCancel: (id: string) => void;
+  onResume: (id: string) => void;
   onOpenOutput: (id: string) => void;
 }
 
@@ -42,6 +52,7 @@ export function RunRow(props: RunRowProps): React.ReactElement {
       className="jp-mlops-row jp-mlops-run"
       data-status={run.status}
       data-number={run.number}
+      data-resumable={props.isResumable}
     >
       <div className="jp-mlops-run-head">
         <button
@@ -130,6 +141,18 @@ function RunButtons(props: RunRowProps): React.ReactElement {
           label={trans.__('Cancel run %1', run.number)}
           icon={cancelIcon}
           onClick={() => props.onCancel(run.id)}
+        />
+      )}
+      {props.isResumable && (
+        <IconButton
+          label={trans.__('Resume run %1', run.number)}
+          icon={resumeIcon}
+          title={trans.__(
+            'Resume run %1, with the notebook as it was: what it had finished is not executed again',
+            run.number
+          )}
+          disabled={props.isResuming}
+          onClick={() => props.onResume(run.id)}
         />
       )}
       {run.output_path !== null && !isActive(run) && (
