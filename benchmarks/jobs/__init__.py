@@ -17,7 +17,10 @@ BARS = {"a trivial job": 15, "a job with imports": 50, "200 trivial cells": 20, 
 
 
 def tables() -> Iterator[Table]:
-    """Seconds for one job: without reuse, then with it, then the demo's notebook as a command."""
+    """Seconds for one job: without reuse, then with it, then the demo's notebook as a command.
+
+    A worker's are those of many jobs, divided by their number: it has one slot per processor, unless it says so.
+    """
     missing = contenders.missing()
     peers = {name: run for name, run in contenders.PEERS.items() if name not in missing}
     times: dict[tuple[str, str], list[float]] = {}
@@ -27,7 +30,7 @@ def tables() -> Iterator[Table]:
                 with temporary_folder() as folder:
                     times.setdefault((name, workload.name), []).append(run(workload, folder))
     medians = {key: median(values) for key, values in times.items()}
-    made = _table([*peers, "command", "worker"], medians)
+    made = _table([*peers, "command", "worker, one slot", "worker"], medians)
     made.title = f"Seconds for one job, nothing reused (MLflow told, record kept); median of {ROUNDS} rounds by turns"
     for name, hint in missing.items():
         made.add_row(name, *[f"not installed: {hint}", *[""] * (len(WORKLOADS) - 1)])

@@ -16,6 +16,7 @@ from benchmarks.jobs.workloads import Workload
 from benchmarks.measuring import BenchmarkError
 from jupyter_mlops.domain.run import RunOptions
 from jupyter_mlops.domain.status import Status
+from jupyter_mlops.jobs.spawn import default_slots
 from jupyter_mlops.operations.submit import submit
 from jupyter_mlops.store.store import Store
 
@@ -128,11 +129,11 @@ def _done(store: Store, path: Path, count: int, options: RunOptions) -> float:
     return seconds
 
 
-def _by_worker(*, reuse: bool) -> Run:
+def _by_worker(*, reuse: bool = False, slots: int | None = None) -> Run:
     def timed(workload: Workload, folder: Path) -> float:
         path = workload.write(folder)
         options = RunOptions(force=None if reuse else "*")
-        with _worker(folder, min(workload.at_once, os.cpu_count() or 1)) as store:
+        with _worker(folder, slots or default_slots()) as store:
             _done(store, path, 1, options)  # loads the imports, and starts what tells MLflow
             return _done(store, path, workload.jobs, options) / workload.jobs
 
@@ -143,6 +144,7 @@ OURS: dict[str, Run] = {
     "command": _repeated(
         lambda path, output: _command(["jupyter", "mlops", "run", str(path), "-o", str(output)], path.parent)
     ),
-    "worker": _by_worker(reuse=False),
+    "worker": _by_worker(),
+    "worker, one slot": _by_worker(slots=1),
     "worker, reused": _by_worker(reuse=True),
 }

@@ -59,10 +59,11 @@ class Recorded:
         return dict(self._session.producers)
 
     def _why(self, producers: dict[str, str]) -> None:
-        session, found, step_run = self._session, self._found, self.step_run
-        last = self.last = session.last_of(step_run.notebook, step_run.step)
-        forced = self._session.forces(self._step.spec.name)
-        why = "it is forced" if forced else _why(self._step, found, last, producers)
+        session, step_run = self._session, self.step_run
+        if session.forces(self._step.spec.name):
+            why = "it is forced"
+        else:
+            why = _why(self._step, self._found, session.last_of(step_run.notebook, step_run.step), producers)
         self.step_run = replace(step_run, why=why)
 
     def failed(self, error: BaseException, duration: float) -> None:

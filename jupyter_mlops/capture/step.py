@@ -193,7 +193,7 @@ class Execution:
         )
         touched = {*self.examination.inputs, *(names.writes - names.settles)}
         self._shapes_before = world.shapes(name for name in touched if name in world.namespace)
-        self._known_before = world.known_now()
+        self._known_before = world.known_now(touched if self._is_inert else None)
         if self._is_inert:
             self._draws, self._libraries_before = Draws.none(), {}
             return

@@ -200,11 +200,14 @@ class LiveWorld:
         found = self.mark(name)
         return found is not None and _has_parts(found)
 
-    def known_now(self) -> dict[str, Known]:
-        """What is known already, and still true, of the values that are there."""
+    def known_now(self, among: Iterable[str] | None = None) -> dict[str, Known]:
+        """What is known already, and still true, of the values that are there (of these names)."""
+        marks = self._marks
         return {
             name: mark.known
-            for name, mark in self._marks.items()
+            for name, mark in (
+                marks.items() if among is None else [(name, marks[name]) for name in among if name in marks]
+            )
             if mark.fresh and name in self.namespace and mark.value is self.namespace[name]
         }
 
@@ -242,12 +245,10 @@ class LiveWorld:
 
     def _sharing(self, names: Iterable[str]) -> list[str]:
         """Names marked already that share with `names`."""
-        found: dict[str, Fingerprint] = {
-            name: mark.found
-            for name, mark in self._marks.items()
-            if mark.found is not None and _has_parts(mark.found) and not self.is_shells(name)
-        }
-        waiting = [name for name in names if name in found]
+        found: dict[str, Fingerprint] = {}
+        waiting = [name for name in names if self._parted(name)]
+        if waiting:
+            found = {name: parted for name in self._marks if (parted := self._parted(name)) is not None}
         reached = set(waiting)
         while waiting:
             this = found[waiting.pop()]
@@ -256,6 +257,13 @@ class LiveWorld:
                     reached.add(name)
                     waiting.append(name)
         return sorted(reached)
+
+    def _parted(self, name: str) -> Fingerprint | None:
+        """The fingerprint of a value that is marked and has parts; None for any other."""
+        mark = self._marks.get(name)
+        if mark is None or mark.found is None or not _has_parts(mark.found) or self.is_shells(name):
+            return None
+        return mark.found
 
     def component(self, names: Iterable[str]) -> set[str]:
         """See `World`."""

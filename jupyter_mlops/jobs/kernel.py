@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -37,9 +38,11 @@ def kernel_name_of(notebook: Mapping[str, Any], given: str | None = None) -> str
 
 def find_kernel(name: str) -> Any:
     """The kernel spec called `name`. Raises `UnknownNameError` with those that are installed."""
-    from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, KernelSpecManager, NoSuchKernel
+    from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, NoSuchKernel
 
-    specs = KernelSpecManager()
+    specs = _specs(
+        tuple(item for item in os.environ.items() if item[0].startswith(("JUPYTER", "HOME", "XDG", "APPDATA")))
+    )
     try:
         # Some tools call it "python", and Jupyter then starts its own Python kernel.
         return specs.get_kernel_spec(NATIVE_KERNEL_NAME if name == "python" else name)
@@ -47,6 +50,14 @@ def find_kernel(name: str) -> Any:
         error = UnknownNameError.among("kernel", name, specs.find_kernel_specs())
         error.hint += " Choose one with --kernel NAME, or install it: python -m ipykernel install --user --name " + name
         raise error from None
+
+
+@lru_cache(maxsize=4)
+def _specs(_environment: tuple[tuple[str, str], ...]) -> Any:
+    """What looks for kernels in the folders that this environment tells: the folders are kept, not what is in them."""
+    from jupyter_client.kernelspec import KernelSpecManager
+
+    return KernelSpecManager()
 
 
 def is_this_python(spec: Any) -> bool:

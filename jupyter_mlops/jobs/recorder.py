@@ -98,8 +98,10 @@ class Recorder:
         self._describing.start()
 
     def kernel(self, kind: str, why: str, pid: int | None) -> None:
-        """Record which kind of kernel executes the run, and why that one."""
-        self._tag({"kernel_kind": kind, **({"kernel_why": why} if why else {})})
+        """Record which kind of kernel executes the run, why that one, and how many cells there are."""
+        self._told = time.monotonic()
+        progress = Progress(self._done, self._total)
+        self._tag({"kernel_kind": kind, **({"kernel_why": why} if why else {})}, progress=progress)
 
     def keep_environment(self, found: dict[str, Any] | None) -> None:
         """Record the environment that a kernel of another interpreter told of."""
@@ -133,8 +135,9 @@ class Recorder:
     def _finish(self, status: Status, error: RunError | None) -> None:
         now = self.store.now()
         of_steps = Status.CANCELED if status is Status.CANCELED else Status.FAILED
-        self.store.steps.end_open(self.run.id, of_steps, error.message if error else _UNSAVED, now=now)
-        self.store.runs.finish(self.run.id, status, now=now, error=error, progress=Progress(self._done, self._total))
+        steps = of_steps, error.message if error else _UNSAVED
+        progress = Progress(self._done, self._total)
+        self.store.runs.finish(self.run.id, status, now=now, error=error, steps=steps, progress=progress)
 
     def _persist(self, write: Callable[[], None]) -> None:
         """Write what must not be lost, also where others fill the disk: what the journal had set aside is free by now."""
@@ -170,7 +173,6 @@ class Recorder:
         chosen = chosen_cells(notebook, self.run.options)
         places = range(len(notebook.cells)) if chosen is None else chosen
         self._total = sum(is_executed(notebook.cells[index]) for index in places)
-        self._progress(None, always=True)
         tracking.wake(self.store.root)
 
     def cell_started(self, index: int) -> None:

@@ -27,6 +27,12 @@ SKEW = timedelta(seconds=5)
 """So much the clocks of two machines may differ."""
 
 _PENDING = sa.and_(runs.c.status == Status.PENDING.value, runs.c.pid.is_(None), runs.c.kind != "session")
+_WAITING = sa.select(sa.func.count()).select_from(runs).where(_PENDING)
+_HELD = sa.select(runs.c.id, runs.c.tags).where(
+    runs.c.status == Status.RUNNING.value, runs.c.worker_id == sa.bindparam("by")
+)
+_FIRST = sa.select(runs.c.id, runs.c.notebook, runs.c.options).where(_PENDING)
+_FIRST = _FIRST.order_by(runs.c.priority.desc(), runs.c.number).limit(1)
 
 
 @surviving
@@ -68,7 +74,7 @@ class Queue:
     def waiting(self) -> int:
         """How many runs wait for a worker."""
         with self._index.read() as connection:
-            return int(connection.execute(sa.select(sa.func.count()).select_from(runs).where(_PENDING)).scalar_one())
+            return int(connection.execute(_WAITING).scalar_one())
 
     def claim(self, worker: Worker, *, now: datetime) -> Run | None:
         """Take the run that is first in line, for a worker; None where none may start now.
@@ -80,12 +86,7 @@ class Queue:
         full: set[str] = set()
         with self._index.write() as connection:
             while taken is None:
-                query = (
-                    sa.select(runs.c.id, runs.c.notebook, runs.c.options)
-                    .where(_PENDING, runs.c.notebook.not_in(full))
-                    .order_by(runs.c.priority.desc(), runs.c.number)
-                    .limit(1)
-                )
+                query = _FIRST.where(runs.c.notebook.not_in(full)) if full else _FIRST
                 row = connection.execute(query).mappings().first()
                 if row is None:
                     return None
@@ -114,11 +115,8 @@ class Queue:
 
     def held(self, worker_id: str) -> dict[str, str]:
         """The runs that a worker holds: id → the word by which it is asked to stop it, "" where it is not."""
-        query = sa.select(runs.c.id, runs.c.tags).where(
-            runs.c.status == Status.RUNNING.value, runs.c.worker_id == worker_id
-        )
         with self._index.read() as connection:
-            return {row.id: row.tags.get(STOP, "") for row in connection.execute(query)}
+            return {row.id: row.tags.get(STOP, "") for row in connection.execute(_HELD, {"by": worker_id})}
 
     def ask_to_stop(self, run_id: str, word: str) -> bool:
         """Ask the worker that holds a run to stop it. False where none holds it."""

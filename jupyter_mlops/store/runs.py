@@ -18,6 +18,7 @@ from jupyter_mlops.store.notices import announce
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.rows import plain, run_from
 from jupyter_mlops.store.schema import notices, outbox, runs, step_runs, tracked
+from jupyter_mlops.store.steps import end_open
 
 Runs = list[Run]
 OPEN = (Status.PENDING.value, Status.RUNNING.value)
@@ -68,10 +69,17 @@ class RunStore:
         now: datetime,
         error: RunError | None = None,
         only: Sequence[Status] = (Status.PENDING, Status.RUNNING),
+        steps: tuple[Status, str] | None = None,
         **values: Any,
     ) -> bool:
-        """End a run that has not ended. False where it had: the first word stands. See `attempts` for what follows."""
-        return self._move(run_id, only, status, now, ended_at=now, error=error, **values)
+        """End a run that has not ended. False where it had: the first word stands. See `attempts` for what follows.
+
+        With `steps`, those of its steps that are still open end so, for this reason.
+        """
+        with self._index.write(durable=True) as connection:
+            if steps is not None:
+                end_open(connection, run_id, *steps, now)
+            return self._moved(connection, run_id, only, status, now, ended_at=now, error=error, **values)
 
     def lose(self, run: Run, *, now: datetime, error: RunError) -> bool:
         """End `run` and its steps, of which no process works any more; False where it is not held as it was."""
@@ -90,10 +98,6 @@ class RunStore:
             .where(step_runs.c.run_id == run_id, step_runs.c.status.in_(OPEN))
             .values(status=Status.LOST.value, ended_at=now, error="The process that executed it is gone.")
         )
-
-    def _move(self, run_id: str, sources: Sequence[Status], target: Status, now: datetime, **values: Any) -> bool:
-        with self._index.write(durable=target not in (Status.PENDING, Status.RUNNING)) as connection:
-            return self._moved(connection, run_id, sources, target, now, **values)
 
     def _moved(
         self,
@@ -138,8 +142,8 @@ class RunStore:
     def get(self, run: str | int) -> Run:
         """The run of this id or number (or a text that holds a number). Raises `UnknownNameError`."""
         text = str(run)
-        condition = runs.c.number == int(text) if text.isdecimal() and len(text) < 10 else runs.c.id == text
-        found = self._select(condition, limit=1)
+        is_number = text.isdecimal() and len(text) < 10
+        found = self._select(_BY_NUMBER, of_number=int(text)) if is_number else self._select(_BY_ID, of_id=text)
         if not found:
             with self._index.read() as connection:
                 numbers = connection.execute(
@@ -150,11 +154,12 @@ class RunStore:
 
     def list(self, *, notebook: str | None = None, limit: int | None = None) -> Runs:
         """Runs, newest first."""
-        return self._select(sa.true() if notebook is None else runs.c.notebook == notebook, limit=limit)
+        query = _RUNS if notebook is None else _RUNS.where(runs.c.notebook == notebook)
+        return self._select(query.limit(limit))
 
     def continuing(self, run_id: str) -> Runs:
         """Runs that continue this one, newest first."""
-        return self._select(runs.c.resumes == run_id)
+        return self._select(_RUNS.where(runs.c.resumes == run_id))
 
     def remove(self, run_id: str) -> None:
         """Forget a run and its steps."""
@@ -168,7 +173,7 @@ class RunStore:
 
     def open(self) -> Runs:
         """Runs that have not ended, newest first."""
-        return self._select(runs.c.status.in_(OPEN))
+        return self._select(_OPEN)
 
     def reconcile(self, *, now: datetime) -> Runs:
         """Mark as lost what runs on this machine under a process that is gone; returns those runs as they were.
@@ -193,27 +198,30 @@ class RunStore:
                 self.lose(run, now=now, error=RunError("runner_lost", "The process that executed this run is gone."))
         return gone
 
-    def _select(self, condition: Any, limit: int | None = None) -> Runs:
-        def count(*statuses: Status) -> Any:
-            return (
-                sa.select(sa.func.count())
-                .where(step_runs.c.run_id == runs.c.id, step_runs.c.status.in_([status.value for status in statuses]))
-                .scalar_subquery()
-            )
-
-        executed = count(Status.COMPLETED, Status.FAILED, Status.RUNNING, Status.CANCELED, Status.LOST)
-        query = (
-            sa.select(runs, executed.label("executed"), count(Status.REUSED).label("reused"))
-            .where(condition)
-            .order_by(runs.c.number.desc())
-            .limit(limit)
-        )
+    def _select(self, query: sa.Select[Any], **values: Any) -> Runs:
         with self._index.read() as connection:
             found = []
-            for row in connection.execute(query).mappings():
-                values = dict(row)
-                found.append(run_from(values, values.pop("executed"), values.pop("reused")))
+            for row in connection.execute(query, values).mappings():
+                columns = dict(row)
+                found.append(run_from(columns, columns.pop("executed"), columns.pop("reused")))
             return found
+
+
+def _count(*statuses: Status) -> Any:
+    """How many step runs of a run have one of these statuses."""
+    among = step_runs.c.status.in_([status.value for status in statuses])
+    return sa.select(sa.func.count()).where(step_runs.c.run_id == runs.c.id, among).scalar_subquery()
+
+
+# Made once, as making a statement takes longer than asking it.
+_RUNS = sa.select(
+    runs,
+    _count(Status.COMPLETED, Status.FAILED, Status.RUNNING, Status.CANCELED, Status.LOST).label("executed"),
+    _count(Status.REUSED).label("reused"),
+).order_by(runs.c.number.desc())
+_BY_ID = _RUNS.where(runs.c.id == sa.bindparam("of_id"))
+_BY_NUMBER = _RUNS.where(runs.c.number == sa.bindparam("of_number"))
+_OPEN = _RUNS.where(runs.c.status.in_(OPEN))
 
 
 def _is(column: sa.Column[Any], value: Any) -> sa.ColumnElement[bool]:

@@ -9,9 +9,17 @@ import secrets
 from functools import lru_cache
 from pathlib import Path
 
+_PLACES = ("JUPYTER_DATA_DIR", "JUPYTER_PLATFORM_DIRS", "HOME", "XDG_DATA_HOME", "APPDATA", "USERPROFILE")
+"""The variables that tell where Jupyter's data folder is."""
+
 
 def key_path() -> Path:
     """Where the key lies: Jupyter's data folder of the user."""
+    return _key_path(tuple(map(os.environ.get, _PLACES)))
+
+
+@lru_cache(maxsize=8)
+def _key_path(_places: tuple[str | None, ...]) -> Path:
     from jupyter_core.paths import jupyter_data_dir
 
     return Path(jupyter_data_dir()) / "mlops_secret"

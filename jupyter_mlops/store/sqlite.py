@@ -41,7 +41,7 @@ class SqliteIndex(Index):
         try:
             self._migrate()
         except BaseException:
-            self.engine.dispose()
+            self.close()
             raise
         self._mark = self._marked()
 
@@ -156,7 +156,18 @@ class SqliteIndex(Index):
                 raise
             raise StoreError(f"The index '{self.path}' is corrupt: {error.orig}.", self._aside()) from error
 
+    def _is_current(self) -> bool:
+        """Whether the index is there and as it must be: nearly always, and then asked without lock or engine."""
+        with contextlib.suppress(sqlite3.Error), self._watching:
+            if self.path.exists():
+                return bool(
+                    self._watch().execute("select version_num from alembic_version").fetchone() == (schema.HEAD,)
+                )
+        return False
+
     def _migrate(self) -> None:
+        if self._is_current():
+            return
         with file_lock(self.path.with_name("index.lock")):
             if self.path.exists():
                 with self.read() as connection:

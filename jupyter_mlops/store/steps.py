@@ -124,16 +124,7 @@ class StepStore:
     def end_open(self, run_id: str, status: Status, error: str, *, now: datetime) -> None:
         """End the step runs of a run that had begun and will not go on."""
         with self._index.write() as connection:
-            open_ones = sa.select(step_runs.c.id).where(
-                step_runs.c.run_id == run_id, step_runs.c.status == Status.RUNNING.value
-            )
-            for step_run_id in connection.execute(open_ones).scalars().all():
-                connection.execute(
-                    step_runs.update()
-                    .where(step_runs.c.id == step_run_id)
-                    .values(status=status.value, error=error, ended_at=now)
-                )
-                post(connection, run_id, "step", {"id": step_run_id}, now)
+            end_open(connection, run_id, status, error, now)
 
     def forget_failed(self, run_id: str, step: str) -> None:
         """Drop what a run recorded of a step that failed, or did not end, out of its turn."""
@@ -249,6 +240,13 @@ def _processors(dialect: sa.Dialect) -> list[tuple[str, Any]]:
     ]
 
 
+def end_open(connection: sa.Connection, run_id: str, status: Status, error: str, now: datetime) -> None:
+    """End the step runs of a run that had begun and will not go on."""
+    for step_run_id in connection.execute(_OPEN_OF, {"in_run": run_id}).scalars().all():
+        connection.execute(_UPDATE, {"of_id": step_run_id, "status": status.value, "error": error, "ended_at": now})
+        post(connection, run_id, "step", {"id": step_run_id}, now)
+
+
 def _tell(connection: sa.Connection, run_id: str, step_run_id: str, step: str, now: datetime | None) -> None:
     """Have tracking told of a step run; of a cell that no one named it shows nothing."""
     if is_named(step):
@@ -297,6 +295,9 @@ _LINES = (
     sa.select(*(step_runs.c[name] for name in StepLine._fields))
     .where(step_runs.c.run_id == sa.bindparam("in_run"))
     .order_by(NEWEST)
+)
+_OPEN_OF = sa.select(step_runs.c.id).where(
+    step_runs.c.run_id == sa.bindparam("in_run"), step_runs.c.status == Status.RUNNING.value
 )
 _RUN_OF = sa.select(step_runs.c.run_id).where(step_runs.c.id == sa.bindparam("of_id"))
 _REUSABLE = (

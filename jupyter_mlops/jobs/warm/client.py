@@ -9,12 +9,12 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
-from jupyter_client.jsonutil import json_default, parse_date
+from jupyter_client.jsonutil import json_default
 from jupyter_client.session import Session
 from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
 
 from jupyter_mlops.jobs.client import CellClient
-from jupyter_mlops.jobs.warm.wire import Frames, framed
+from jupyter_mlops.jobs.warm.wire import Frames, date_of, framed
 
 if TYPE_CHECKING:
     from jupyter_mlops.jobs.warm.kernel import WarmKernel
@@ -59,7 +59,7 @@ class _Link(asyncio.Protocol):
                 pending.reply = message
                 pending.settle()
             elif pending.on_message is not None and not pending.idle:
-                header["date"] = parse_date(header["date"])
+                header["date"] = date_of(header["date"])
                 try:
                     pending.on_message(message)
                 except CellExecutionComplete:
@@ -162,7 +162,7 @@ class WarmClient(CellClient):
             )
         except asyncio.TimeoutError:
             raise CellTimeoutError.error_from_timeout_and_cell("Cell execution timed out", seconds, cell) from None
-        ended: Any = parse_date(reply["header"]["date"])
+        ended: Any = date_of(reply["header"]["date"])
         cell.metadata["execution"]["shell.execute_reply"] = ended.isoformat()
         await self._check_raise_for_error(cell, index, reply)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.jobs.kernel import find_kernel
 from jupyter_mlops.jobs.warm.imports import imports_of
 
 if TYPE_CHECKING:
@@ -61,9 +62,7 @@ def command_of(plan: Plan) -> tuple[tuple[str, ...], dict[str, str]]:
     why = unfit(plan)
     if why:
         raise NotWarm(why)
-    from jupyter_client.kernelspec import KernelSpecManager
-
-    spec = KernelSpecManager().get_kernel_spec(plan.kernel_name)
+    spec = find_kernel(plan.kernel_name)
     argv = list(spec.argv)
     at = argv.index("-m") if "-m" in argv else 0
     if not at or argv[at + 1 :] != ["ipykernel_launcher", "-f", "{connection_file}"]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import io
+import logging
 import os
 import signal
 import socket
@@ -21,13 +22,12 @@ import ipykernel.ipkernel
 from ipykernel import utils
 from ipykernel.displayhook import ZMQDisplayHook
 from ipykernel.kernelapp import IPKernelApp as JupyterApp
-from jupyter_client.jsonutil import extract_dates
 from jupyter_client.session import Session
 from traitlets import Any as AnyTrait
 
 from jupyter_mlops.jobs.warm.randoms import reseed
 from jupyter_mlops.jobs.warm.streams import Catcher, OutStream, Publisher, end_group
-from jupyter_mlops.jobs.warm.wire import Frames, framed
+from jupyter_mlops.jobs.warm.wire import Frames, date_of, framed
 
 COMMS = ("comm_open", "comm_msg", "comm_close")
 _HELD = ("status", "execute_input", "execute_reply")
@@ -207,7 +207,40 @@ def make_app() -> IPKernelApp:
     connection_file = f"kernel-{uuid.uuid4()}.json"
     app: IPKernelApp = IPKernelApp.instance()
     app.initialize(["-f", connection_file, "--HistoryManager.hist_file=:memory:"])
+    app.log.debug = _quiet(app.log)
+    _remember_signatures()
     return app
+
+
+def _quiet(log: Any) -> Callable[..., None]:
+    """In the place of a logger's `debug`, of which ipykernel makes four records a cell: none where no one is told."""
+    tell = log.debug
+
+    def debug(*arguments: Any, **options: Any) -> None:
+        logger = log
+        while logger is not None:
+            if any(handler.level <= logging.DEBUG for handler in logger.handlers):
+                tell(*arguments, stacklevel=options.pop("stacklevel", 1) + 1, **options)
+                return
+            logger = logger.parent if logger.propagate else None
+
+    return debug
+
+
+def _remember_signatures() -> None:
+    """Let ipykernel look only once at what parameters a method takes, where it would with each cell."""
+    look = getattr(ipykernel.ipkernel, "_accepts_parameters", None)
+    if look is None:
+        return
+    known: dict[Any, Any] = {}
+
+    def accepts(method: Any, names: list[str]) -> Any:
+        if method not in known:
+            known.clear()
+            known[method] = look(method, names)
+        return known[method]
+
+    ipykernel.ipkernel._accepts_parameters = accepts  # type: ignore[attr-defined]
 
 
 class Life:
@@ -294,7 +327,7 @@ class Life:
 
     def _take(self, messages: Sequence[tuple[dict[str, Any], list[bytes]]]) -> None:
         for message, buffers in messages:
-            message["header"] = extract_dates(message["header"])
+            message["header"]["date"] = date_of(message["header"]["date"])
             message["buffers"] = [memoryview(buffer) for buffer in buffers]
             kind = message["header"]["msg_type"]
             message["msg_type"], message["msg_id"] = kind, message["header"]["msg_id"]
