@@ -15,7 +15,7 @@ from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.store import processes
-from jupyter_mlops.store.attempts import STOP
+from jupyter_mlops.store.attempts import STOP, host_tag
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.runs import RunStore
@@ -81,7 +81,7 @@ class Queue:
         with self._index.write() as connection:
             while taken is None:
                 query = (
-                    sa.select(runs.c.id, runs.c.notebook, runs.c.options)
+                    sa.select(runs.c.id, runs.c.notebook, runs.c.options, runs.c.tags)
                     .where(_PENDING, runs.c.notebook.not_in(full))
                     .order_by(runs.c.priority.desc(), runs.c.number)
                     .limit(1)
@@ -91,7 +91,7 @@ class Queue:
                     return None
                 if _is_full(connection, row["notebook"], row["options"].get("most_at_once")):
                     full.add(row["notebook"])
-                elif _take(connection, row["id"], worker, now):
+                elif _take(connection, row["id"], row["tags"], worker, now):
                     taken = row["id"]
         return self._runs.get(taken)
 
@@ -167,7 +167,8 @@ def _is_full(connection: sa.Connection, notebook: str, most: int | None) -> bool
     return int(connection.execute(running).scalar_one()) >= most
 
 
-def _take(connection: sa.Connection, run_id: str, worker: Worker, now: datetime) -> bool:
+def _take(connection: sa.Connection, run_id: str, tags: dict[str, str], worker: Worker, now: datetime) -> bool:
+    there = host_tag(connection, worker.host)
     changed = connection.execute(
         runs.update()
         .where(runs.c.id == run_id, _PENDING)
@@ -178,6 +179,7 @@ def _take(connection: sa.Connection, run_id: str, worker: Worker, now: datetime)
             pid_started=worker.pid_started,
             worker_id=worker.id,
             lease_until=now + LEASE,
+            **({"tags": {**tags, **there}} if there else {}),
         )
     ).rowcount
     if changed:
