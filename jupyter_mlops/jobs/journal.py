@@ -112,6 +112,7 @@ class JournalWriter:
 
     def ended(self, outcome: Outcome, error: RunError | None) -> None:
         """Write why it ended, where not well, and that it did; the journal is then proof against a power cut."""
+        self.journal.make_room()
         if error is not None:
             told = asdict(error)
             if error.cause in ("canceled", "interrupted"):
@@ -120,14 +121,21 @@ class JournalWriter:
                 self.journal.write(KILLED, error=told)
             else:
                 self.journal.write(FAILED, error=told)
-        self.journal.make_room()
         self.journal.write(
             RUN_ENDED,
             status=outcome.status.value,
             error=None if error is None else asdict(error),
             events_lost=self.journal.lost,
+            unsaved=_told(outcome.unsaved),
         )
         self.journal.sync()
+
+
+def _told(outcome: Outcome | None) -> dict[str, Any] | None:
+    if outcome is None:
+        return None
+    error = None if outcome.error is None else asdict(outcome.error)
+    return {"status": outcome.status.value, "error": error, "hint": outcome.hint}
 
 
 def event_of(message: dict[str, Any]) -> dict[str, Any] | None:

@@ -21,7 +21,8 @@ TIMED_OUT = "StepTimedOut"
 class Outcome:
     """How an execution ended: completed, failed or canceled; `hint` says what to do about `error`.
 
-    `source` and `count` are the text and the execution count of the cell where it ended, if it ended in one.
+    `source` and `count` are the text and the execution count of the cell where it ended, if it ended in one. `unsaved`
+    is how it would have ended where the executed notebook, which says so, could not be written.
     """
 
     status: Status
@@ -30,6 +31,7 @@ class Outcome:
     traceback: tuple[str, ...] = ()
     source: str = ""
     count: int | None = None
+    unsaved: Outcome | None = None
 
     @property
     def cell_failed(self) -> bool:
@@ -44,9 +46,14 @@ class Outcome:
         """The same where the executed notebook could not be written."""
         if self.error is None:
             message = f"All cells were executed, but the executed notebook is not saved: {error.message}"
-            return Outcome(Status.FAILED, RunError("not_saved", message, ename=type(error).__name__), error.hint)
-        message = f"{self.error.message} The executed notebook is not saved: {error.message}"
-        return replace(self, error=replace(self.error, message=message), hint=f"{self.hint} {error.hint}")
+            told = RunError("not_saved", message, ename=type(error).__name__)
+            return Outcome(Status.FAILED, told, error.hint, unsaved=self)
+        return replace(self, error=unsaved(self.error, error.message), hint=f"{self.hint} {error.hint}", unsaved=self)
+
+
+def unsaved(error: RunError, why: str) -> RunError:
+    """Why a run ended, and why its executed notebook could not be written either."""
+    return replace(error, message=f"{error.message} The executed notebook is not saved: {why}")
 
 
 @dataclass(frozen=True)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from papermill.iorw import LocalHandler, papermill_io, write_ipynb
 
+from jupyter_mlops.errors import NotWritableError
 from jupyter_mlops.jobs.output import Save, encoded, file_saver
+from jupyter_mlops.jobs.rebuild import began_of
 from jupyter_mlops.store.objects import write_atomically
 
 STREAM = "-"
+_REACH = "See that papermill reaches it from here: its libraries, address and keys."
 
 
 @dataclass(frozen=True)
@@ -53,13 +58,7 @@ class Paths:
         """How to save at all; None for the standard output, which gets the notebook once, from papermill."""
         if self.output is not None:
             return file_saver(self.output)
-        if not self.shown:
-            return None
-
-        def save(notebook: Any, *, sync: bool = True) -> None:
-            write_ipynb(notebook, self.shown)
-
-        return save
+        return remote_saver(self.shown) if self.shown else None
 
 
 def working_folder() -> Path:
@@ -74,6 +73,34 @@ def _local(folder: Path, path: Any) -> Path | None:
     if not isinstance(papermill_io.get_handler(path), LocalHandler):
         return None
     return folder / path
+
+
+def is_remote(path: str) -> bool:
+    """Whether an output, as the index names it, is no local file; perhaps no handler here knows it."""
+    return "://" in path or not isinstance(papermill_io.get_handler(path), LocalHandler)
+
+
+def remote_saver(path: str) -> Save:
+    """Saves to where one of papermill's handlers reaches. That raises `NotWritableError`, whatever the handler does."""
+
+    def save(notebook: Any, *, sync: bool = True) -> None:
+        shown = path.split("?")[0]
+        if isinstance(papermill_io.get_handler(path), LocalHandler):
+            raise NotWritableError(f"'{shown}' cannot be written: papermill has no handler for it here.", _REACH)
+        try:
+            write_ipynb(notebook, path)
+        except Exception as error:  # handlers are others' code, and raise what the libraries below them do
+            raise NotWritableError(f"'{shown}' cannot be written: {type(error).__name__}: {error}", _REACH) from error
+
+    return save
+
+
+def began(path: str) -> datetime | None:
+    """When the execution began whose notebook is there; None where that cannot be told, as where there is nothing."""
+    try:
+        return began_of(json.loads(papermill_io.get_handler(path).read(path)))
+    except Exception:  # noqa: BLE001 - as above
+        return None
 
 
 def _name(input_path: Any) -> str:

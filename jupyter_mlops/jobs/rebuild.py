@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from jupyter_mlops.domain.run import RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.jobs import journal
 from jupyter_mlops.jobs.ledger import COMPLETED, Ledger
+from jupyter_mlops.jobs.outcome import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +27,12 @@ class Rebuilt:
     error: RunError | None = None
     kernel: tuple[int, float] | None = None
     host: str = ""
+    unsaved: Outcome | None = None
+    """With what end the notebook was to be saved, where it could not be."""
+    events_lost: int = 0
+    """How many events the disk did not take, so that the notebook misses them."""
+    began: datetime | None = None
+    """When the execution began, as its notebook says it."""
     at: datetime | None = None
     """When it was last heard of."""
 
@@ -66,7 +73,11 @@ class _Reader:
             self._begin(event["notebook"])
         elif kind == journal.RUN_ENDED:
             found.status = Status(event["status"])
-            found.error = RunError(**event["error"]) if event.get("error") else None
+            found.error = _error(event)
+            found.events_lost = event.get("events_lost", 0)
+            if event.get("unsaved"):
+                told = event["unsaved"]
+                found.unsaved = Outcome(Status(told["status"]), _error(told), told["hint"])
         elif self._client is not None:
             self._cell(kind, event)
 
@@ -76,6 +87,7 @@ class _Reader:
         from jupyter_mlops.jobs.client import CellClient
 
         self.found.notebook = from_dict(notebook)
+        self.found.began = began_of(notebook)
         self._ledger = Ledger(self.found.notebook, self._now)
         self._ledger.begin()
         nowhere = _Nowhere()
@@ -124,6 +136,18 @@ class _Reader:
         if self._client is not None:
             self._client.set_widgets_metadata()
         return self.found
+
+
+def began_of(notebook: dict[str, Any]) -> datetime | None:
+    """When the execution of a notebook began, by papermill's record in it; None where there is none."""
+    text = notebook.get("metadata", {}).get("papermill", {}).get("start_time")
+    found = None if text is None else datetime.fromisoformat(text)
+    # Older releases of papermill wrote UTC without saying so.
+    return found if found is None or found.tzinfo is not None else found.replace(tzinfo=timezone.utc)
+
+
+def _error(told: dict[str, Any]) -> RunError | None:
+    return RunError(**told["error"]) if told.get("error") else None
 
 
 def rebuild(events: Iterable[dict[str, Any]]) -> Rebuilt:

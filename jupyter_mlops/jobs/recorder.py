@@ -122,6 +122,8 @@ class Recorder:
             error = replace(error, step=self._steps.get(error.cell_index))
         if self._journal is not None:
             self._journal.ended(outcome, error)
+            if outcome.unsaved is not None:
+                self.store.journals.owe(self.run.id, self.store.now())
         self._persist(lambda: self._finish(outcome.status, error))
         if self._journal is not None:
             self._journal.journal.close()
@@ -153,7 +155,8 @@ class Recorder:
         """Record that the run ended by a fault outside the notebook's cells."""
         cause = "runner_lost" if self._total else "not_started"
         if isinstance(error, StoreError):
-            return self.end(Outcome(Status.FAILED, RunError("not_saved", error.message), error.hint))
+            outcome = Outcome(Status.FAILED, RunError("not_saved", error.message), error.hint)
+            return self.end(replace(outcome, unsaved=outcome))
         if isinstance(error, MLOpsError):
             return self.end(Outcome(Status.FAILED, RunError(cause, error.message), error.hint))
         if isinstance(error, KeyboardInterrupt):

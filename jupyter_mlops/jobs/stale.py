@@ -10,7 +10,7 @@ from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.jobs import notices
-from jupyter_mlops.jobs.recover import recover, settle
+from jupyter_mlops.jobs.recover import pay, recover, settle
 from jupyter_mlops.jobs.spawn import ensure_worker
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.attempts import HOST
@@ -26,6 +26,7 @@ def reconcile(store: Store, *, now: datetime, see_to_worker: Callable[[Store], N
     A worker that vanished is forgotten; where runs wait, another takes its place.
     """
     settle(store, now=now)
+    pay(store, now=now)
     gone = store.runs.reconcile(now=now)
     for run in store.runs.open():
         if run.status is Status.PENDING and _never_started(run):

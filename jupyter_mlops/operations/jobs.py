@@ -14,7 +14,7 @@ from jupyter_mlops.jobs.sources import changed_sources
 from jupyter_mlops.jobs.spawn import ensure_worker, log_path
 from jupyter_mlops.jobs.stale import reconcile
 from jupyter_mlops.operations.store.needs import needed_ids
-from jupyter_mlops.store.attempts import CHANGED, STOP
+from jupyter_mlops.store.attempts import CHANGED, OF_ONE_ATTEMPT
 from jupyter_mlops.store.store import Store
 
 KINDS = ("job", "schedule")
@@ -83,7 +83,7 @@ def retry_job(store: Store, run: str | int) -> Run:
         found,
         id=store.new_id(),
         status=Status.PENDING,
-        tags={name: value for name, value in found.tags.items() if name not in (CHANGED, STOP)},
+        tags={name: value for name, value in found.tags.items() if name not in OF_ONE_ATTEMPT},
         metrics={},
         output_path=None,
         error=None,

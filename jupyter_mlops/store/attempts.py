@@ -25,7 +25,8 @@ CHANGED = "source_changed"
 """Tag that names the files that were edited between the asking for a run and its execution."""
 HOST = "host"
 """Tag of a run in an index that several machines share: where its process is."""
-_OF_ONE_ATTEMPT = (STOP, CHANGED)
+OF_ONE_ATTEMPT = (STOP, CHANGED, HOST)
+"""Tags that say nothing of a run that is asked for again."""
 
 
 def next_attempt_id(run_id: str) -> str:
@@ -41,9 +42,9 @@ def is_taken_up(run: Run, status: Status, error: RunError | None) -> bool:
     return (status, error.cause) in ends and STOP not in run.tags
 
 
-def host_tag(connection: sa.Connection) -> dict[str, str]:
-    """Where this process is, for the runs it executes itself; {} in an index that only one machine can use."""
-    return {} if connection.dialect.name == "sqlite" else {HOST: processes.this_host()}
+def host_tag(connection: sa.Connection, host: str | None = None) -> dict[str, str]:
+    """Where a run's process is: on `host`, else here, as this process; {} in an index that only one machine can use."""
+    return {} if connection.dialect.name == "sqlite" else {HOST: host or processes.this_host()}
 
 
 def insert_run(connection: sa.Connection, run: Run) -> None:
@@ -74,7 +75,7 @@ def take_up(
         notebook=run.notebook,
         status=Status.PENDING,
         parameters=run.parameters,
-        tags={name: value for name, value in run.tags.items() if name not in _OF_ONE_ATTEMPT},
+        tags={name: value for name, value in run.tags.items() if name not in OF_ONE_ATTEMPT},
         notebook_object=run.notebook_object,
         environment=run.environment,
         schedule_id=run.schedule_id,

@@ -22,6 +22,7 @@ ROOM = 256 << 10
 _TAIL = 64 << 10
 SUFFIX = ".jsonl"
 _ROOM_SUFFIX = ".room"
+_OWED = "owed"
 _TO_JSON = json.JSONEncoder(separators=(",", ":"), default=str).encode
 _FROM_JSON = json.JSONDecoder().decode
 
@@ -147,6 +148,25 @@ class Journals:
                 if path.suffix == SUFFIX:
                     yield path.stem
 
+    def owe(self, run_id: str, not_before: datetime) -> None:
+        """Note that the notebook of a run is still to be written from its journal, and when that may be tried (next)."""
+        path = self.folder / _OWED / run_id
+        with contextlib.suppress(OSError):
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.touch(mode=0o600)
+            os.utime(path, (not_before.timestamp(),) * 2)
+
+    def owed(self, now: datetime) -> list[str]:
+        """The runs whose notebook is still to be written, and may be tried now. Costs nothing where there are none."""
+        with contextlib.suppress(OSError), os.scandir(self.folder / _OWED) as entries:
+            return [entry.name for entry in entries if entry.stat().st_mtime <= now.timestamp()]
+        return []
+
+    def paid(self, run_id: str) -> None:
+        """Note that the notebook of a run is written, or never will be."""
+        with contextlib.suppress(OSError):
+            (self.folder / _OWED / run_id).unlink(missing_ok=True)
+
     def make_room(self, run_id: str) -> None:
         """Give back what a run that was killed had set aside."""
         self.path(run_id).with_suffix(_ROOM_SUFFIX).unlink(missing_ok=True)
@@ -155,6 +175,7 @@ class Journals:
         """Forget the journal of a run; one that is gone already is no error."""
         self.path(run_id).unlink(missing_ok=True)
         self.make_room(run_id)
+        self.paid(run_id)
 
 
 def _event(line: bytes) -> dict[str, Any] | None:

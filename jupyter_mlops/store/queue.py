@@ -15,7 +15,7 @@ from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.store import processes
-from jupyter_mlops.store.attempts import STOP
+from jupyter_mlops.store.attempts import STOP, host_tag
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.runs import RunStore
@@ -31,7 +31,7 @@ _WAITING = sa.select(sa.func.count()).select_from(runs).where(_PENDING)
 _HELD = sa.select(runs.c.id, runs.c.tags).where(
     runs.c.status == Status.RUNNING.value, runs.c.worker_id == sa.bindparam("by")
 )
-_FIRST = sa.select(runs.c.id, runs.c.notebook, runs.c.options).where(_PENDING)
+_FIRST = sa.select(runs.c.id, runs.c.notebook, runs.c.options, runs.c.tags).where(_PENDING)
 _FIRST = _FIRST.order_by(runs.c.priority.desc(), runs.c.number).limit(1)
 
 
@@ -92,7 +92,7 @@ class Queue:
                     return None
                 if _is_full(connection, row["notebook"], row["options"].get("most_at_once")):
                     full.add(row["notebook"])
-                elif _take(connection, row["id"], worker, now):
+                elif _take(connection, row["id"], row["tags"], worker, now):
                     taken = row["id"]
         return self._runs.get(taken)
 
@@ -165,7 +165,8 @@ def _is_full(connection: sa.Connection, notebook: str, most: int | None) -> bool
     return int(connection.execute(running).scalar_one()) >= most
 
 
-def _take(connection: sa.Connection, run_id: str, worker: Worker, now: datetime) -> bool:
+def _take(connection: sa.Connection, run_id: str, tags: dict[str, str], worker: Worker, now: datetime) -> bool:
+    there = host_tag(connection, worker.host)
     changed = connection.execute(
         runs.update()
         .where(runs.c.id == run_id, _PENDING)
@@ -176,6 +177,7 @@ def _take(connection: sa.Connection, run_id: str, worker: Worker, now: datetime)
             pid_started=worker.pid_started,
             worker_id=worker.id,
             lease_until=now + LEASE,
+            **({"tags": {**tags, **there}} if there else {}),
         )
     ).rowcount
     if changed:

@@ -257,6 +257,11 @@ class SmallDisk:
         if not self.mounted:
             resource.setrlimit(resource.RLIMIT_FSIZE, (3 << 20, 3 << 20))
 
+    def grow(self) -> None:
+        """Let there be room."""
+        if self.mounted:
+            subprocess.run(["mount", "-o", "remount,size=64m", str(self.folder)], check=True)
+
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
@@ -283,7 +288,8 @@ def test_an_output_on_a_full_disk_loses_neither_run_nor_results(tmp_path: Path, 
     )
     assert done.returncode == 1
     assert "is not saved" in done.stdout
-    run = reconciled(path.parent)
+    with Store.open(path) as store:
+        run = store.runs.get(1)
     assert run.status is Status.FAILED
     assert run.error is not None
     assert run.error.cause == "not_saved"
@@ -293,6 +299,11 @@ def test_an_output_on_a_full_disk_loses_neither_run_nor_results(tmp_path: Path, 
     assert [item.name for item in small_disk.folder.iterdir()] == ["out.ipynb"]
     with Store.open(path) as store:
         assert {item.step: item.status for item in store.steps.runs()}["big"] is Status.COMPLETED
+    small_disk.grow()
+    run = reconciled(path.parent)
+    assert (run.status, run.error and run.error.cause) == (Status.FAILED, "not_saved")
+    assert statuses(read(small_disk.folder / "out.ipynb")) == ["completed", "completed"]
+    assert [item.name for item in small_disk.folder.iterdir()] == ["out.ipynb"]
 
 
 def test_a_store_whose_disk_fills_up_tells_the_truth_of_its_run(small_disk: SmallDisk) -> None:

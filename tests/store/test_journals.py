@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -142,3 +142,31 @@ def test_a_journal_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "journals").write_text("a file in its place")
     with pytest.raises(NotWritableError, match="cannot be made"):
         Journals(tmp_path / "journals").open("a")
+
+
+def test_what_is_owed_is_told_when_it_may_be_tried_and_until_it_is_paid(tmp_path: Path) -> None:
+    store = Journals(tmp_path / "journals")
+    now = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
+    assert store.owed(now) == []
+    store.open("a").close()
+    store.owe("a", now)
+    store.owe("b", now + timedelta(seconds=2))
+    assert store.owed(now) == ["a"]
+    assert sorted(store.owed(now + timedelta(seconds=2))) == ["a", "b"]
+    store.owe("a", now + timedelta(seconds=3))
+    assert store.owed(now + timedelta(seconds=2)) == ["b"]
+    store.paid("b")
+    store.paid("b")
+    assert list(store.ids()) == ["a"]
+    store.remove("a")
+    assert store.owed(now + timedelta(days=1)) == []
+
+
+def test_to_see_that_nothing_is_owed_costs_next_to_nothing(tmp_path: Path) -> None:
+    store = Journals(tmp_path / "journals")
+    for number in range(500):
+        store.open(str(number)).close()
+    now = datetime.now(timezone.utc)
+    began = time.perf_counter()
+    assert not any(store.owed(now) for _ in range(1000))
+    assert time.perf_counter() - began < 0.2

@@ -16,7 +16,7 @@ from jupyter_mlops.domain.run import Run, RunError, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.worker import Worker
-from jupyter_mlops.store.attempts import STOP, next_attempt_id
+from jupyter_mlops.store.attempts import HOST, STOP, next_attempt_id
 from jupyter_mlops.store.processes import this_host, this_process
 from jupyter_mlops.store.queue import LEASE, is_alive
 from jupyter_mlops.store.store import Store
@@ -67,6 +67,21 @@ def test_a_claimed_run_is_its_workers_from_then_on(store: Store, add_run: AddRun
     assert not store.runs.start(run.id, now=NOON)
     assert store.queue.held("w") == {run.id: ""}
     assert [message.body["id"] for message in store.outbox.take()] == [run.id] * 2
+
+
+def test_a_claimed_run_tells_where_its_worker_is_and_one_that_waits_again_does_not(
+    store: Store, add_run: AddRun
+) -> None:
+    asked = add_run(tags={"kernel": "python3"})
+    run = store.queue.claim(worker(host="elsewhere"), now=NOON)
+    assert run is not None
+    is_shared = store.index.engine.dialect.name == "postgresql"
+    assert run.tags == {"kernel": "python3", **({HOST: "elsewhere"} if is_shared else {})}
+    assert store.queue.lose(run, now=NOON, why="gone")
+    assert store.runs.get(next_attempt_id(asked.id)).tags == {"kernel": "python3"}
+    again = store.queue.claim(worker(), now=NOON)
+    assert again is not None
+    assert again.tags.get(HOST, this_host()) == this_host()
 
 
 def test_a_run_that_is_a_process_s_own_is_not_in_the_queue(store: Store, add_run: AddRun) -> None:
