@@ -8,15 +8,13 @@ from dataclasses import replace
 from jupyter_mlops.domain.run import RunOptions
 from jupyter_mlops.errors import RunError
 from jupyter_mlops.verbs.project import open_project
-from jupyter_mlops.verbs.run import add_limits, add_steps, failed_view, options_of, progress, summary
+from jupyter_mlops.verbs.run import add_limits, add_output, add_steps, failed_view, options_of, progress, summary
 from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", nargs="?", help="its number; the newest that did not complete where left out")
-    parser.add_argument(
-        "-o", "--output", help="the executed notebook's file; runs/NOTEBOOK-NUMBER.ipynb where left out"
-    )
+    add_output(parser)
     parser.add_argument("--with-edit", action="store_true", help="take the notebook as it is now, not as it was")
     add_steps(parser)
     add_limits(parser)

@@ -13,7 +13,7 @@ from rich.markup import escape
 from jupyter_mlops.analysis.options import parse_duration
 from jupyter_mlops.domain.parameter import Asked
 from jupyter_mlops.domain.run import Run, RunOptions
-from jupyter_mlops.errors import RunError
+from jupyter_mlops.errors import InputError, RunError
 from jupyter_mlops.operations.plan import ALL
 from jupyter_mlops.verbs import tables
 from jupyter_mlops.verbs.store import read_size
@@ -30,13 +30,31 @@ EXCERPT_LINES = 12
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", help="the notebook's file")
     add_parameters(parser)
-    parser.add_argument(
-        "-o", "--output", help="the executed notebook's file; runs/NOTEBOOK-NUMBER.ipynb where left out"
-    )
+    add_output(parser)
     parser.add_argument("--kernel", help="the kernel to use, in place of the notebook's own")
     add_steps(parser)
     add_limits(parser)
     add_notify(parser)
+
+
+def add_output(parser: argparse.ArgumentParser) -> None:
+    """The option `-o FILE`."""
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=_file_here,
+        metavar="FILE",
+        help="the executed notebook's file; runs/NOTEBOOK-NUMBER.ipynb where left out",
+    )
+
+
+def _file_here(text: str) -> str:
+    if "://" in text:
+        raise InputError(
+            f"'{text}' is no file of this machine.",
+            "Name one, or have papermill write elsewhere: papermill --engine mlops NOTEBOOK " + text,
+        )
+    return text
 
 
 def add_parameters(parser: argparse.ArgumentParser) -> None:

@@ -13,6 +13,7 @@ from jupyter_mlops.verbs import tables
 from jupyter_mlops.verbs.run import (
     add_limits,
     add_notify,
+    add_output,
     add_parameters,
     add_steps,
     asked_parameters,
@@ -28,9 +29,7 @@ if TYPE_CHECKING:
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", help="the notebook's file")
     add_parameters(parser)
-    parser.add_argument(
-        "-o", "--output", help="the executed notebook's file; runs/NOTEBOOK-NUMBER.ipynb where left out"
-    )
+    add_output(parser)
     parser.add_argument("--kernel", help="the kernel to use, in place of the notebook's own")
     parser.add_argument("--priority", type=int, default=0, help="higher goes first (default 0)")
     parser.add_argument(

@@ -75,6 +75,7 @@ def test_a_run_shows_its_steps_and_how_it_ended(terminal: Terminal) -> None:
         (["run", "a.ipynb", "--kernel", "pyton3"], 2, "Did you mean 'python3'"),
         (["run", "a.ipynb", "-o", "a.ipynb"], 2, "never written over"),
         (["run", "a.ipynb", "-o", "/proc/none/b.ipynb"], 1, "cannot be made"),
+        (["run", "a.ipynb", "-o", "s3://bucket/b.ipynb"], 2, "papermill --engine mlops NOTEBOOK s3://bucket/b.ipynb"),
         (["schedule", "add", "a.ipynb", "--cron", "x"], 2, "Five fields"),
         (["schedule", "add", "a.ipynb"], 2, "--cron"),
         (["schedule", "add", "a.ipynb", "--cron", "* * * * *", "--tz", "Europe/Pariss"], 2, "Europe/Paris"),
