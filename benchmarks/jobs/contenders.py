@@ -118,7 +118,7 @@ def _done(store: Store, path: Path, count: int, options: RunOptions) -> float:
     """Seconds from the first request until all jobs are completed and MLflow has been told of them."""
     began = time.perf_counter()
     runs = [submit(store, path, {}, options=options) for _ in range(count)]
-    while store.runs.open() or store.outbox.size():
+    while store.queue.waiting() or store.runs.at_work() or store.outbox.size():
         if time.perf_counter() - began > WAIT_SECONDS:
             raise BenchmarkError("The worker did not end its jobs in time.", "See worker.log.")
         time.sleep(0.05)

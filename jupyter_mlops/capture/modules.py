@@ -31,11 +31,17 @@ _OURS = __name__.partition(".")[0]
 
 _libraries: dict[int, Any] = {}
 """Loaded modules that are known to be libraries', by their identity."""
+_library_names: set[str] = set()
+"""What those of them are called that can be seen: a fork need not look at them, each of which would copy a page of memory."""
 
 
 def know_libraries(modules: Iterable[Any]) -> None:
     """Learn which of these modules are libraries': forks of this process need not ask again."""
-    _libraries.update((id(module), module) for module in modules if _local_file(module) is None)
+    seen = list(sys.modules.items())
+    for module in [*modules, *(module for _, module in seen)]:
+        if _local_file(module) is None:
+            _libraries[id(module)] = module
+    _library_names.update(name for name, module in seen if id(module) in _libraries and name != "__main__")
 
 
 class LocalModules:
@@ -44,7 +50,7 @@ class LocalModules:
     def __init__(self) -> None:
         self._sources: dict[str, str] = {}
         self._pristine: dict[str, tuple[types.ModuleType, str | None]] = {}
-        self._library: set[str] = set()
+        self._library = set(_library_names)
         self._looked: list[str] = []
 
     def install(self) -> LocalModules:

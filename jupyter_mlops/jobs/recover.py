@@ -40,7 +40,7 @@ def settle(store: Store, *, now: datetime) -> list[Run]:
     then): what their journals say stands. Returns those runs as they were.
     """
     found = []
-    for run in store.runs.open():
+    for run in store.runs.at_work():
         if run.status is not Status.RUNNING or run.kind == "session":
             continue
         is_there = processes.is_alive(run.pid, run.pid_started)

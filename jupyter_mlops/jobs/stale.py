@@ -28,7 +28,7 @@ def reconcile(store: Store, *, now: datetime, see_to_worker: Callable[[Store], N
     settle(store, now=now)
     pay(store, now=now)
     gone = store.runs.reconcile(now=now)
-    for run in store.runs.open():
+    for run in store.runs.at_work():
         if run.status is Status.PENDING and _never_started(run):
             error = RunError("not_started", "The process that was to execute it ended before it began.")
             if store.runs.lose(run, now=now, error=error):

@@ -143,7 +143,7 @@ class Queue:
 
     def leased(self) -> list[Run]:
         """The runs that workers hold."""
-        return [run for run in self._runs.open() if run.status is Status.RUNNING and run.worker_id is not None]
+        return [run for run in self._runs.at_work() if run.status is Status.RUNNING and run.worker_id is not None]
 
 
 def is_alive(worker: Worker, now: datetime) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -16,6 +17,7 @@ from jupyter_mlops.store.attempts import HOST, host_tag, insert_run, take_up
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.notices import announce
 from jupyter_mlops.store.outbox import post
+from jupyter_mlops.store.portable import in_list
 from jupyter_mlops.store.rows import plain, run_from
 from jupyter_mlops.store.schema import notices, outbox, runs, step_runs, tracked
 from jupyter_mlops.store.steps import end_open
@@ -175,6 +177,16 @@ class RunStore:
         """Runs that have not ended, newest first."""
         return self._select(_OPEN)
 
+    def going_on(self, run_ids: Sequence[str]) -> dict[str, Status]:
+        """Those of these runs that have not ended, with what they are."""
+        with self._index.read() as connection:
+            rows = connection.execute(_GOING_ON, {"of_ids": json.dumps(run_ids)})
+            return {run_id: Status(status) for run_id, status in rows}
+
+    def at_work(self) -> Runs:
+        """Open runs that a process has, newest first; the others wait in the queue, and may be many."""
+        return self._select(_AT_WORK)
+
     def reconcile(self, *, now: datetime) -> Runs:
         """Mark as lost what runs on this machine under a process that is gone; returns those runs as they were.
 
@@ -182,7 +194,7 @@ class RunStore:
         """
         gone = [
             run
-            for run in self.open()
+            for run in self.at_work()
             if run.status is Status.RUNNING
             and run.worker_id is None
             and run.tags.get(HOST) in (None, processes.this_host())
@@ -222,6 +234,8 @@ _RUNS = sa.select(
 _BY_ID = _RUNS.where(runs.c.id == sa.bindparam("of_id"))
 _BY_NUMBER = _RUNS.where(runs.c.number == sa.bindparam("of_number"))
 _OPEN = _RUNS.where(runs.c.status.in_(OPEN))
+_GOING_ON = sa.select(runs.c.id, runs.c.status).where(in_list(runs.c.id, "of_ids"), runs.c.status.in_(OPEN))
+_AT_WORK = _OPEN.where(runs.c.pid.is_not(None))
 
 
 def _is(column: sa.Column[Any], value: Any) -> sa.ColumnElement[bool]:

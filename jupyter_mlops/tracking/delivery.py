@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.store.attempts import HOST
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Pauses after failed rounds; after the last the writer gives up, messages stay, and the next wake tries again."""
+PATIENCE_SECONDS = 1.0
+"""What is new of a run that has not ended waits so long for more: most jobs are then told of once, at their end."""
 MODEL_ATTEMPTS = 5
 """A model is left out, with a tag, after so many. An attempt is noted before it is made, as loading may take the writer
 down with it (native code), and once more when it fails."""
@@ -53,6 +56,7 @@ class Delivery:
         self._failed: set[int] = set()
         self._failures = 0
         self._retry_at: float | None = None
+        self._look_at: float | None = None
         self._errors: dict[int, str] = {}
 
     @property
@@ -66,19 +70,23 @@ class Delivery:
         return self._failures > len(RETRY_SECONDS)
 
     def due(self, now: float) -> bool:
-        """Whether it is time to try again what failed."""
+        """Whether it is time to try again what failed, or to tell what waited for more."""
+        return self._is_retried(now) or (self._look_at is not None and now >= self._look_at)
+
+    def _is_retried(self, now: float) -> bool:
         return self._retry_at is not None and now >= self._retry_at
 
     def round(self, now: float) -> bool:
         """Deliver what is new, and what failed if that is due; returns whether there was anything to do."""
         messages = self.store.outbox.take(limit=1_000_000)
-        again = self.due(now)
+        again = self._is_retried(now)
         todo = [message for message in messages if again or message.id not in self._failed]
         if self.store.place.index is not None:
             todo = [message for message in todo if not self._is_elsewhere(message)]
         if again:
             self._failed.clear()
             self._retry_at = None
+        todo = self._ripe(todo, now)
         if not todo:
             return False
         self.newest = max(self.newest, todo[-1].id)
@@ -91,6 +99,27 @@ class Delivery:
         elif not self._failed:
             self._failures = 0
         return True
+
+    def _ripe(self, messages: list[Message], now: float) -> list[Message]:
+        """Without what need not be told: of runs that wait nothing, and of those that go on nothing from just now."""
+        self._look_at = None
+        time = self.store.now()
+        ages: dict[str, float] = {}
+        for message in messages:
+            ages.setdefault(message.run_id, (time - message.created_at).total_seconds())
+        going_on = self.store.runs.going_on(list(ages)) if ages else {}
+        waiting = [
+            message.id
+            for message in messages
+            if message.kind == "run" and going_on.get(message.run_id) is Status.PENDING
+        ]
+        if waiting:  # their beginning will be told
+            self.store.outbox.done(waiting)
+            self.newest = max(self.newest, waiting[-1])
+        young = {run_id for run_id in going_on if 0 <= ages[run_id] < PATIENCE_SECONDS}
+        if young:
+            self._look_at = now + PATIENCE_SECONDS / 4
+        return [message for message in messages if message.id not in waiting and message.run_id not in young]
 
     def _is_elsewhere(self, message: Message) -> bool:
         """Whether it is for an MLflow store that is a file of another machine, which delivers it itself."""

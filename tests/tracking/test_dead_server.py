@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
+from datetime import datetime, timezone
 
 import sqlalchemy as sa
 from tracked_project import TrackedProject
@@ -62,7 +63,11 @@ def test_a_writer_gives_up_after_some_attempts_and_the_next_wake_tries_again() -
     from jupyter_mlops.tracking.delivery import RETRY_SECONDS, Delivery
 
     store = Mock()
-    store.outbox.take.return_value = [Mock(id=1, kind="run", run_id="r", body={"id": "r"}, attempts=0)]
+    noon = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+    message = Mock(id=1, kind="run", run_id="r", body={"id": "r"}, attempts=0, created_at=noon)
+    store.outbox.take.return_value = [message]
+    store.runs.going_on.return_value = {}
+    store.now.return_value = noon
     store.runs.get.return_value = Mock(tags={URI_TAG: f"http://127.0.0.1:{closed_port()}"})
     delivery = Delivery(store)
     now = 0.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -20,9 +21,8 @@ def test_runs_of_another_machine_are_left_to_it_where_mlflow_is_a_file(
 ) -> None:
     monkeypatch.setenv("MLOPS_STORE", postgresql.url())
     with open_store(tmp_path) as store:
-        made = Run(
-            store.new_id(), 0, "job", "nb.ipynb", Status.PENDING, tags={HOST: "elsewhere"}, created_at=store.now()
-        )
+        before = store.now() - timedelta(minutes=1)
+        made = Run(store.new_id(), 0, "job", "nb.ipynb", Status.RUNNING, tags={HOST: "elsewhere"}, created_at=before)
         store.runs.create(made)
         assert Delivery(store).round(0.0) is False
         store.runs.update(made.id, tags={URI_TAG: "http://127.0.0.1:9"})

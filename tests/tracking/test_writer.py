@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -16,9 +17,12 @@ from tracked_project import PATIENCE, TrackedProject
 
 from jupyter_mlops import tracking
 from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.store.processes import is_alive
+from jupyter_mlops.store.store import Store
 from jupyter_mlops.tracking import drain, log_path, wake, writer
+from jupyter_mlops.tracking.delivery import Delivery
 
 WORK = (
     "import sys; from pathlib import Path; from jupyter_mlops.tracking.writer import work; work(Path(sys.argv[1]), {})"
@@ -188,3 +192,36 @@ def test_a_wake_for_later_starts_no_writer_and_what_waits_is_delivered_when_aske
     assert not log_path(other_project.root).exists()
     assert drain(other_project.store, 90.0)
     assert not other_project.store.outbox.size()
+
+
+def test_a_run_that_waits_is_not_told_and_one_that_goes_on_is_told_a_second_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, told = TrackedProject(tmp_path), []
+    store = project.store
+    monkeypatch.setattr(Delivery, "_tell", lambda self, message, address, *, whole: told.append(message.run_id))
+    now = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+    monkeypatch.setattr(Store, "now", lambda self: now)
+    waiting, going_on = project.run(start=False), project.run()
+    delivery = Delivery(store)
+
+    assert not delivery.round(0.0)
+    assert {message.run_id for message in store.outbox.take()} == {going_on.id}, "its beginning will be told"
+    assert not delivery.due(0.0)
+    assert delivery.due(0.5)
+    assert not delivery.round(0.5)
+
+    now += timedelta(seconds=0.5)
+    short = project.run()
+    store.runs.finish(short.id, Status.COMPLETED, now=now)
+    assert delivery.round(0.5)
+    assert told == [short.id], "what has ended is told at once, and once"
+
+    now += timedelta(seconds=0.5)
+    assert delivery.round(1.0)
+    assert told == [short.id, going_on.id]
+    assert store.runs.start(waiting.id, now=now - timedelta(seconds=2))
+    assert delivery.round(1.5)
+    assert told[2:] == [waiting.id]
+    assert not store.outbox.size()
+    project.close()

@@ -207,6 +207,9 @@ def make_app() -> IPKernelApp:
     connection_file = f"kernel-{uuid.uuid4()}.json"
     app: IPKernelApp = IPKernelApp.instance()
     app.initialize(["-f", connection_file, "--HistoryManager.hist_file=:memory:"])
+    if not app.config.get("StoreMagics", {}).get("autorestore"):
+        # What IPython loads anyway, and brings back no values: else in each fork.
+        app.kernel.shell.extension_manager.load_extension("storemagic")
     app.log.debug = _quiet(app.log)
     _remember_signatures()
     return app

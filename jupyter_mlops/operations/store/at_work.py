@@ -25,7 +25,7 @@ def refuse_at_work(store: Store, *, settle: bool = True) -> None:
 
 def _at_work(store: Store) -> Iterator[str]:
     now = store.now()
-    for run in store.runs.open():
+    for run in store.runs.at_work():
         if run.status is Status.RUNNING:
             what = "the kernel of" if run.kind == "session" else f"run {run.number} of"
             yield f"{what} '{run.notebook}' (process {run.pid})"
