@@ -150,8 +150,15 @@ class _Examiner:
         if not natively and not found.packages - OPEN_BY_PYTHON - sys.stdlib_module_names:
             return
         texts = self._texts() | {item.text for item in found.inputs.values() if item.text}
-        for path in named_files(texts):
+        for path in named_files(texts, self._folder()):
             found.ingredients[f"file:{path}"] = self.world.file(path)
+
+    def _folder(self) -> str:
+        """Where relative paths begin: in a forecast that is not where this process works."""
+        try:
+            return self.world.folder()
+        except OSError:  # it was removed
+            return ""
 
     def _texts(self) -> set[str]:
         """The texts in the step's code and in the functions it may call."""
@@ -231,8 +238,9 @@ class _Examiner:
             digest = ABSENT if value is None else xxhash.xxh3_128_hexdigest(value.encode("utf-8", "surrogateescape"))
             found.ingredients[f"environment:{name}"] = keyed(digest) if value is not None and holds(value) else digest
         for path in sorted(doubts.looks):
+            there = os.path.join(self._folder(), path)
             found.ingredients[f"exists:{path}"] = (
-                "folder" if os.path.isdir(path) else "file" if os.path.isfile(path) else ABSENT
+                "folder" if os.path.isdir(there) else "file" if os.path.isfile(there) else ABSENT
             )
         if own:
             return

@@ -38,12 +38,12 @@ def file_digest(path: str) -> str:
         return ABSENT
 
 
-def named_files(texts: set[str]) -> dict[str, str]:
-    """Those of the texts that name regular files, as absolute paths with their digests."""
+def named_files(texts: set[str], folder: str) -> dict[str, str]:
+    """Those of the texts that name regular files, seen from `folder`, as absolute paths with their digests."""
     found = {}
     for text in texts:
         if 0 < len(text) < 1000 and "\n" not in text and "\0" not in text:
-            path = os.path.abspath(os.path.expanduser(text))
+            path = os.path.abspath(os.path.join(folder, os.path.expanduser(text)))
             if os.path.isfile(path):
                 found[path] = file_digest(path)
     return found

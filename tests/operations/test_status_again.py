@@ -153,3 +153,20 @@ def test_a_step_run_that_did_not_change_is_not_taken_apart_again(store: Store) -
     life.execute(1)
     then = store.steps.last(NOTEBOOK)
     assert {name: then[name] is first[name] for name in first} == {"cell@0000000a": True, "cell@0000000b": False}
+
+
+def test_files_are_looked_for_from_the_notebooks_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server works in another: what a step asked for by a relative path is there all the same."""
+    (tmp_path / "nb").mkdir()
+    (tmp_path / "nb" / "go").touch()
+    monkeypatch.chdir(tmp_path)
+    source = "%%step gate\nimport pathlib\nassert pathlib.Path('go').exists() and not pathlib.Path('stop').exists()"
+    (step,) = all_steps_of([Cell(0, "a", "code", source, ())])[0]
+    facts = facts_of(step)
+    assert facts is not None
+    world = forecast.RecordedWorld(where=str(tmp_path / "nb"))
+
+    found = key.examine(facts, world, LocalModules(), display_mode=forecast.DISPLAY_MODE)
+
+    assert found.ingredients["exists:go"] == "file"
+    assert found.ingredients["exists:stop"] == "absent"

@@ -44,7 +44,7 @@ def test_texts_that_name_files_are_found_and_others_are_not(tmp_path: Path, monk
     (tmp_path / "data.csv").write_text("a,b")
     (tmp_path / "folder").mkdir()
     texts = {"data.csv", "no.csv", "folder", "", "x" * 5000, "two\nlines", "nul\0byte", "a,b"}
-    assert named_files(texts) == {str(tmp_path / "data.csv"): file_digest(str(tmp_path / "data.csv"))}
+    assert named_files(texts, str(tmp_path)) == {str(tmp_path / "data.csv"): file_digest(str(tmp_path / "data.csv"))}
 
 
 def test_only_being_there_can_be_asked_for(tmp_path: Path) -> None:
