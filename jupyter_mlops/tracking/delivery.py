@@ -30,6 +30,7 @@ RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 """Pauses after failed rounds; after the last the writer gives up, messages stay, and the next wake tries again."""
 PATIENCE_SECONDS = 1.0
 """What is new of a run that has not ended waits so long for more: most jobs are then told of once, at their end."""
+DONE_AT_ONCE = 1000
 MODEL_ATTEMPTS = 5
 """A model is left out, with a tag, after so many. An attempt is noted before it is made, as loading may take the writer
 down with it (native code), and once more when it fails."""
@@ -113,13 +114,14 @@ class Delivery:
             for message in messages
             if message.kind == "run" and going_on.get(message.run_id) is Status.PENDING
         ]
-        if waiting:  # their beginning will be told
-            self.store.outbox.done(waiting)
+        for start in range(0, len(waiting), DONE_AT_ONCE):  # their beginning will be told
+            self.store.outbox.done(waiting[start : start + DONE_AT_ONCE])
             self.newest = max(self.newest, waiting[-1])
         young = {run_id for run_id in going_on if 0 <= ages[run_id] < PATIENCE_SECONDS}
         if young:
             self._look_at = now + PATIENCE_SECONDS / 4
-        return [message for message in messages if message.id not in waiting and message.run_id not in young]
+        left = {message.id for message in messages}.difference(waiting)
+        return [message for message in messages if message.id in left and message.run_id not in young]
 
     def _is_elsewhere(self, message: Message) -> bool:
         """Whether it is for an MLflow store that is a file of another machine, which delivers it itself."""

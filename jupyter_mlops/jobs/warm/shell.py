@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import inspect
 import io
-import logging
 import os
 import signal
 import socket
@@ -25,6 +24,7 @@ from ipykernel.kernelapp import IPKernelApp as JupyterApp
 from jupyter_client.session import Session
 from traitlets import Any as AnyTrait
 
+from jupyter_mlops.jobs.warm.lighter import quiet, remember_signatures
 from jupyter_mlops.jobs.warm.randoms import reseed
 from jupyter_mlops.jobs.warm.streams import Catcher, OutStream, Publisher, end_group
 from jupyter_mlops.jobs.warm.wire import Frames, date_of, framed
@@ -210,40 +210,9 @@ def make_app() -> IPKernelApp:
     if not app.config.get("StoreMagics", {}).get("autorestore"):
         # What IPython loads anyway, and brings back no values: else in each fork.
         app.kernel.shell.extension_manager.load_extension("storemagic")
-    app.log.debug = _quiet(app.log)
-    _remember_signatures()
+    app.log.debug = quiet(app.log)
+    remember_signatures()
     return app
-
-
-def _quiet(log: Any) -> Callable[..., None]:
-    """In the place of a logger's `debug`, of which ipykernel makes four records a cell: none where no one is told."""
-    tell = log.debug
-
-    def debug(*arguments: Any, **options: Any) -> None:
-        logger = log
-        while logger is not None:
-            if any(handler.level <= logging.DEBUG for handler in logger.handlers):
-                tell(*arguments, stacklevel=options.pop("stacklevel", 1) + 1, **options)
-                return
-            logger = logger.parent if logger.propagate else None
-
-    return debug
-
-
-def _remember_signatures() -> None:
-    """Let ipykernel look only once at what parameters a method takes, where it would with each cell."""
-    look = getattr(ipykernel.ipkernel, "_accepts_parameters", None)
-    if look is None:
-        return
-    known: dict[Any, Any] = {}
-
-    def accepts(method: Any, names: list[str]) -> Any:
-        if method not in known:
-            known.clear()
-            known[method] = look(method, names)
-        return known[method]
-
-    ipykernel.ipkernel._accepts_parameters = accepts  # type: ignore[attr-defined]
 
 
 class Life:
