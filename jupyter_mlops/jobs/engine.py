@@ -94,7 +94,7 @@ def _open(paths: Paths) -> Store:
 def _request(nb: Any, kernel_name: str, paths: Paths) -> Request:
     """What was asked for, checked: papermill only warns of a parameter that no one declares, and we do not."""
     from jupyter_mlops.analysis.notebook import cells_of, checked_steps
-    from jupyter_mlops.jobs.kernel import find_kernel, is_this_python
+    from jupyter_mlops.jobs.kernelspecs import find_kernel, is_this_python
     from jupyter_mlops.jobs.output import bytes_of, check_output
     from jupyter_mlops.jobs.request import INJECTED, Request, check_injected, check_values
 

@@ -8,19 +8,16 @@ import json
 import os
 import shutil
 import signal
-import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jupyter_mlops.errors import KernelDiedError, UnknownNameError
+from jupyter_mlops.errors import KernelDiedError
 
 if TYPE_CHECKING:
     from jupyter_mlops.jobs.execution import Plan
 
-DEFAULT = "python3"
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 PRELUDE = (
     'get_ipython().run_line_magic("load_ext", "jupyter_mlops")\n'
@@ -28,45 +25,6 @@ PRELUDE = (
     'get_ipython().extension_manager.loaded.discard("jupyter_mlops")'
 )
 DRAIN = 'get_ipython().run_line_magic("mlops", "drain")'
-
-
-def kernel_name_of(notebook: Mapping[str, Any], given: str | None = None) -> str:
-    """The kernel to use: the one given, else the notebook's, else python3."""
-    named = notebook.get("metadata", {}).get("kernelspec", {}).get("name")
-    return given or (str(named) if named else DEFAULT)
-
-
-def find_kernel(name: str) -> Any:
-    """The kernel spec called `name`. Raises `UnknownNameError` with those that are installed."""
-    from jupyter_client.kernelspec import NATIVE_KERNEL_NAME, NoSuchKernel
-
-    specs = _specs(
-        tuple(item for item in os.environ.items() if item[0].startswith(("JUPYTER", "HOME", "XDG", "APPDATA")))
-    )
-    try:
-        # Some tools call it "python", and Jupyter then starts its own Python kernel.
-        return specs.get_kernel_spec(NATIVE_KERNEL_NAME if name == "python" else name)
-    except NoSuchKernel:
-        error = UnknownNameError.among("kernel", name, specs.find_kernel_specs())
-        error.hint += " Choose one with --kernel NAME, or install it: python -m ipykernel install --user --name " + name
-        raise error from None
-
-
-@lru_cache(maxsize=4)
-def _specs(_environment: tuple[tuple[str, str], ...]) -> Any:
-    """What looks for kernels in the folders that this environment tells: the folders are kept, not what is in them."""
-    from jupyter_client.kernelspec import KernelSpecManager
-
-    return KernelSpecManager()
-
-
-def is_this_python(spec: Any) -> bool:
-    """Whether a kernel of this spec runs the interpreter that runs us, so that our packages are its packages."""
-    command = spec.argv[0] if spec.argv else ""
-    return command in ("python", "python3", f"python{sys.version_info[0]}.{sys.version_info[1]}") or (
-        os.path.realpath(command) == os.path.realpath(sys.executable)
-        and os.path.dirname(command) == os.path.dirname(sys.executable)
-    )
 
 
 class CellRunner(Protocol):
@@ -84,8 +42,8 @@ class CellRunner(Protocol):
     async def run_silently(self, code: str, expressions: dict[str, Any] | None = None) -> dict[str, Any]:
         """Execute code that leaves no trace in notebook, history or count; returns the reply's content."""
 
-    async def kernel_info(self) -> dict[str, Any]:
-        """What the kernel says of itself."""
+    async def language_info(self) -> dict[str, Any]:
+        """What the kernel says of its language, as notebooks have it."""
 
     def set_widgets_metadata(self) -> None:
         """Write the state of the widgets into the notebook."""

@@ -29,7 +29,7 @@ from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError
-from jupyter_mlops.jobs.kernel import find_kernel, is_this_python, kernel_name_of
+from jupyter_mlops.jobs.kernelspecs import find_kernel, is_this_python, kernel_name_of
 from jupyter_mlops.jobs.notify_targets import targets_of
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.notebooks import parse_notebook, read_bytes

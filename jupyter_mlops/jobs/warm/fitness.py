@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import MLOpsError
-from jupyter_mlops.jobs.kernel import find_kernel
+from jupyter_mlops.jobs.kernelspecs import find_kernel
 from jupyter_mlops.jobs.warm.imports import imports_of
 
 if TYPE_CHECKING:
