@@ -8,6 +8,7 @@ delivering one twice changes nothing.
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -18,7 +19,7 @@ from jupyter_mlops.store.locks import try_file_lock
 from jupyter_mlops.tracking import lock_path
 
 LINGER_SECONDS = 10.0
-LOOK_SECONDS = 0.2
+LOOK_SECONDS = 0.05
 
 log = logging.getLogger("jupyter_mlops.tracking.writer")
 
@@ -57,12 +58,14 @@ def _deliver_until_quiet(root: Path, linger: float) -> int:
     with open_store(root, create=False) as store:
         delivery = Delivery(store)
         token = None
-        quiet_since = time.monotonic()
+        began = quiet_since = time.monotonic()
         while True:
             found = store.index.change_token()
             if found != token or delivery.due(time.monotonic()):
                 token = found
                 if delivery.round(time.monotonic()):
+                    if quiet_since == began:
+                        gc.freeze()  # what MLflow consists of stays: no use to look through it again and again
                     quiet_since = time.monotonic()
             if delivery.gave_up:
                 log.warning("%d messages stay for the next writer", store.outbox.size())
