@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -64,7 +63,7 @@ class Recorded:
             why = "it is forced"
         else:
             why = _why(self._step, self._found, session.last_of(step_run.notebook, step_run.step), producers)
-        self.step_run = replace(step_run, why=why)
+        self.step_run = step_run.but(why=why)
 
     def failed(self, error: BaseException, duration: float) -> None:
         """The step raised."""
@@ -100,8 +99,7 @@ class Recorded:
         """The step's result was put in place."""
         source = reuse.source
         session = self._session
-        self.step_run = replace(
-            self.step_run,
+        self.step_run = self.step_run.but(
             status=Status.REUSED,
             outputs=source.outputs,
             known=source.known,
@@ -119,11 +117,11 @@ class Recorded:
 
     def cannot_be_kept(self, why: str) -> None:
         """The result will not be reused."""
-        self.step_run = replace(self.step_run, unrepeatable=why)
+        self.step_run = self.step_run.but(unrepeatable=why)
         self._record()
 
     def _end(self, **told: Any) -> None:
-        self.step_run = replace(self.step_run, ended_at=self._session.store.now(), **told)
+        self.step_run = self.step_run.but(ended_at=self._session.store.now(), **told)
         self._record()
 
     def _record(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.analysis.inert import PLAIN
 from jupyter_mlops.capture import display, libraries, values
 from jupyter_mlops.capture.reuse import STATE
 from jupyter_mlops.capture.saver import Saving
@@ -59,6 +60,9 @@ def keep(
         known[name] = replace(known[name], lost=why)
     duration = record.step_run.duration or 0.0
     urgent = session.is_job and duration >= LONG
-    session.saver.save(Saving(record.step_run.id, record.step_run.key, packed, shown, known, written, urgent=urgent))
+    plain = frozenset(name for (name, *others) in components if not others and type(namespace.get(name)) in PLAIN)
+    session.saver.save(
+        Saving(record.step_run.id, record.step_run.key, packed, shown, known, written, urgent=urgent, plain=plain)
+    )
     if urgent:
         session.owed = max(session.owed, duration)

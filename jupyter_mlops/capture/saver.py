@@ -1,4 +1,5 @@
-"""Writes results and records behind the cell's back: one thread per kernel, which proves each result by a round trip.
+"""Writes results and records behind the cell's back: one thread per kernel, which proves each result by a round trip,
+but for plain values: what is read later is proven against its digest in any case.
 
 It waits for a moment in which no cell begins or ends, so as not to hold up the reply to one, and then writes all there is
 in few transactions: first the records, then the results. A kernel killed in between loses only the reuse of a result.
@@ -48,6 +49,8 @@ class Saving:
     known: dict[str, Known]
     files: Mapping[str, str] = field(default_factory=dict)
     urgent: bool = False
+    plain: frozenset[str] = frozenset()
+    """Names whose values come back as they are, whatever they are: numbers, texts and the like."""
     kept: dict[str, str] | None = None
     """Path → object of these files, once they are in the store."""
 
@@ -227,11 +230,13 @@ class Saver:
     def _proven(self, name: str, saving: Saving) -> dict[str, Known]:
         """What is known of the names, where those that do not come back as they were are lost."""
         known = dict(saving.known)
+        if saving.plain.issuperset(known):
+            return known
         try:
             stored = values.Values.open(self._store.objects, name, self._namespace)
         except MLOpsError as error:
             return {item: replace(it, lost=f"{item}: {error.message}") for item, it in known.items()}
-        left = {item for item, it in known.items() if not it.lost} & stored.names
+        left = ({item for item, it in known.items() if not it.lost} & stored.names) - saving.plain
         while left:
             item = left.pop()
             group = {item, *known[item].shares}

@@ -123,6 +123,14 @@ class StepRun:
     effects: dict[str, Any] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
 
+    def but(self, **values: Any) -> StepRun:
+        """The same with other values, as `dataclasses.replace` makes it in ten times the time."""
+        if unknown := values.keys() - vars(self).keys():
+            raise TypeError(f"a step run has no {', '.join(sorted(unknown))}")
+        made = object.__new__(StepRun)
+        vars(made).update(vars(self), **values)
+        return made
+
     @property
     def is_named(self) -> bool:
         """Whether the author named the step: the made name of any other cell has an "@"."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import fields
 from typing import Any
 
 from jupyter_mlops.domain.run import Progress, Run, RunError, RunOptions
@@ -13,6 +13,8 @@ from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
 OTHER_VERSION = "was recorded by another version, under conditions unknown here"
 _OPTIONS = {each.name for each in fields(RunOptions)}
 _CONDITIONS = {each.name for each in fields(Conditions)}
+_RECORDS = (Progress, RunError, RunOptions, Conditions)
+"""None of them holds another."""
 SPARE = ("known", "effects", "files")
 """Columns of step runs that are NULL where there is nothing to tell."""
 
@@ -23,12 +25,13 @@ def plain(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Status):
+    kind = type(value)
+    if kind is dict:
+        return {name: dict(vars(item)) if type(item) is StepInput else item for name, item in value.items()}
+    if kind is Status:
         return value.value
-    if isinstance(value, (Progress, RunError, RunOptions, Conditions)):
-        return asdict(value)
-    if isinstance(value, dict):
-        return {name: asdict(item) if isinstance(item, StepInput) else item for name, item in value.items()}
+    if kind in _RECORDS:
+        return dict(vars(value))
     return value
 
 

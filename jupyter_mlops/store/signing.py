@@ -48,7 +48,12 @@ def _key(path: Path) -> bytes:
 
 def sign(name: str) -> str:
     """The signature (hex) of the object called `name`, with this user's key."""
-    return hmac.new(_key(key_path()), name.encode(), hashlib.sha256).hexdigest()
+    return _signature(_key(key_path()), name)
+
+
+@lru_cache(maxsize=1024)
+def _signature(key: bytes, name: str) -> str:
+    return hmac.new(key, name.encode(), hashlib.sha256).hexdigest()
 
 
 def is_signed(name: str, signature: str) -> bool:

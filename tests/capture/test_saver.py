@@ -14,7 +14,10 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.capture import saver as module
-from jupyter_mlops.capture.saver import Saver
+from jupyter_mlops.capture import values
+from jupyter_mlops.capture.digest import Walker
+from jupyter_mlops.capture.known import Known
+from jupyter_mlops.capture.saver import Saver, Saving
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
@@ -133,3 +136,25 @@ def test_other_work_is_done_in_order_and_goes_on_after_a_failure(saver: Saver) -
     saver.do(lambda: done.append(2))
     assert saver.drain(30)
     assert done == [1, 2]
+
+
+def test_plain_values_need_no_proof_and_all_others_do(store: Store, saver: Saver) -> None:
+    namespace: dict[str, Any] = {"number": 1.5, "text": "a\ud800", "listed": [1]}
+    packed = values.pack([{"number": 1.5}, {"text": "a\ud800"}, {"listed": [1]}], namespace)
+    walker = Walker(namespace)
+    known = {name: Known(walker.fingerprint(name, value).digest) for name, value in namespace.items()}
+    known["listed"] = replace(known["listed"], digest="of another value")
+    saver.record(step_run("s"), "x = 1")
+    saving = Saving("id-s-x = 1", "k", packed, b"[]", known, plain=frozenset({"number", "text"}))
+    saver.save(saving)
+    assert saver.drain(30)
+    found = store.steps.run("id-s-x = 1")
+    assert {name: item.get("lost", "") for name, item in found.known.items()} == {
+        "number": "",
+        "text": "",
+        "listed": "listed: it does not survive storing unchanged",
+    }
+    assert values.Values.open(store.objects, found.result or "", {}).load(["text", "number"]) == {
+        "text": "a\ud800",
+        "number": 1.5,
+    }
