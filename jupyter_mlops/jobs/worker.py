@@ -37,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.1
 """How soon a new run, and the wish to cancel one, are seen."""
+QUICK_SECONDS = 0.02
+"""How soon a new run is seen where one has just ended and the index can be asked for next to nothing."""
+QUICK_FOR_SECONDS = 30.0
 BEAT_SECONDS = 3.0
 RECONCILE_SECONDS = 5.0
 GRACE_SECONDS = 30.0
@@ -123,8 +126,19 @@ class WorkLoop:
                 if self._leaves():
                     return
                 idle_since = time.monotonic()
+            self._pause(idle_since)
+
+    def _pause(self, idle_since: float) -> None:
+        """Until there may be something to do: a slot is free, or a while is over, or, short of it, the index has changed."""
+        is_quick = self._is_alone() and not self._active and time.monotonic() - idle_since < QUICK_FOR_SECONDS
+        if is_quick:
+            before = self.store.index.change_token()
+            for _ in range(round(POLL_SECONDS / QUICK_SECONDS)):
+                if self._wake.wait(QUICK_SECONDS) or self.store.index.change_token() != before:
+                    break
+        else:
             self._wake.wait(POLL_SECONDS)
-            self._wake.clear()
+        self._wake.clear()
 
     def _guarded(self, action: Callable[[], None]) -> None:
         """A store that cannot be used for a moment (busy, full) must not end the worker; one that is gone does."""
