@@ -102,7 +102,7 @@ def tags_of(metadata: Mapping[str, Any]) -> tuple[str, ...]:
     listed = metadata.get("tags", ())
     tags = [str(tag) for tag in listed] if isinstance(listed, (list, tuple)) else []
     asked = metadata.get("mlops")
-    if not isinstance(asked, Mapping):
+    if not isinstance(asked, dict):
         return tuple(tags)
     for key, value in asked.items():
         option = str(key).replace("_", "-")

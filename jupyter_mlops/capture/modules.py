@@ -8,8 +8,9 @@ import ast
 import os
 import sys
 import types
-from collections.abc import Iterable
+from collections.abc import Mapping
 from functools import lru_cache
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -32,16 +33,21 @@ _OURS = __name__.partition(".")[0]
 _libraries: dict[int, Any] = {}
 """Loaded modules that are known to be libraries', by their identity."""
 _library_names: set[str] = set()
-"""What those of them are called that can be seen: a fork need not look at them, each of which would copy a page of memory."""
+"""What those of them are called: a fork need not look at them, each of which would copy a page of memory."""
+_newest: list[Any] = ["", None]
+"""The module that was loaded last of those in sight then, where all of them are libraries'."""
 
 
-def know_libraries(modules: Iterable[Any]) -> None:
-    """Learn which of these modules are libraries': forks of this process need not ask again."""
-    seen = list(sys.modules.items())
-    for module in [*modules, *(module for _, module in seen)]:
+def know_libraries(modules: Mapping[str, Any]) -> None:
+    """Learn which of these modules, and of those in sight, are libraries': forks of this process need not ask again."""
+    for name, module in [*modules.items(), *sys.modules.items()]:
         if _local_file(module) is None:
             _libraries[id(module)] = module
-    _library_names.update(name for name, module in seen if id(module) in _libraries and name != "__main__")
+            if name != "__main__":
+                _library_names.add(name)
+    if sys.modules.keys() - _library_names <= {"__main__"}:
+        newest = next(reversed(sys.modules))
+        _newest[:] = newest, sys.modules[newest]
 
 
 class LocalModules:
@@ -50,8 +56,9 @@ class LocalModules:
     def __init__(self) -> None:
         self._sources: dict[str, str] = {}
         self._pristine: dict[str, tuple[types.ModuleType, str | None]] = {}
-        self._library = set(_library_names)
-        self._looked: list[str] = []
+        self._library: set[str] = set()
+        self._newest: tuple[str, Any] = (_newest[0], _newest[1])
+        """The module that was loaded last when it was looked last."""
 
     def install(self) -> LocalModules:
         """Look at each local module from now on as soon as it is imported; without this, `look` sees it later."""
@@ -76,12 +83,19 @@ class LocalModules:
         note_module(name)
 
     def look(self) -> None:
-        """Note the source of local modules that were loaded since the last look."""
-        loaded = list(sys.modules)
-        if loaded == self._looked:
+        """Note the source of local modules that were loaded since the last look: they stand last in `sys.modules`."""
+        last, module = self._newest
+        newest = next(reversed(sys.modules))
+        is_there = sys.modules.get(last) is module
+        if is_there and newest == last:
             return
-        self._looked = loaded
-        for name in set(loaded) - self._library - self._sources.keys():
+        loaded = list(sys.modules)
+        if is_there:
+            loaded = list(takewhile(lambda name: name != last, reversed(loaded)))
+        self._newest = newest, sys.modules.get(newest)
+        for name in loaded:
+            if name in _library_names or name in self._library or name in self._sources:
+                continue
             module = sys.modules.get(name)
             file = None if id(module) in _libraries else _local_file(module)
             if file is None:
@@ -105,7 +119,7 @@ class LocalModules:
         return found
 
     def _file(self, name: str) -> str | None:
-        if name in self._library or name.partition(".")[0] in (_OURS, "__main__", "builtins"):
+        if name in _library_names or name in self._library or name.partition(".")[0] in (_OURS, "__main__", "builtins"):
             return None
         module = sys.modules.get(name)
         return _local_file(module) if module is not None else _find_file(name)

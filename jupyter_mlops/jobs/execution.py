@@ -181,7 +181,7 @@ class Execution:
         return outcome
 
     async def _prepare(self) -> None:
-        info = (await self._client.kernel_info()).get("language_info", {})
+        info = await self._client.language_info()
         self.notebook.metadata["language_info"] = info
         if info.get("name") == "python":
             reply = await self._client.run_silently(kernel.PRELUDE)

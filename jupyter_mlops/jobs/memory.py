@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -31,18 +32,17 @@ class MemoryWatch:
         self.limit = limit
         self.highest = 0
         """The most bytes the process had at any look."""
-        self._total = psutil.virtual_memory().total
         self._left: deque[int] = deque(maxlen=_RECENT)
-        self._kills: deque[int] = deque([_oom_kills()], maxlen=_RECENT)
+        self._kills: deque[int] = deque([_oom_kills_just_now()], maxlen=_RECENT)
 
     async def watch(self, on_exceeded: Callable[[Reason, bool], None]) -> None:
         """Look four times a second; `on_exceeded` is told the reason, and whether there is no time to ask first."""
         while True:
+            await asyncio.sleep(SECONDS)
             used = self.look()
             if self.limit is not None and used > self.limit:
                 message = f"The kernel used {megabytes(used)} of memory, more than the {megabytes(self.limit)} it may."
                 on_exceeded(Reason("out_of_memory", message, "OutOfMemory", _LESS), used > FAR_OVER * self.limit)
-            await asyncio.sleep(SECONDS)
 
     def look(self) -> int:
         """Take one look; gives the bytes that the kernel has now."""
@@ -56,8 +56,9 @@ class MemoryWatch:
         """What the system's memory has to do with a process that was killed just now; "" where nothing."""
         if _oom_kills() > self._kills[0]:
             return "The system had run out of memory, and ended it."
-        left = min([*self._left, psutil.virtual_memory().available])
-        if left < LOW * self._total:
+        now = psutil.virtual_memory()
+        left = min([*self._left, now.available])
+        if left < LOW * now.total:
             return f"The machine had only {megabytes(left)} of memory left."
         return ""
 
@@ -102,6 +103,18 @@ def _oom_kills() -> int:
         return 0
     _, found, rest = text.partition(b"\noom_kill ")
     return int(rest.split(b"\n", 1)[0]) if found else 0
+
+
+_last: list[tuple[float, int]] = []
+"""When that was asked last in this process, and what it was."""
+
+
+def _oom_kills_just_now() -> int:
+    """The same, as of the last look or two ago at most: to ask takes longer than much else that a short job does."""
+    now = time.monotonic()
+    if not _last or now - _last[0][0] > SECONDS:
+        _last[:] = [(now, _oom_kills())]
+    return _last[0][1]
 
 
 def megabytes(nbytes: int) -> str:

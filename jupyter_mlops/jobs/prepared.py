@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def prepare(request: Request, output: Path) -> Any:
             "default_parameters": {},
             "parameters": {},
             "environment_variables": {},
-            "version": importlib.metadata.version("papermill"),
+            "version": _papermill_version(),
         },
     )
     notebook.cells = [cell for cell in notebook.cells if ERROR_TAG not in cell.metadata.get("tags", [])]
@@ -55,6 +56,11 @@ def prepare(request: Request, output: Path) -> Any:
     notebook.metadata.papermill["input_path"] = str(request.path)
     notebook.metadata.papermill["output_path"] = str(output)
     return notebook
+
+
+@lru_cache(maxsize=1)
+def _papermill_version() -> str:
+    return importlib.metadata.version("papermill")
 
 
 def inject_again(notebook: Any, request: Request) -> None:

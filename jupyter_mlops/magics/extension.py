@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.capture.sending import keep_packing, send_before_flush_returns
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.capture.shell import ShellHooks
 from jupyter_mlops.magics.listener import KernelListener
-from jupyter_mlops.magics.sending import keep_packing, send_before_flush_returns
 from jupyter_mlops.secrets.known import KNOWN
 
 _loaded: dict[int, tuple[ShellHooks, Any]] = {}

@@ -94,3 +94,19 @@ def test_what_a_module_does_anywhere_is_doubted(project: Path) -> None:
     (project / "mlopsb.py").write_text("x = = 1")
     assert module_doubts(str(project / "mlopsb.py")) is None
     assert module_doubts(str(project / "none.py")) is None
+
+
+def test_a_module_is_noted_whatever_became_of_the_one_that_was_loaded_last(project: Path) -> None:
+    modules = LocalModules()
+    importlib.import_module("mlopsb")
+    modules.look()
+    assert modules._newest[0] == "mlopsb"
+    del sys.modules["mlopsb"]
+    importlib.import_module("mlopsa")  # and, by it, mlopsb anew
+    last = sys.modules.pop("mlopsa")
+    sys.modules["mlopsa"] = last
+    importlib.import_module("mlopspkg")
+    again = sys.modules.pop("mlopsb")
+    sys.modules["mlopsb"] = again
+    modules.look()
+    assert {"mlopsa", "mlopsb", "mlopspkg", "mlopspkg.two"} <= modules._sources.keys()

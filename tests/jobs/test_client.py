@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import zmq
@@ -9,8 +11,10 @@ import zmq.asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 from jupyter_client.session import Session
+from nbformat import ValidationError
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from jupyter_mlops.jobs.client import AttentiveChannel, joined
+from jupyter_mlops.jobs.client import AttentiveChannel, CellClient, joined
 
 
 @pytest.mark.parametrize(
@@ -60,3 +64,38 @@ def test_a_message_is_found_whose_coming_went_unnoticed() -> None:
             context.destroy(0)
 
     assert asyncio.run(wait()) == "execute_reply"
+
+
+def _message(text: object, name: object = "stdout") -> dict[str, Any]:
+    content = {"name": name, "text": text}
+    header = {"msg_type": "stream", "msg_id": "m"}
+    return {
+        "msg_type": "stream",
+        "header": header,
+        "parent_header": {"msg_id": "p"},
+        "content": content,
+        "metadata": {},
+    }
+
+
+def test_a_stream_becomes_what_nbformat_makes_of_it() -> None:
+    client = CellClient(new_notebook(cells=[new_code_cell()]), SimpleNamespace(), lambda output: None)
+    client.clear_before_next_output = False
+    cell = client.nb.cells[0]
+    client.process_message(_message("one\n"), cell, 0)
+    client.process_message(_message("two"), cell, 0)
+    client.process_message(_message("bad", "stderr"), cell, 0)
+    assert cell.outputs == [
+        new_output("stream", name="stdout", text="one\ntwo"),
+        new_output("stream", name="stderr", text="bad"),
+    ]
+    assert list(cell.outputs[0]) == list(new_output("stream", name="stdout", text=""))
+    client.clear_before_next_output = True
+    client.process_message(_message("three"), cell, 0)
+    assert [output.text for output in cell.outputs] == ["three"]
+
+
+def test_what_is_no_stream_is_left_to_nbformat() -> None:
+    client = CellClient(new_notebook(cells=[new_code_cell()]), SimpleNamespace(), lambda output: None)
+    with pytest.raises(ValidationError):
+        client.process_message(_message(5), client.nb.cells[0], 0)

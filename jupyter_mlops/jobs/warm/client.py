@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from collections.abc import Callable
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from jupyter_client.session import Session
 from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKernelError
 
 from jupyter_mlops.jobs.client import CellClient
-from jupyter_mlops.jobs.warm.wire import Frames, date_of, framed
+from jupyter_mlops.jobs.warm.wire import Frames, date_of, framed, together
 
 if TYPE_CHECKING:
     from jupyter_mlops.jobs.warm.kernel import WarmKernel
@@ -54,6 +55,8 @@ class _Link(asyncio.Protocol):
             if pending is None:
                 continue
             header = message["header"]
+            if header["msg_type"] == "stream":
+                buffers = together(message["content"], buffers)
             message["msg_type"], message["msg_id"], message["buffers"] = header["msg_type"], header["msg_id"], buffers
             if header["msg_type"].endswith("_reply"):
                 pending.reply = message
@@ -79,6 +82,12 @@ class _Link(asyncio.Protocol):
                 pending.done.set_exception(DeadKernelError("Kernel died"))
 
 
+@lru_cache(maxsize=1)
+def _session() -> Session:
+    """What makes messages. It takes milliseconds to be made, and knows nothing of who they are for."""
+    return Session()
+
+
 class WarmClient(CellClient):
     """Executes one cell at a time into its notebook."""
 
@@ -88,7 +97,7 @@ class WarmClient(CellClient):
         super().__init__(notebook, SimpleNamespace(), on_output, timeout=timeout)
         self.km = None
         self._kernel = kernel
-        self._session = Session()
+        self._session = _session()
         self._link = _Link()
         # What nbclient's stand-in for the output widget asks for.
         self.kc = SimpleNamespace(
@@ -111,7 +120,7 @@ class WarmClient(CellClient):
     def _send(self, message: dict[str, Any]) -> None:
         plain = {key: message[key] for key in ("header", "parent_header", "metadata", "content")}
         data = json.dumps(plain, default=json_default, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        self._link.transport.write(framed(data, message.get("buffers", ())))
+        self._link.transport.writelines(framed(data, message.get("buffers", ())))
 
     async def _ask(
         self,
@@ -179,7 +188,6 @@ class WarmClient(CellClient):
         reply: dict[str, Any] = (await self._ask("execute_request", content))["content"]
         return reply
 
-    async def kernel_info(self) -> dict[str, Any]:
-        """See `CellRunner`."""
-        reply: dict[str, Any] = (await self._ask("kernel_info_request", {}))["content"]
-        return reply
+    async def language_info(self) -> dict[str, Any]:
+        """See `CellRunner`: the process that it was forked from has told."""
+        return self._kernel.language_info

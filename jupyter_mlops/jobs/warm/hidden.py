@@ -12,6 +12,7 @@ from types import ModuleType
 from typing import Any
 
 from jupyter_mlops.capture.libraries.warned import came_with_libraries
+from jupyter_mlops.jobs.warm.lighter import names_side_by_side
 
 
 class Group:
@@ -34,6 +35,8 @@ class Hidden(importlib.abc.MetaPathFinder):
     def __init__(self) -> None:
         self._groups: list[Group] = []
         self._place: dict[str, int] = {}
+        self._given = 0
+        """How many of the groups were given back."""
 
     @property
     def names(self) -> set[str]:
@@ -42,7 +45,7 @@ class Hidden(importlib.abc.MetaPathFinder):
 
     def modules(self) -> list[ModuleType]:
         """All that are loaded, in sight or not."""
-        return [*sys.modules.values(), *(module for group in self._groups for module in group.modules.values())]
+        return [*sys.modules.values(), *self.out_of_sight().values()]
 
     def find(self, name: str) -> ModuleType | None:
         """A module that is loaded, in sight or not."""
@@ -66,9 +69,14 @@ class Hidden(importlib.abc.MetaPathFinder):
         for key in changed:
             _set(key, environment.get(key))
 
+    def out_of_sight(self) -> dict[str, ModuleType]:
+        """What was loaded ahead, by name."""
+        return {name: module for group in self._groups for name, module in group.modules.items()}
+
     def hide(self) -> None:
         """Put what was loaded out of sight."""
         for index, group in enumerate(self._groups):
+            names_side_by_side(group.modules)
             for name in group.modules:
                 self._place[name] = index
                 del sys.modules[name]
@@ -81,7 +89,7 @@ class Hidden(importlib.abc.MetaPathFinder):
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """See `MetaPathFinder`."""
         index = self._place.get(name)
-        if index is None:
+        if index is None or index < self._given:
             return None
         module = self._groups[index].modules[name]
         spec = module.__spec__
@@ -92,22 +100,17 @@ class Hidden(importlib.abc.MetaPathFinder):
 
     def give_back(self, name: str) -> None:
         """Bring back the group of a module, and those that were loaded before it."""
-        index = self._place.get(name)
-        if index is None:
-            return
-        for group in self._groups[: index + 1]:
-            if not group.modules or next(iter(group.modules)) not in self._place:
-                continue
-            for item in group.modules:
-                del self._place[item]
+        index = self._place.get(name, -1)
+        for group in self._groups[self._given : index + 1]:
             sys.modules.update(group.modules)
             warnings.filters[:0] = group.filters  # type: ignore[index]
             came_with_libraries(group.filters)
             for key, (before, after) in group.environment.items():
                 if os.environ.get(key) == before:  # else the notebook has set it, which an import respects
                     _set(key, after)
+        self._given = max(self._given, index + 1)
         _filters_changed()
-        if not self._place and self in sys.meta_path:
+        if self._given == len(self._groups) and self in sys.meta_path:
             sys.meta_path.remove(self)
 
 

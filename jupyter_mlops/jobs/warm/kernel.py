@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import signal
 import socket
 import threading
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import KernelDiedError
 from jupyter_mlops.jobs.kernel import KILL, death_by
-from jupyter_mlops.jobs.warm.wire import framed
+from jupyter_mlops.jobs.warm.wire import packed
 
 if TYPE_CHECKING:
     from jupyter_mlops.jobs.kernel import CellRunner
@@ -27,8 +26,9 @@ class WarmKernel:
 
     kind = "warm"
 
-    def __init__(self, connection: socket.socket, why: str) -> None:
+    def __init__(self, connection: socket.socket, why: str, language_info: dict[str, Any]) -> None:
         self.why = why
+        self.language_info = language_info
         self.connection = connection
         self._send: Callable[[int], None] = lambda number: None
         self._forked = threading.Event()
@@ -89,7 +89,7 @@ class WarmKernel:
             header = {"msg_id": "end", "msg_type": "shutdown_request", "session": "", "username": "", "date": None}
             request = {"header": header, "parent_header": {}, "metadata": {}, "content": {"restart": False}}
             try:
-                self.connection.sendall(framed(json.dumps(request).encode()))
+                self.connection.sendall(packed(request))
             except OSError:
                 now = True
         if now:

@@ -98,7 +98,7 @@ class Lender:
         if parent is None:
             threading.Thread(target=self._prepare, args=(wish,), name="mlops-prepare", daemon=True).start()
             raise NotWarm("the worker's warm kernels do not have these imports yet")
-        told.say({"note": self._pool.note(wish)})
+        told.say({"note": self._pool.note(wish), "language_info": parent.language_info})
         self._pool.fork(parent, wish, theirs, None, told)
 
     def _prepare(self, wish: Wish) -> None:
@@ -185,7 +185,7 @@ def _ask(connection: socket.socket, wish: Wish) -> WarmKernel:
         ours.close()
         raise
     connection.settimeout(None)
-    kernel = WarmKernel(ours, first["note"])
+    kernel = WarmKernel(ours, first["note"], first["language_info"])
     kernel.signaled_by(lambda number: _signal(connection, number))
     listener = threading.Thread(target=_listen, args=(connection, frames, messages, kernel), daemon=True)
     listener.start()

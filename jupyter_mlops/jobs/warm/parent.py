@@ -81,6 +81,7 @@ class Parent:
         self._files: dict[str, int] = answer["files"]
         self._looked = time.monotonic()
         self.names: set[str] = set(answer["names"])
+        self.language_info: dict[str, Any] = answer["language_info"]
         self.memory = _memory(self._process.pid)
         self.alive = True
         threading.Thread(target=self._listen, name="mlops-warm", daemon=True).start()

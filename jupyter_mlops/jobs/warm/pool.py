@@ -49,7 +49,7 @@ class Pool:
             parent = await asyncio.to_thread(self.make, wish)
         ours, theirs = socket.socketpair()
         with theirs:
-            kernel = WarmKernel(ours, self.note(wish))
+            kernel = WarmKernel(ours, self.note(wish), parent.language_info)
             self.fork(parent, wish, theirs, ours, kernel)
         return kernel
 

@@ -7,7 +7,7 @@ import fnmatch
 import importlib
 import pkgutil
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ def rehearse(shell: Any) -> None:
         _use_store(Path(folder))
 
 
-def know(packages: Iterable[str], modules: Iterable[Any]) -> None:
+def know(packages: Iterable[str], modules: Mapping[str, Any]) -> None:
     """Learn what every key asks for: which loaded modules are libraries', and what the packages require."""
     know_libraries(modules)
     versions_digest(packages)

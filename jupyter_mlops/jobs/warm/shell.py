@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import io
+import logging
 import os
 import signal
 import socket
@@ -24,10 +25,11 @@ from ipykernel.kernelapp import IPKernelApp as JupyterApp
 from jupyter_client.session import Session
 from traitlets import Any as AnyTrait
 
-from jupyter_mlops.jobs.warm.lighter import quiet, remember_signatures
+from jupyter_mlops.capture.sending import keep_packing
+from jupyter_mlops.jobs.warm.lighter import quiet, remember_signatures, transform_once
 from jupyter_mlops.jobs.warm.randoms import reseed
 from jupyter_mlops.jobs.warm.streams import Catcher, OutStream, Publisher, end_group
-from jupyter_mlops.jobs.warm.wire import Frames, date_of, framed
+from jupyter_mlops.jobs.warm.wire import LONG, Frames, apart, date_of, framed
 
 COMMS = ("comm_open", "comm_msg", "comm_close")
 _HELD = ("status", "execute_input", "execute_reply")
@@ -84,6 +86,8 @@ class PipeSession(Session):
             return None
         kind = message["header"]["msg_type"]
         plain = {key: message[key] for key in ("header", "parent_header", "metadata", "content")}
+        if kind == "stream":
+            plain["content"], buffers = apart(plain["content"])
         try:
             data = self.pack(plain)
         except UnicodeEncodeError:
@@ -102,23 +106,28 @@ class Out:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
         self._lock = threading.RLock()
-        self._held: list[bytes] = []
+        self._held: list[Any] = []
 
-    def send(self, frame: bytes, hold: bool = False) -> None:
-        """Send a frame, or hold it until the next that is not held."""
+    def send(self, frame: Sequence[Any], hold: bool = False) -> None:
+        """Send the pieces of a frame, or hold them until the next that is not held."""
         with self._lock:
-            self._held.append(frame)
+            self._held += frame
             if not hold:
                 self.release()
 
     def release(self) -> None:
         """Send what is held."""
         with self._lock:
-            data, self._held = b"".join(self._held), []
-            if not data:
-                return
+            held, self._held = self._held, []
+            short = 0
             try:
-                self._connection.sendall(data)
+                for place, piece in enumerate(held):
+                    if len(piece) >= LONG:
+                        self._connection.sendall(b"".join(held[short:place]))
+                        self._connection.sendall(piece)
+                        short = place + 1
+                if held[short:]:
+                    self._connection.sendall(b"".join(held[short:]))
             except OSError:
                 end_group()
 
@@ -139,6 +148,9 @@ class IPKernelApp(JupyterApp):
     """ipykernel's application up to the point where it would listen."""
 
     alive = False
+    concurrent = False
+    """Whether ipykernel takes messages of widgets while a cell runs."""
+    begin_cell: Callable[[], None]
 
     def init_sockets(self) -> None:
         """See `IPKernelApp`."""
@@ -210,8 +222,11 @@ def make_app() -> IPKernelApp:
     if not app.config.get("StoreMagics", {}).get("autorestore"):
         # What IPython loads anyway, and brings back no values: else in each fork.
         app.kernel.shell.extension_manager.load_extension("storemagic")
-    app.log.debug = quiet(app.log)
+    app.concurrent = "concurrent" in inspect.signature(app.kernel.dispatch_shell).parameters
+    app.log.debug, app.log.info = quiet(app.log, logging.DEBUG), quiet(app.log, logging.INFO)
+    keep_packing(app.kernel.shell)
     remember_signatures()
+    app.begin_cell = transform_once(app.kernel.shell)
     return app
 
 
@@ -229,6 +244,7 @@ class Life:
         self.app = app
         self.find = find
         self.kernel = app.kernel
+        self.concurrent = app.concurrent
         self.connection = connection
         self.frames = frames
         self.early = early
@@ -250,9 +266,7 @@ class Life:
         app.iopub_thread.catch = self.catcher.catch
         sys.argv[:] = [sys.argv[0], "-f", app.abs_connection_file, "--HistoryManager.hist_file=:memory:"]
         reseed(self.find)
-        history = shell.history_manager
-        history.init_db()
-        history.new_session()
+        shell.history_manager.new_session()
         with contextlib.suppress(KeyError, AttributeError, TypeError):
             sys.modules["multiprocessing.process"].current_process().authkey = os.urandom(32)
         self.catcher.start()
@@ -284,7 +298,6 @@ class Life:
         self.kernel.shell.exit_now = False
         self.lock = asyncio.Lock()
         self.tasks: set[asyncio.Task[None]] = set()
-        self.concurrent = "concurrent" in inspect.signature(self.kernel.dispatch_shell).parameters
         in_context = getattr(utils, "_async_in_context", lambda function: function)
         self.dispatch = in_context(self._dispatch)
         self._take(self.early)
@@ -315,6 +328,7 @@ class Life:
                 self.kernel.do_shutdown(False)
                 self.loop.stop()
                 return
+            self.app.begin_cell()
             await self.kernel.dispatch_shell(Request(message))
             self.out.release()
 
@@ -336,8 +350,9 @@ class Life:
             threading._shutdown()  # type: ignore[attr-defined]
             atexit._run_exitfuncs()
         # What the notebook left open is closed, and its objects' last words are said.
-        with contextlib.suppress(Exception, KeyboardInterrupt):
-            self.kernel.shell.reset(new_session=False)
+        if not getattr(self.kernel.shell, "_atexit_once_called", False):
+            with contextlib.suppress(Exception, KeyboardInterrupt):
+                self.kernel.shell.reset(new_session=False)
         gc.collect()
         for item in gc.get_objects():
             if type(item) in _BUFFERED:

@@ -13,24 +13,43 @@ from jupyter_client.jsonutil import parse_date
 
 _HEAD = struct.Struct("!II")
 _SIZE = struct.Struct("!I")
+LONG = 1 << 15
+"""From so many characters on a stream's text is sent beside its message."""
 _TO_JSON, _FROM_JSON = json.JSONEncoder().encode, json.JSONDecoder().decode
 """Taken at import: a notebook may put something else in the place of `json`'s functions."""
 
 
-def framed(data: bytes, buffers: Sequence[Any] = ()) -> bytes:
-    """One frame of packed JSON and its buffers."""
-    if not buffers:
-        return _HEAD.pack(len(data), 0) + data
-    parts = [_HEAD.pack(len(data), len(buffers)), data]
+def framed(data: bytes, buffers: Sequence[Any] = ()) -> list[Any]:
+    """One frame of packed JSON and its buffers, in pieces: what is long is not copied to be sent."""
+    pieces: list[Any] = [_HEAD.pack(len(data), len(buffers)) + data]
     for buffer in buffers:
         view = memoryview(buffer).cast("B")
-        parts += [_SIZE.pack(len(view)), bytes(view)]
-    return b"".join(parts)
+        pieces += [_SIZE.pack(len(view)), view]
+    return pieces
 
 
 def packed(message: Any) -> bytes:
     """A message of plain JSON as a frame."""
-    return framed(_TO_JSON(message).encode("utf-8", "surrogatepass"))
+    (frame,) = framed(_TO_JSON(message).encode("utf-8", "surrogatepass"))
+    return bytes(frame)
+
+
+def apart(content: dict[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """The content of a stream's message, and its text as a buffer where it is long: not written as JSON, nor read as such.
+
+    Half a surrogate pair is replaced: ipykernel's thread fails at it, and what was printed with it is lost.
+    """
+    text = content["text"]
+    if len(text) < LONG:
+        return content, []
+    return {**content, "text": ""}, [text.encode("utf-8", "replace")]
+
+
+def together(content: dict[str, Any], buffers: list[bytes]) -> list[bytes]:
+    """Put a text that was sent `apart` back into its content; the buffers that are left."""
+    if buffers:
+        content["text"] = buffers[0].decode()
+    return buffers[1:]
 
 
 class Frames:
@@ -67,7 +86,8 @@ class Frames:
             place += _SIZE.size
             if len(data) < place + length:
                 return None
-            buffers.append(bytes(data[place : place + length]))
+            with memoryview(data) as view, view[place : place + length] as piece:
+                buffers.append(bytes(piece))
             place += length
         # As Jupyter's own sessions do: what is no UTF-8 is replaced.
         return _FROM_JSON(data[at:end].decode("utf-8", "replace")), buffers, place

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.jobs.warm.hidden import Hidden
+from jupyter_mlops.jobs.warm.lighter import begin_history, modules_side_by_side, names_side_by_side
 from jupyter_mlops.jobs.warm.rehearsal import import_ours, know, rehearse
 from jupyter_mlops.jobs.warm.wire import Frames, packed, receive_first
 
@@ -43,7 +44,7 @@ def main() -> None:
     if refused is not None:
         control.sendall(packed(refused))
         return
-    control.sendall(packed({"ready": os.getpid(), "files": zygote.files(), "names": sorted(zygote.hidden.names)}))
+    control.sendall(packed({**zygote.loaded(), "language_info": zygote.app.kernel.language_info}))
     zygote.serve()
 
 
@@ -86,7 +87,8 @@ class Zygote:
             for name in names:
                 state = _surroundings()
                 try:
-                    self.hidden.load(name)
+                    with modules_side_by_side():
+                        self.hidden.load(name)
                 except Exception as error:  # noqa: BLE001 - a module's import may raise anything
                     return {"refused": name, "why": f"its import raises {type(error).__name__}"}
                 why = self._objection(state, written())
@@ -95,7 +97,9 @@ class Zygote:
         if here is not None:
             sys.path.insert(here, "")
         self.hidden.hide()
-        know(names, self.hidden.modules())
+        names_side_by_side(sys.modules)
+        know(names, self.hidden.out_of_sight())
+        begin_history(self.app.shell)
         gc.collect()
         gc.freeze()
         return None
@@ -114,15 +118,15 @@ class Zygote:
             return "its import opens the GPU"
         return ""
 
-    def files(self) -> dict[str, int]:
-        """The files of what was loaded, with their times: where one changes, this process is out of date."""
+    def loaded(self) -> dict[str, Any]:
+        """The names that were loaded ahead, and all files with their times: where one changes, this is out of date."""
         found = {}
         for module in self.hidden.modules():
             path = getattr(module, "__file__", None)
             if isinstance(path, str):
                 with contextlib.suppress(OSError):
                     found[path] = os.stat(path).st_mtime_ns
-        return found
+        return {"names": sorted(self.hidden.names), "files": found}
 
     def serve(self) -> None:
         """Until the pool goes away."""
