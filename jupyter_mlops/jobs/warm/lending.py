@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from jupyter_mlops.jobs.warm.pool import Pool
 
+PROTOCOL = 2
+"""How kernels speak to their runners: only where both know it is a kernel lent."""
+_OTHER = "the worker is of another version"
 ANSWER_SECONDS = 2.0
 """A worker that does not answer so soon is left alone."""
 
@@ -91,6 +94,8 @@ class Lender:
                     told.send(message["signal"])
 
     def _lend(self, asked: dict[str, Any], theirs: socket.socket, told: _Borrower) -> None:
+        if asked.get("protocol") != PROTOCOL:
+            raise NotWarm(_OTHER)
         wish = Wish(tuple(asked["command"]), asked["folder"], asked["environment"], tuple(asked["names"]))
         if wish.command[0] != sys.executable:
             raise NotWarm("the worker's kernels are of another Python")
@@ -167,7 +172,7 @@ def _ask(connection: socket.socket, wish: Wish) -> WarmKernel:
         with theirs:
             start = {"folder": wish.folder, "environment": wish.environment, "runner": os.getpid()}
             ours.sendall(packed(start))
-            asked = {**start, "command": wish.command, "names": wish.names}
+            asked = {**start, "protocol": PROTOCOL, "command": wish.command, "names": wish.names}
             data = packed(asked)
             sent = socket.send_fds(connection, [data], [theirs.fileno()])
             connection.sendall(data[sent:])
@@ -181,6 +186,8 @@ def _ask(connection: socket.socket, wish: Wish) -> WarmKernel:
         first = messages.pop(0)[0]
         if "refused" in first:
             raise NotWarm(first["refused"])
+        if "language_info" not in first:
+            raise NotWarm(_OTHER)
     except BaseException:
         ours.close()
         raise

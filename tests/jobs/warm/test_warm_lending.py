@@ -7,6 +7,7 @@ import socket
 import stat
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from played import notebook_of, play
 
 from jupyter_mlops.jobs.warm import lending
 from jupyter_mlops.jobs.warm.pool import Pool
+from jupyter_mlops.jobs.warm.wire import Frames, packed, receive_first
 
 pytestmark = pytest.mark.kernel
 
@@ -47,6 +49,35 @@ def test_a_kernel_is_borrowed_once_the_imports_are_loaded(
         died = play(notebook_of(["import os\nos._exit(7)"]), tmp_path)
         assert (died[2].kind, died[1].error.exit_code) == ("warm", 7)
     assert not list(lending.folder().iterdir())
+
+
+def test_a_runner_of_another_version_is_lent_nothing_and_borrows_nothing(tmp_path: Path, runtime: Path) -> None:
+    asked = {"command": [sys.executable], "folder": str(tmp_path), "environment": {}, "names": []}
+    with Pool(lends=True) as pool:
+        (path,) = lending.folder().iterdir()
+        ours, theirs = socket.socketpair()
+        with ours, theirs, socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(path))
+            socket.send_fds(connection, [packed(asked)], [theirs.fileno()])
+            ((told, _),) = receive_first(connection, Frames())
+        assert told == {"refused": "the worker is of another version"}
+        assert not pool.pids()
+    path = lending.folder() / f"{os.getpid()}.sock"
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(path))
+        listening.listen()
+        answering = threading.Thread(target=_answer, args=(listening, {"note": ""}))
+        answering.start()
+        assert play(notebook_of(["1"]), tmp_path)[2].why == "the worker is of another version"
+        answering.join()
+    path.unlink()
+
+
+def _answer(listening: socket.socket, message: dict[str, str]) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(1 << 16)
+        connection.sendall(packed(message))
 
 
 def test_the_socket_is_its_users_alone(runtime: Path) -> None:
