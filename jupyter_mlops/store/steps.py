@@ -121,11 +121,6 @@ class StepStore:
         with self._index.write() as connection:
             connection.execute(_UPDATE, [{"of_id": name, **plain(each)} for name, each in values.items()])
 
-    def end_open(self, run_id: str, status: Status, error: str, *, now: datetime) -> None:
-        """End the step runs of a run that had begun and will not go on."""
-        with self._index.write() as connection:
-            end_open(connection, run_id, status, error, now)
-
     def forget_failed(self, run_id: str, step: str) -> None:
         """Drop what a run recorded of a step that failed, or did not end, out of its turn."""
         open_or_failed = [Status.FAILED.value, Status.RUNNING.value]

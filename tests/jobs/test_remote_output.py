@@ -13,19 +13,16 @@ from pathlib import Path
 
 import pytest
 from notebooks import code, statuses, write_notebook
+from repaired import WHILE, owed, reconciled
 from s3server import S3Server
 
-from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.jobs import recover
-from jupyter_mlops.jobs.stale import reconcile
 from jupyter_mlops.store.store import Store
 
 pytestmark = pytest.mark.kernel
 
-WHILE = timedelta(minutes=10)
-"""Longer than any pause between two tries."""
 OUT = "elsewhere://out.ipynb"
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 REMOTE = """
@@ -47,18 +44,6 @@ Recorder.output = lambda self, output: os.kill(os.getpid(), signal.SIGKILL) if '
 papermill.execute_notebook("a.ipynb", {target!r}, engine_name="mlops", progress_bar=False)
 """
 """papermill with a handler of files below another name, as packages bring them; it is killed in the second cell."""
-
-
-def reconciled(root: Path, after: timedelta = WHILE) -> Run:
-    """The run after a look at what is to be done, a while from now."""
-    with Store.open(root) as store:
-        reconcile(store, now=store.now() + after)
-        return store.runs.get(1)
-
-
-def owed(root: Path) -> list[str]:
-    with Store.open(root) as store:
-        return store.journals.owed(store.now() + 2 * WHILE)
 
 
 def killed(folder: Path, program: str) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from nbformat import v4
 from notebooks import code, read, shown, statuses, write_notebook
+from repaired import WHILE, owed, reconciled
 
-from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import RunError, StoreError
 from jupyter_mlops.jobs import output, recover
@@ -29,9 +29,6 @@ from jupyter_mlops.store.locks import file_lock
 from jupyter_mlops.store.store import Store
 
 pytestmark = pytest.mark.kernel
-
-WHILE = timedelta(minutes=10)
-"""Longer than any pause between two tries."""
 
 
 class Disk:
@@ -56,18 +53,6 @@ def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
     made = Disk()
     monkeypatch.setattr(output, "write_atomically", made.write)
     return made
-
-
-def reconciled(root: Path, after: timedelta = WHILE) -> Run:
-    """The run after a look at what is to be done, a while from now."""
-    with Store.open(root) as store:
-        reconcile(store, now=store.now() + after)
-        return store.runs.get(1)
-
-
-def owed(root: Path) -> list[str]:
-    with Store.open(root) as store:
-        return store.journals.owed(store.now() + 2 * WHILE)
 
 
 def comparable(notebook: dict[str, Any]) -> Any:

@@ -108,7 +108,7 @@ def test_ending_the_open_steps_of_a_run_leaves_the_others(
     running = add_step_run(run_id=run.id)
     done = add_step_run(run_id=run.id, status=Status.COMPLETED)
     elsewhere = add_step_run()
-    store.steps.end_open(run.id, Status.FAILED, "the kernel died", now=NOON)
+    store.runs.finish(run.id, Status.FAILED, now=NOON, steps=(Status.FAILED, "the kernel died"))
     ended = store.steps.run(running.id)
     assert (ended.status, ended.error, ended.ended_at) == (Status.FAILED, "the kernel died", NOON)
     assert store.steps.run(done.id).status is Status.COMPLETED
