@@ -33,7 +33,8 @@ _OURS = __name__.partition(".")[0]
 _libraries: dict[int, Any] = {}
 """Loaded modules that are known to be libraries', by their identity."""
 _library_names: set[str] = set()
-"""What those of them are called: a fork need not look at them, each of which would copy a page of memory."""
+"""What those of them are called that can be seen: a fork need not look at them, each of which would copy a page of memory.
+Of what is out of sight only the modules themselves are known: the notebook may have one of its own under such a name."""
 _newest: list[Any] = ["", None]
 """The module that was loaded last of those in sight then, where all of them are libraries'."""
 
@@ -43,7 +44,7 @@ def know_libraries(modules: Mapping[str, Any]) -> None:
     for name, module in [*modules.items(), *sys.modules.items()]:
         if _local_file(module) is None:
             _libraries[id(module)] = module
-            if name != "__main__":
+            if name != "__main__" and sys.modules.get(name) is module:
                 _library_names.add(name)
     if sys.modules.keys() - _library_names <= {"__main__"}:
         newest = next(reversed(sys.modules))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlops.capture import modules as capture_modules
 from jupyter_mlops.capture.digest import Walker
 from jupyter_mlops.capture.modules import LocalModules, module_doubts
 
@@ -110,3 +111,18 @@ def test_a_module_is_noted_whatever_became_of_the_one_that_was_loaded_last(proje
     sys.modules["mlopsb"] = again
     modules.look()
     assert {"mlopsa", "mlopsb", "mlopspkg", "mlopspkg.two"} <= modules._sources.keys()
+
+
+def test_a_local_module_under_the_name_of_a_library_out_of_sight_is_local(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capture_modules, "_libraries", {})
+    monkeypatch.setattr(capture_modules, "_library_names", set())
+    monkeypatch.setattr(capture_modules, "_newest", ["", None])
+    capture_modules.know_libraries({"mlopsb": importlib.import_module("json")})
+    assert "json" in capture_modules._library_names
+    modules = LocalModules()
+    importlib.import_module("mlopsb")
+    modules.look()
+    assert "mlopsb" in modules._sources
+    assert digests(modules, "mlopsb")[0]
