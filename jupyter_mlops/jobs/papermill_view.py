@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 from typing import Any
 
 logger = logging.getLogger("papermill")
 DESCRIPTION = "papermill_description="
+
+
+def _in_notebook() -> bool:
+    """Whether this process is a notebook's kernel: `tqdm.auto` takes it for one as soon as ipykernel is imported."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(shell, "kernel")
 
 
 class PapermillView:
@@ -26,7 +33,7 @@ class PapermillView:
         """See `Listener`."""
         self._notebook = notebook
         if self._options:
-            tqdm = importlib.import_module("tqdm.auto").tqdm
+            tqdm = importlib.import_module("tqdm.auto" if _in_notebook() else "tqdm").tqdm
             options = {"unit": "cell", "desc": "Executing"}
             options.update(self._options if isinstance(self._options, dict) else {})
             self._bar = tqdm(total=len(notebook.cells), **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import importlib
 import io
 import re
 import threading
@@ -163,6 +164,7 @@ def test_a_notebook_behind_an_address_is_executed_with_all_that_papermill_shows(
         code("# papermill_description=Counting\nprint('n is', n)\nimport sys; print('odd', file=sys.stderr)"),
     )
     monkeypatch.chdir(tmp_path)
+    importlib.import_module("ipykernel.zmqshell")  # its being loaded makes no terminal a notebook
     out, err = io.StringIO(), io.StringIO()
     pm.execute_notebook(
         f"{served}/far.ipynb", "out.ipynb", {"n": 2}, engine_name="mlops", stdout_file=out, stderr_file=err
