@@ -23,7 +23,12 @@ def library_folders() -> tuple[str, ...]:
 
 def is_library_file(path: str) -> bool:
     """Whether a file belongs to the interpreter or an installed package."""
-    return os.path.abspath(path).startswith(library_folders())
+    return _lies_in_library(path if os.path.isabs(path) else os.path.abspath(path))
+
+
+@lru_cache(maxsize=4096)
+def _lies_in_library(path: str) -> bool:
+    return os.path.normpath(path).startswith(library_folders())
 
 
 _IMPORTING = tuple(os.path.join("importlib", name) for name in ("metadata", "resources", "_bootstrap"))

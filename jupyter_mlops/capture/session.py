@@ -174,8 +174,10 @@ class Session:
     def notebook(self) -> str:
         """The notebook as the index names it."""
         engine = os.environ.get(NOTEBOOK_VARIABLE)
+        if engine:
+            return engine
         path = self.notebook_path
-        return engine or (self.store.relative(path) if path is not None else LIVE)
+        return self.store.relative(path) if path is not None else LIVE
 
     @property
     def run_id(self) -> str:

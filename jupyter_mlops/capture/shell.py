@@ -79,7 +79,8 @@ class ShellHooks:
             except InputError:
                 return  # the input transformer has told, and IPython will not run the cell
             self.session.tell_notices()
-            if self.session.beside.goes_on():
+            self.session.beside.look()
+            if self.session.beside.goes_on:
                 self.session.world.touch(None)  # values may have changed since the last cell
             self._facts = cell_facts(code)
             spec = spec or self._spec(info, code)

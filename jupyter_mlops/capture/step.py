@@ -108,7 +108,7 @@ class Execution:
     def _examine(self) -> Examination:
         session = self.session
         found = examine(self.facts, session.world, session.modules, display_mode=session.display_mode)
-        beside = session.beside.users_work()
+        beside = session.beside.users_work
         if beside:
             found.reasons.append(f"runs beside {beside} of an earlier cell")
         return add_asked(found, self.step)

@@ -20,7 +20,15 @@ _GRACE = 0.1
 
 
 class Beside:
-    """What runs beside when it is made; `left` tells what has come since."""
+    """What runs beside when it is made; `look` and `reasons` tell what has come since."""
+
+    goes_on = False
+    """Whether something may change values at any time: a thread, a task, a widget's callback."""
+    users_work = ""
+    """What code of the notebook or its project goes on, in words; "" where there is nothing.
+
+    How far it comes while a step runs depends on how long that takes, so that no step can be left out.
+    """
 
     def __init__(self) -> None:
         self.threads = {thread.ident or 0 for thread in threading.enumerate()}
@@ -41,19 +49,12 @@ class Beside:
             left = self._left()
         return [*found, f"leaves a thread ({left[0].name})"] if left else found
 
-    def goes_on(self) -> bool:
-        """Whether something that was begun since may change values at any time: a thread, a task, a widget's callback."""
-        return bool(self._left()) or _has_tasks() or _has_widgets()
-
-    def users_work(self) -> str:
-        """What code of the notebook or its project was begun since and goes on, in words; "" where there is nothing.
-
-        How far it comes while a step runs depends on how long that takes, so that no step can be left out.
-        """
-        for thread in self._left():
-            if not _is_of_library(thread):
-                return f"a thread ({thread.name})"
-        return "a task" if _has_tasks() else ""
+    def look(self) -> None:
+        """Find out what was begun since and goes on."""
+        left, has_tasks = self._left(), _has_tasks()
+        self.goes_on = bool(left) or has_tasks or _has_widgets()
+        threads = (f"a thread ({thread.name})" for thread in left if not _is_of_library(thread))
+        self.users_work = next(threads, "a task" if has_tasks else "")
 
     def _left(self) -> list[threading.Thread]:
         return [
@@ -79,7 +80,8 @@ def _tasks_of_pool() -> tuple[int, int]:
 def _has_tasks() -> bool:
     """Whether a coroutine of the notebook's or of a project's module runs in this thread's loop."""
     try:
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}  # which runs the cells
+        tasks = asyncio.all_tasks()
+        tasks.discard(asyncio.current_task())  # which runs the cells
     except RuntimeError:
         return False
     codes = [getattr(task.get_coro(), "cr_code", None) for task in tasks]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from jupyter_mlops.errors import InputError, NotWritableError
+from jupyter_mlops.jobs.notebook_json import json_of
 from jupyter_mlops.store.objects import write_atomically
 
 LEAST_SECONDS = 2.0
@@ -100,10 +101,7 @@ class OutputFile:
 
 def bytes_of(notebook: Any) -> bytes:
     """The file's bytes, as nbformat writes them (but not validated again each time)."""
-    from nbformat import v4
-
-    text: str = v4.writes(notebook) + "\n"
-    return encoded(text)
+    return encoded(f"{json_of(notebook)}\n")
 
 
 def encoded(text: str) -> bytes:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.jobs.kernelspecs import find_kernel
-from jupyter_mlops.jobs.warm.imports import imports_of
+from jupyter_mlops.jobs.warm.imports import cells_to_learn, imports_of
 
 if TYPE_CHECKING:
     from jupyter_mlops.jobs.execution import Plan
@@ -41,6 +41,8 @@ class Wish:
     folder: str
     environment: dict[str, str]
     names: tuple[str, ...]
+    cells: tuple[str, ...] = ()
+    """The code of cells that later jobs will have too."""
 
     @classmethod
     def of(cls, plan: Plan) -> Wish:
@@ -49,7 +51,7 @@ class Wish:
         # Python's own modules load in no time, and would make a process of its own of nearly every notebook.
         left = NEVER | sys.stdlib_module_names
         names = [name for name in imports_of(plan.notebook or {}) if top(name) not in left]
-        return cls(command, str(plan.folder), environment, tuple(names))
+        return cls(command, str(plan.folder), environment, tuple(names), cells_to_learn(plan.notebook or {}))
 
 
 def top(name: str) -> str:

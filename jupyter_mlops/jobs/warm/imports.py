@@ -1,11 +1,14 @@
-"""What a notebook imports, as far as it may be loaded ahead of it. Pure: looks at source only."""
+"""What of a notebook may be made ready ahead of it: imports and cells. Pure: looks at source only."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
+
+from jupyter_mlops.analysis.notebook import tags_of
 
 _CODE_MAGICS = ("%%step", "%%time", "%%timeit", "%%capture", "%%prun")
 _CHANGES = re.compile(
@@ -15,6 +18,25 @@ _CHANGES = re.compile(
     re.MULTILINE,
 )
 """What may change how a later import goes: modules imported below it are left for the notebook itself."""
+
+
+LONGEST, LONGEST_TOGETHER = 5_000, 200_000
+"""Characters of a cell, and of all, up to which they are looked at ahead: it must not take the process that does so long."""
+_INJECTED = "injected-parameters"
+
+
+def cells_to_learn(notebook: Mapping[str, Any]) -> tuple[str, ...]:
+    """The code of cells that are the same in each job of a notebook."""
+    found: list[str] = []
+    left = LONGEST_TOGETHER
+    for cell in notebook.get("cells", ()):
+        source = cell.get("source", "")
+        if cell.get("cell_type") != "code" or not isinstance(source, str) or len(source) > min(LONGEST, left):
+            continue
+        if _INJECTED not in tags_of(cell.get("metadata", {})):
+            found.append(source)
+            left -= len(source)
+    return tuple(found)
 
 
 def imports_of(notebook: Mapping[str, Any]) -> list[str]:
@@ -31,11 +53,12 @@ def imports_of(notebook: Mapping[str, Any]) -> list[str]:
     return list(found)
 
 
-def _in_cell(source: str) -> tuple[list[str], bool]:
+@lru_cache(maxsize=4096)
+def _in_cell(source: str) -> tuple[tuple[str, ...], bool]:
     """Its imports in order, and whether those of the cells below may be loaded ahead too."""
     first = source.lstrip().split(None, 1)[:1]
     if first and first[0].startswith("%%") and first[0] not in _CODE_MAGICS:
-        return [], True
+        return (), True
     change = _CHANGES.search(source)
     last_line = source.count("\n", 0, change.start()) + 1 if change else None
     lines = [
@@ -45,7 +68,7 @@ def _in_cell(source: str) -> tuple[list[str], bool]:
     try:
         tree = ast.parse("\n".join(lines))
     except (SyntaxError, ValueError):
-        return [], change is None
+        return (), change is None
     names: list[str] = []
     for node in _statements(tree):
         if last_line is not None and node.lineno >= last_line:
@@ -54,7 +77,7 @@ def _in_cell(source: str) -> tuple[list[str], bool]:
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names += [f"{node.module}:{alias.name}" for alias in node.names if alias.name != "*"] or [node.module]
-    return names, change is None
+    return tuple(names), change is None
 
 
 def _statements(tree: ast.AST) -> list[ast.stmt]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from jupyter_mlops.jobs.warm.pool import Pool
 
-PROTOCOL = 2
+PROTOCOL = 3
 """How kernels speak to their runners: only where both know it is a kernel lent."""
 _OTHER = "the worker is of another version"
 ANSWER_SECONDS = 2.0
@@ -96,7 +96,8 @@ class Lender:
     def _lend(self, asked: dict[str, Any], theirs: socket.socket, told: _Borrower) -> None:
         if asked.get("protocol") != PROTOCOL:
             raise NotWarm(_OTHER)
-        wish = Wish(tuple(asked["command"]), asked["folder"], asked["environment"], tuple(asked["names"]))
+        told_of = (tuple(asked[key]) for key in ("names", "cells"))
+        wish = Wish(tuple(asked["command"]), asked["folder"], asked["environment"], *told_of)
         if wish.command[0] != sys.executable:
             raise NotWarm("the worker's kernels are of another Python")
         parent = self._pool.ready(wish)
@@ -172,7 +173,7 @@ def _ask(connection: socket.socket, wish: Wish) -> WarmKernel:
         with theirs:
             start = {"folder": wish.folder, "environment": wish.environment, "runner": os.getpid()}
             ours.sendall(packed(start))
-            asked = {**start, "protocol": PROTOCOL, "command": wish.command, "names": wish.names}
+            asked = {**start, "protocol": PROTOCOL, "command": wish.command, "names": wish.names, "cells": wish.cells}
             data = packed(asked)
             sent = socket.send_fds(connection, [data], [theirs.fileno()])
             connection.sendall(data[sent:])

@@ -57,6 +57,7 @@ def transform_once(shell: Any) -> Callable[[], None]:
     often it is called.
     """
     transform, should_run_async = shell.transform_cell, shell.should_run_async
+    are_known = _Known(shell)
     cells: list[tuple[str, str]] = []
     answers: list[tuple[Any, bool, bool]] = []
     is_first = False
@@ -73,7 +74,7 @@ def transform_once(shell: Any) -> Callable[[], None]:
         if known is not None and known[0] is raw_cell:
             return known[1]
         made: str = transform(raw_cell)
-        if is_asked_first and _are_known(shell):
+        if is_asked_first and are_known():
             cells.append((raw_cell, made))
         return made
 
@@ -95,13 +96,22 @@ def transform_once(shell: Any) -> Callable[[], None]:
     return begin
 
 
-def _are_known(shell: Any) -> bool:
-    manager = shell.input_transformer_manager
-    functions = (*manager.cleanup_transforms, *manager.line_transforms, *manager.token_transformers)
-    handlers = (*shell.prefilter_manager.transformers, *shell.prefilter_manager.checkers)
-    modules = {getattr(item, "__module__", "") or "" for item in (*functions, *map(type, handlers))}
-    known = all(name.startswith(("IPython.", "jupyter_mlops.")) for name in modules)
-    return known and not shell.input_transformers_post
+class _Known:
+    """Whether all that transforms a shell's cells is IPython's or ours."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        self._seen: tuple[list[Any], bool] = ([], False)
+
+    def __call__(self) -> bool:
+        shell, manager = self._shell, self._shell.input_transformer_manager
+        functions = [*manager.cleanup_transforms, *manager.line_transforms, *manager.token_transformers]
+        handlers = [*shell.prefilter_manager.transformers, *shell.prefilter_manager.checkers]
+        there = [*functions, *handlers]
+        if self._seen[0] != there:
+            modules = {getattr(item, "__module__", "") or "" for item in (*functions, *map(type, handlers))}
+            self._seen = there, all(name.startswith(("IPython.", "jupyter_mlops.")) for name in modules)
+        return self._seen[1] and not shell.input_transformers_post
 
 
 def names_side_by_side(modules: dict[str, Any]) -> None:

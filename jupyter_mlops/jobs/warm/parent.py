@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from jupyter_mlops.jobs.warm.wire import Frames, packed
@@ -109,9 +109,10 @@ class Parent:
                 answer: dict[str, Any] = message
                 return answer
 
-    def fork(self, theirs: socket.socket, told: Told, *, stays: bool) -> None:
+    def fork(self, theirs: socket.socket, told: Told, cells: Sequence[str], *, stays: bool) -> None:
         """Ask for a kernel; it answers over `theirs` as soon as it is there. Raises OSError where the process is gone.
 
+        Kernels that are forked later know what these cells mean.
         One that `stays` is another runner's: it goes on when this pool is closed.
         """
         with self._lock:
@@ -120,8 +121,9 @@ class Parent:
             self._kernels[number] = told
             told.signaled_by(lambda signal_number: self.signal(number, signal_number))
             try:
-                request = packed({"do": "fork", "number": number, "stays": stays})
-                socket.send_fds(self._control, [request], [theirs.fileno()])
+                request = packed({"do": "fork", "number": number, "stays": stays, "cells": cells})
+                sent = socket.send_fds(self._control, [request], [theirs.fileno()])
+                self._control.sendall(request[sent:])
             except OSError:
                 del self._kernels[number]
                 raise

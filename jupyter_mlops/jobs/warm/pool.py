@@ -65,7 +65,7 @@ class Pool:
             start = {"folder": wish.folder, "environment": wish.environment, "runner": os.getpid()}
             if ours is not None:
                 ours.sendall(packed(start))
-            parent.fork(theirs, told, stays=ours is None)
+            parent.fork(theirs, told, wish.cells, stays=ours is None)
         except OSError as error:
             raise NotWarm(f"the process that forks kernels is gone ({error})") from error
 

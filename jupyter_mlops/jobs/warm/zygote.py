@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.jobs.warm.hidden import Hidden
+from jupyter_mlops.jobs.warm.learned import Learned
 from jupyter_mlops.jobs.warm.lighter import begin_history, modules_side_by_side, names_side_by_side
 from jupyter_mlops.jobs.warm.rehearsal import import_ours, know, rehearse
 from jupyter_mlops.jobs.warm.wire import Frames, packed, receive_first
@@ -60,6 +61,7 @@ class Zygote:
         self.hidden = Hidden()
         self.shell_environment: dict[str, str | None] = {}
         self.app: Any = None
+        self.learned: Any = None
         self._children: dict[int, int] = {}
         self._staying: set[int] = set()
         """Kernels that go on when the pool is gone."""
@@ -100,6 +102,7 @@ class Zygote:
         names_side_by_side(sys.modules)
         know(names, self.hidden.out_of_sight())
         begin_history(self.app.shell)
+        self.learned = Learned(self.app.shell)
         gc.collect()
         gc.freeze()
         return None
@@ -161,6 +164,8 @@ class Zygote:
     def _do(self, message: dict[str, Any], descriptors: list[int], own: Any) -> None:
         if message["do"] == "fork":
             self._fork(message, descriptors.pop(0), own)
+            if self.learned.learn(message["cells"]):
+                gc.freeze()
         elif message["do"] == "signal":
             for pid, number in self._children.items():
                 if number == message["number"]:
