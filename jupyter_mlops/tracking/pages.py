@@ -16,11 +16,11 @@ log = logging.getLogger(__name__)
 
 def page_of(notebook: bytes, name: str) -> bytes | None:
     """The page of a notebook's bytes; None, with a log line, where nbconvert cannot make one."""
-    import nbformat
+    from nbformat import v4
 
     began = time.monotonic()
     try:
-        node = nbformat.reads(notebook.decode("utf-8"), as_version=4)
+        node = v4.upgrade(v4.reads(notebook.decode("utf-8")))
         body = _exporter()(node, {"metadata": {"name": name}})
     except Exception as error:  # noqa: BLE001 - templates and filters raise anything; the notebook itself is kept
         log.warning("no page of %s: %s: %s", name, type(error).__name__, error)
@@ -50,7 +50,14 @@ def _exporter() -> Callable[[Any, dict[str, Any]], str]:
     data_type_filter: Any = import_module("nbconvert.filters.widgetsdatatypefilter").WidgetsDataTypeFilter
     formatter_of: Any = import_module("pygments.formatters").HtmlFormatter
     exporter: Any = import_module("nbconvert").HTMLExporter(embed_images=True)
-    exporter.optimistic_validation = True
+
+    def preprocess(notebook: Any, resources: Any) -> tuple[Any, Any]:
+        """As in the base class, which makes one more copy, and checks it against nbformat's schema before and after."""
+        for preprocessor in exporter._preprocessors:
+            notebook, resources = preprocessor(notebook, resources)
+        return notebook, resources
+
+    exporter._preprocess = preprocess
 
     @lru_cache(maxsize=8)
     def formatter(language: str) -> Any:

@@ -13,7 +13,15 @@ from nbformat import v4
 
 from jupyter_mlops.jobs.notebook_json import json_of
 
-TEXTS = ["", "x = 1", "a\nb\n", "\n", "a\r\nb\x0bc\u2028d\x85", 'quote " and \\ and \t\x00\x1f', "ünï \U0001f600 \ud800"]
+TEXTS = [
+    "",
+    "x = 1",
+    "a\nb\n",
+    "\n",
+    "a\r\nb\x0bc\u2028d\x85",
+    'quote " and \\ and \t\x00\x1f',
+    "ünï \U0001f600 \ud800",
+]
 KINDS = ["text/plain", "text/html", "image/png", "image/svg+xml", "application/javascript", "application/json", "x/y"]
 
 

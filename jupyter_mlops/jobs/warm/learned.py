@@ -25,7 +25,8 @@ class Learned:
         manager = shell.input_transformer_manager
         self._manager = manager
         self._transform = manager.transform_cell
-        self._known: dict[str, str] = {}
+        self._known: dict[str, str | None] = {}
+        """Cells, and what they are transformed to; None for one that is no code."""
         self._usual = _transformers(manager)
         self._with_ours = ([strip_magic, *self._usual[0]], *self._usual[1:])
         manager.transform_cell = self.transform_cell
@@ -38,6 +39,7 @@ class Learned:
         for cell in new[:MOST]:
             # A cell that fails here fails in its kernel too, which says so.
             with contextlib.suppress(SyntaxError, ValueError, RecursionError, MemoryError, MLOpsError):
+                self._known[cell] = None
                 _, code = split_magic(cell)
                 self._known[cell] = self._transform(cell if code == cell else code)
                 cell_facts(code)
