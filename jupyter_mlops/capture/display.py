@@ -19,6 +19,8 @@ NOTE = "application/vnd.jupyter-mlops.note+json"
 """Marks our own line among a cell's outputs, so that tools can tell it from the cell's."""
 METADATA = "jupyter_mlops"
 """Where the cells of a notebook that a job executed say that they were reused."""
+LONG = 1 << 15
+"""From so many characters on a stream's text is not written as JSON."""
 Event = dict[str, Any]
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 """Taken at import: a notebook may put something else in place of `json.dumps`."""
@@ -90,13 +92,31 @@ class DisplayRecorder:
 
 
 def encode(events: list[Event]) -> bytes:
-    """Events as bytes. Raises `TypeError` or `ValueError` for what is not JSON."""
-    return _to_json(without_secrets(events)).encode("utf-8", "surrogatepass")
+    """Events as bytes: a line of JSON, and below it the long texts of streams as they are.
+
+    Raises `TypeError` or `ValueError` for what is not JSON.
+    """
+    told: list[Event] = []
+    long: list[bytes] = []
+    for event in without_secrets(events):
+        if len(event.get("text", "")) >= LONG:
+            long.append(event["text"].encode("utf-8", "surrogatepass"))
+            event = {**event, "text": len(long[-1])}
+        told.append(event)
+    line = _to_json(told).encode("utf-8", "surrogatepass")
+    return b"".join([line, b"\n", *long]) if long else line
 
 
 def decode(data: bytes | bytearray) -> list[Event]:
     """The events again."""
-    events: list[Event] = json.loads(data.decode("utf-8", "surrogatepass"))
+    end = data.find(b"\n")
+    line, place = (data, len(data)) if end < 0 else (data[:end], end + 1)
+    events: list[Event] = json.loads(line.decode("utf-8", "surrogatepass"))
+    for event in events:
+        if isinstance(event.get("text"), int):
+            size = event["text"]
+            event["text"] = data[place : place + size].decode("utf-8", "surrogatepass")
+            place += size
     return events
 
 

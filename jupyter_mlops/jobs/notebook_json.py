@@ -18,10 +18,11 @@ _SPLIT = ("application/javascript", "image/svg+xml")
 
 
 def json_of(notebook: Mapping[str, Any]) -> str:
-    """The text of `nbformat.v4.writes(notebook)`, which stays as it is. Raises `TypeError` for what is no JSON."""
+    """The text of `nbformat.v4.writes(notebook)` and a line's end. Raises `TypeError` for what is no JSON."""
     pieces: list[str] = []
     told = {**notebook, "metadata": _without(notebook["metadata"], _OF_NOTEBOOK)}
     _put({**told, "cells": [_cell(cell) for cell in notebook["cells"]]}, "\n", pieces.append)
+    pieces.append("\n")
     return "".join(pieces)
 
 

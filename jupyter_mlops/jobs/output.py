@@ -101,7 +101,7 @@ class OutputFile:
 
 def bytes_of(notebook: Any) -> bytes:
     """The file's bytes, as nbformat writes them (but not validated again each time)."""
-    return encoded(f"{json_of(notebook)}\n")
+    return encoded(json_of(notebook))
 
 
 def encoded(text: str) -> bytes:

@@ -89,7 +89,7 @@ class Chance:
 def test_a_notebook_of_anything(seed: int) -> None:
     notebook = Chance(seed).notebook()
     before = copy.deepcopy(notebook)
-    assert json_of(notebook) == v4.writes(notebook)
+    assert json_of(notebook) == v4.writes(notebook) + "\n"
     assert repr(notebook) == repr(before)
 
 
@@ -98,7 +98,7 @@ def test_the_notebooks_of_this_project() -> None:
     assert found
     for path in found:
         notebook = nbformat.read(path, as_version=4)
-        assert json_of(notebook) == v4.writes(notebook), path
+        assert json_of(notebook) == v4.writes(notebook) + "\n", path
 
 
 def test_what_is_no_json_is_told() -> None:
