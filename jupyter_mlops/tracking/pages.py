@@ -83,7 +83,8 @@ def _exporter() -> Callable[[Any, dict[str, Any]], str]:
             "clean_html", lambda text: text if isinstance(text, _Code) else filters.clean_html(text)
         )
         page, _ = base.from_notebook_node(exporter, notebook, resources)
-        page = _NO_ALT.sub('<img alt="No description has been provided for this image" ', page)
+        if "<img " in page:
+            page = _NO_ALT.sub('<img alt="No description has been provided for this image" ', page)
         return _FOCUSABLE.sub('<div tabindex="0" class="', page)
 
     return export
