@@ -13,15 +13,30 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_mlops.store.locks import try_file_lock
 from jupyter_mlops.tracking import lock_path
 
+if TYPE_CHECKING:
+    from jupyter_mlops.store.store import Store
+
 LINGER_SECONDS = 10.0
 LOOK_SECONDS = 0.05
+LEISURE_SECONDS = 20.0
+"""How long at most a new writer lets runs go first."""
+BUSY_LOOK_SECONDS, BUSY_PERCENT = 0.25, 90.0
 
 log = logging.getLogger("jupyter_mlops.tracking.writer")
+
+
+def _is_busy() -> bool:
+    """Whether all processors are at work, as seen for a moment."""
+    import psutil
+
+    return psutil.cpu_percent(BUSY_LOOK_SECONDS) > BUSY_PERCENT
 
 
 def main() -> None:
@@ -56,6 +71,7 @@ def _deliver_until_quiet(root: Path, linger: float) -> int:
 
     log.info("writer %d started", os.getpid())
     with open_store(root, create=False) as store:
+        wait_for_leisure(store)
         delivery = Delivery(store)
         token = None
         began = quiet_since = time.monotonic()
@@ -75,6 +91,15 @@ def _deliver_until_quiet(root: Path, linger: float) -> int:
             time.sleep(LOOK_SECONDS)
         log.info("writer %d ends; %d messages delivered", os.getpid(), delivery.delivered)
         return delivery.newest
+
+
+def wait_for_leisure(
+    store: Store, is_busy: Callable[[], bool] = _is_busy, clock: Callable[[], float] = time.monotonic
+) -> None:
+    """Before MLflow is imported, which takes seconds of a processor: let runs that need all processors go first."""
+    end = clock() + LEISURE_SECONDS
+    while clock() < end and store.runs.at_work() and is_busy():
+        pass
 
 
 def _newer(root: Path, newest: int) -> bool:

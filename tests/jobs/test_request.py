@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from notebooks import code, write_notebook
 
 from jupyter_mlops.domain.run import RunOptions
 from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
-from jupyter_mlops.jobs.imports import quick_imports
+from jupyter_mlops.jobs.imports import CHECKS, quick_imports
 from jupyter_mlops.jobs.prepared import prepare
 from jupyter_mlops.jobs.request import check_request, create_run, default_output, given_of
 from jupyter_mlops.store.store import Store
@@ -136,9 +138,17 @@ def test_cells_without_ids_get_the_same_ones_each_time(tmp_path: Path) -> None:
 
 
 def test_quick_imports_leave_no_trace() -> None:
-    import sys
-
-    before = sys.modules.get("rfc3987_syntax", "absent")
+    before = {name: sys.modules.get(name, "absent") for name in CHECKS}
     with quick_imports():
         pass
-    assert sys.modules.get("rfc3987_syntax", "absent") == before
+    assert {name: sys.modules.get(name, "absent") for name in CHECKS} == before
+
+
+def test_quick_imports_import_nothing_that_only_checks_formats() -> None:
+    code = (
+        "import sys\nfrom jupyter_mlops.jobs.imports import CHECKS, quick_imports\n"
+        "with quick_imports():\n    import nbformat\n    assert all(sys.modules[name] is None for name in CHECKS)\n"
+        "assert not sys.modules.keys() & set(CHECKS)\n"
+        "nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('x')]))\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

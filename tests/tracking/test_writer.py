@@ -225,3 +225,24 @@ def test_a_run_that_waits_is_not_told_and_one_that_goes_on_is_told_a_second_late
     assert told[2:] == [waiting.id]
     assert not store.outbox.size()
     project.close()
+
+
+def test_a_new_writer_lets_runs_that_need_all_processors_go_first(other_project: TrackedProject) -> None:
+    store, looks, time_of_looks = other_project.store, [True, True, False], iter(range(100))
+    writer.wait_for_leisure(store, lambda: pytest.fail("no run is at work"))
+    run = other_project.run()
+    assert store.runs.at_work()
+    writer.wait_for_leisure(store, lambda: looks.pop(0))
+    assert looks == []
+    asked: list[bool] = []
+    writer.wait_for_leisure(store, lambda: not asked.append(True), lambda: float(next(time_of_looks)))  # type: ignore[func-returns-value]
+    assert len(asked) == writer.LEISURE_SECONDS - 1
+    looks = [True] * 5
+
+    def last_look() -> bool:
+        if len(looks) == 1:
+            other_project.finish(run)
+        return looks.pop()
+
+    writer.wait_for_leisure(store, last_look)
+    assert looks == []
