@@ -85,7 +85,7 @@ class Execution:
         if display.can_record(session.shell):
             self._recorder = display.DisplayRecorder(session.shell)
             self._recorder.start()
-        self._watch = watch.Watch((session.store.folder,))
+        self._watch = watch.Unneeded() if self._is_inert else watch.Watch((session.store.folder,))
         self._watch.__enter__()
         self._asked = secrecy.asked()
         self._attempts = Attempts(session.shell, self.step.spec)
@@ -184,11 +184,12 @@ class Execution:
 
     def _look_before(self) -> None:
         world = self.session.world
-        self._names_before = dict(world.namespace)
+        self._names_before = dict(world.namespace)  # what is bound anew has its last words when the step has ended
         names = self.facts.names
         self._is_inert = (
             self.facts.inert
             and self.session.runs_code_as_it_stands
+            and self.session.shell.ast_node_interactivity != "last_expr_or_assign"  # which shows what it binds
             and all(type(self._names_before.get(name, world)) in PLAIN for name in names.reads)
         )
         touched = {*self.examination.inputs, *(names.writes - names.settles)}

@@ -311,6 +311,19 @@ class Watch:
         return _absolute(path)
 
 
+class Unneeded(Watch):
+    """In the place of a watch over what can do nothing to the world."""
+
+    def __init__(self) -> None:
+        self.seen = Seen()
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """There is nothing to end."""
+
+
 _active: list[Watch] = []
 _EVENTS = frozenset(Watch()._events)
 

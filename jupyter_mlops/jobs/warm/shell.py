@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import inspect
 import io
+import json
 import logging
 import os
 import signal
@@ -22,6 +23,7 @@ import ipykernel.ipkernel
 from ipykernel import utils
 from ipykernel.displayhook import ZMQDisplayHook
 from ipykernel.kernelapp import IPKernelApp as JupyterApp
+from jupyter_client.jsonutil import json_default
 from jupyter_client.session import Session
 from traitlets import Any as AnyTrait
 
@@ -31,6 +33,7 @@ from jupyter_mlops.jobs.warm.randoms import reseed
 from jupyter_mlops.jobs.warm.streams import Catcher, OutStream, Publisher, end_group
 from jupyter_mlops.jobs.warm.wire import LONG, Frames, apart, date_of, framed
 
+_TO_JSON = json.JSONEncoder(default=json_default, ensure_ascii=False, allow_nan=False).encode
 COMMS = ("comm_open", "comm_msg", "comm_close")
 _HELD = ("status", "execute_input", "execute_reply")
 """Messages that wait for the next that shows something: the runner is woken once for a cell that shows nothing."""
@@ -89,7 +92,7 @@ class PipeSession(Session):
         if kind == "stream":
             plain["content"], buffers = apart(plain["content"])
         try:
-            data = self.pack(plain)
+            data = self._packed(plain)
         except UnicodeEncodeError:
             if kind != "stream":
                 raise
@@ -98,6 +101,14 @@ class PipeSession(Session):
             data = self.pack({**plain, "content": {**plain["content"], "text": text}})
         self.out.send(framed(data, buffers or ()), kind in _HELD)
         return message
+
+    def _packed(self, plain: dict[str, Any]) -> bytes:
+        """What `pack` makes of a message; that makes an encoder for each."""
+        try:
+            return _TO_JSON(plain).encode("utf8", errors="surrogateescape")
+        except (TypeError, ValueError):
+            packed: bytes = self.pack(plain)  # after cleaning it, with a warning
+            return packed
 
 
 class Out:
