@@ -176,7 +176,10 @@ def _ask(connection: socket.socket, wish: Wish) -> WarmKernel:
             asked = {**start, "protocol": PROTOCOL, "command": wish.command, "names": wish.names, "cells": wish.cells}
             data = packed(asked)
             sent = socket.send_fds(connection, [data], [theirs.fileno()])
-            connection.sendall(data[sent:])
+            if sent < len(
+                data
+            ):  # nothing more to send is an error too where the answer came and the other end is closed
+                connection.sendall(data[sent:])
         frames = Frames()
         messages: list[Any] = []
         while not messages:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -51,7 +52,9 @@ def test_a_kernel_is_borrowed_once_the_imports_are_loaded(
     assert not list(lending.folder().iterdir())
 
 
-def test_a_runner_of_another_version_is_lent_nothing_and_borrows_nothing(tmp_path: Path, runtime: Path) -> None:
+def test_a_runner_of_another_version_is_lent_nothing_and_borrows_nothing(
+    tmp_path: Path, runtime: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = {"command": [sys.executable], "folder": str(tmp_path), "environment": {}, "names": []}
     with Pool(lends=True) as pool:
         (path,) = lending.folder().iterdir()
@@ -68,8 +71,15 @@ def test_a_runner_of_another_version_is_lent_nothing_and_borrows_nothing(tmp_pat
         listening.listen()
         answering = threading.Thread(target=_answer, args=(listening, {"note": ""}))
         answering.start()
+
+        def sent_and_answered(*arguments: Any) -> int:
+            sent = send_fds(*arguments)
+            answering.join()
+            return sent
+
+        send_fds = socket.send_fds
+        monkeypatch.setattr(socket, "send_fds", sent_and_answered)
         assert play(notebook_of(["1"]), tmp_path)[2].why == "the worker is of another version"
-        answering.join()
     path.unlink()
 
 
