@@ -17,6 +17,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepLine, StepRun, is_named
 from jupyter_mlops.domain.wire import to_wire
 from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.store.objects import write_atomically
 from jupyter_mlops.tracking import note
 from jupyter_mlops.tracking.identities import Identities
 from jupyter_mlops.tracking.pages import page_of
@@ -273,22 +274,19 @@ class Mirror:
     def _put(self, known: MLflowRun, files: Files) -> None:
         """Log files by their paths, all at once: for each call MLflow looks the run up anew.
 
-        Where they go is known: for a folder MLflow need not read the run once more, which takes it the longest.
+        Where they go is known: into a folder of this machine they are written as they are, as MLflow would copy them.
         """
         if not files:
             return
-        from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
+        from mlflow.utils.file_utils import local_file_uri_to_path
 
-        address = known.info.artifact_uri
+        address = known.info.artifact_uri or ""
+        if address.startswith("file:///"):
+            _write_all(Path(local_file_uri_to_path(address)), files)
+            return
         with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
-            for path, content in files.items():
-                file = Path(folder, path)
-                file.parent.mkdir(exist_ok=True)
-                file.write_bytes(content)
-            if address and address.startswith("file:"):
-                get_artifact_repository(address).log_artifacts(folder)
-            else:
-                self.ids.client.log_artifacts(known.info.run_id, folder)
+            _write_all(Path(folder), files)
+            self.ids.client.log_artifacts(known.info.run_id, folder)
 
     def _status(self, known: MLflowRun, status: Status, ended_at: datetime | None) -> None:
         """Status and end time last, so that a run that shows as ended is whole."""
@@ -299,6 +297,13 @@ class Mirror:
                 self.ids.client.set_terminated(known.info.run_id, word, end)
         elif known.info.status != word:
             self.ids.client.update_run(known.info.run_id, status=word)
+
+
+def _write_all(folder: Path, files: Files) -> None:
+    for path, content in files.items():
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(file, [content], sync=False)
 
 
 def _file(

@@ -29,6 +29,17 @@ def page_of(notebook: bytes, name: str) -> bytes | None:
     return body.encode("utf-8")
 
 
+def _once(make: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]:
+    """Style sheets are the same for every page."""
+    made: list[str] = []
+
+    def kept(resources: Any) -> list[str]:
+        made[:] = made or make(resources)
+        return list(made)
+
+    return kept
+
+
 class _Code(str):
     """HTML that pygments made of code, in which nothing of the code is left unescaped."""
 
@@ -58,6 +69,9 @@ def _exporter() -> Callable[[Any, dict[str, Any]], str]:
         return notebook, resources
 
     exporter._preprocess = preprocess
+    for preprocessor in exporter._preprocessors:
+        if hasattr(preprocessor, "_generate_header"):
+            preprocessor._generate_header = _once(preprocessor._generate_header)
 
     @lru_cache(maxsize=8)
     def formatter(language: str) -> Any:
