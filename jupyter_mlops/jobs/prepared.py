@@ -11,7 +11,7 @@ from typing import Any
 from jupyter_mlops.analysis.injection import Injection, injection_of
 from jupyter_mlops.analysis.notebook import cells_of
 from jupyter_mlops.analysis.parameters import TAG
-from jupyter_mlops.jobs.imports import quick_imports
+from jupyter_mlops.analysis.quick_imports import quick_imports
 from jupyter_mlops.jobs.request import INJECTED, Request
 
 ERROR_TAG = "papermill-error-cell-tag"

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import getpass
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.tracking import tags, uri
 from jupyter_mlops.tracking.database import ensure_database
+from jupyter_mlops.tracking.uri import local_folder, sqlite_path
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+Tags = Callable[[], Mapping[str, str]]
 UNKNOWN = ""
 """In place of an MLflow run id in the index: one was about to be made."""
 
@@ -33,13 +35,19 @@ _KIND = {"mlflow.experimentKind": "custom_model_development"}
 """Models are trained in it; else MLflow's pages guess."""
 
 
+class _Experiment(NamedTuple):
+    id: str
+    artifacts: str | None
+    """Where its files go; None where the server says so later."""
+
+
 class Identities:
     """The MLflow runs of one project in one tracking store. Finds and makes; what they hold is the mirror's matter."""
 
     def __init__(self, store: Store, tracking_uri: str) -> None:
         self.store = store
         self.uri = tracking_uri
-        self._experiments: dict[tuple[str | None, str], str] = {}
+        self._experiments: dict[tuple[str | None, str], _Experiment] = {}
         self._made: dict[str, MLflowRun] = {}
         """Runs that were just made, as they are."""
 
@@ -55,22 +63,38 @@ class Identities:
         """Make the tracking store where it is a SQLite file and missing."""
         ensure_database(self.store.root, self.uri)
 
-    def run(self, run: Run) -> str:
-        """The id of the MLflow run of `run`."""
+    def run(self, run: Run, begin_with: Tags = dict) -> str:
+        """The id of the MLflow run of `run`; one that is made has the tags `begin_with` where that saves a request."""
         found = self.store.outbox.tracked_id(run.id, self.uri)
         if found:
             return found
-        return self._make(run.id, run, self.experiment(run), tags.run_name(run), run.started_at or run.created_at, {})
+        experiment, artifacts = self._experiment(run)
+        return self._make(
+            run.id,
+            run,
+            experiment,
+            tags.run_name(run),
+            run.started_at or run.created_at,
+            begin_with if self._is_here(artifacts) else dict,
+        )
 
-    def step(self, step_run: StepRun, run: Run | None = None) -> str:
+    def step(self, step_run: StepRun, run: Run | None = None, begin_with: Tags = dict) -> str:
         """The id of the nested MLflow run of `step_run`, which was executed, not reused."""
         found = self.store.outbox.tracked_id(step_run.id, self.uri)
         if found:
             return found
         whole = run or self.store.runs.get(step_run.run_id)
         parent = self.known(whole.id, lambda: self.run(whole)).info
-        nested = {"mlflow.parentRunId": parent.run_id}
+
+        def nested() -> dict[str, str]:
+            more = begin_with() if self._is_here(parent.artifact_uri) else {}
+            return {**more, "mlflow.parentRunId": parent.run_id}
+
         return self._make(step_run.id, whole, parent.experiment_id, step_run.step, step_run.started_at, nested)
+
+    def _is_here(self, artifacts: str | None) -> bool:
+        """Whether runs and their files are on this machine: what tags say of files can then be seen to be so."""
+        return sqlite_path(self.uri) is not None and local_folder(artifacts) is not None
 
     def known(self, entity_id: str, identify: Callable[[], str]) -> MLflowRun:
         """The MLflow run as it is; found or made anew where the one that was noted is gone with its store."""
@@ -88,6 +112,9 @@ class Identities:
 
     def experiment(self, run: Run) -> str:
         """The id of the experiment of `run`, made where it is missing."""
+        return self._experiment(run).id
+
+    def _experiment(self, run: Run) -> _Experiment:
         chosen = run.tags.get(uri.EXPERIMENT_ID_TAG)
         name = run.tags.get(uri.EXPERIMENT_TAG) or uri.experiment_name(self.store.root)
         known = self._experiments.get((chosen, name))
@@ -95,9 +122,7 @@ class Identities:
             known = self._experiments[chosen, name] = self._chosen(chosen) or self._named(name)
         return known
 
-    def _make(
-        self, entity_id: str, run: Run, experiment: str, name: str, started: datetime | None, extra: dict[str, str]
-    ) -> str:
+    def _make(self, entity_id: str, run: Run, experiment: str, name: str, started: datetime | None, extra: Tags) -> str:
         outbox = self.store.outbox
         with self.store.index.lock("tracking-runs"):
             found = outbox.tracked_id(entity_id, self.uri)
@@ -109,7 +134,7 @@ class Identities:
                 made = self.client.create_run(
                     experiment,
                     start_time=tags.milliseconds(started),
-                    tags={tags.ID: entity_id, **_user(), **tags.source_tags(run), **extra},
+                    tags={tags.ID: entity_id, **_user(), **tags.source_tags(run), **extra()},
                     run_name=name,
                 )
                 found = made.info.run_id
@@ -125,13 +150,14 @@ class Identities:
         )
         return found[0].info.run_id if found else None
 
-    def _chosen(self, experiment_id: str | None) -> str | None:
+    def _chosen(self, experiment_id: str | None) -> _Experiment | None:
         from mlflow.exceptions import MlflowException
 
         if experiment_id is None:
             return None
         try:
-            return str(self.client.get_experiment(experiment_id).experiment_id)
+            found = self.client.get_experiment(experiment_id)
+            return _Experiment(str(found.experiment_id), found.artifact_location)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
@@ -140,7 +166,7 @@ class Identities:
             )
             return None
 
-    def _named(self, name: str) -> str:
+    def _named(self, name: str) -> _Experiment:
         """The experiment `name`; where that was deleted in MLflow, the next free `name-2`, as MLflow keeps the name."""
         with self.store.index.lock("tracking-runs"):
             number = 1
@@ -148,9 +174,10 @@ class Identities:
                 full = name if number == 1 else f"{name}-{number}"
                 found = self.client.get_experiment_by_name(full)
                 if found is None:
-                    return str(self.client.create_experiment(full, self._artifacts(full), _KIND))
+                    artifacts = self._artifacts(full)
+                    return _Experiment(str(self.client.create_experiment(full, artifacts, _KIND)), artifacts)
                 if found.lifecycle_stage == "active":
-                    return str(found.experiment_id)
+                    return _Experiment(str(found.experiment_id), found.artifact_location)
                 number += 1
 
     def _artifacts(self, experiment: str) -> str | None:

@@ -7,8 +7,9 @@ import json
 import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
+from functools import cache, cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,7 @@ from jupyter_mlops.tracking.tags import (
     same_metric,
     step_tags,
 )
+from jupyter_mlops.tracking.uri import local_folder
 
 if TYPE_CHECKING:
     from mlflow.entities import Run as MLflowRun
@@ -60,23 +62,32 @@ class Mirror:
         run = self.store.runs.get(run_id)
         if run.started_at is None and not run.status.ended:
             return
-        known = self._known(run.id, lambda: self.ids.run(run))
+        params, notes = parameters(run.parameters, _param_limit())
+        tags = {**run_tags(run), **notes}
+        is_end = whole and run.status.ended
+        files = self._files(run, whole_parameters=bool(notes))
+        if is_end:
+            files += self._executed(run)
+
+        lines = cache(lambda: self.store.steps.lines(run.id))
+
+        def begin_with() -> dict[str, str]:
+            there = {file.tag: file.digest for file in files if not isinstance(file.content, MLOpsError)}
+            about = self._described(run, lines(), self.ids.experiment(run)) if is_end else {}
+            return {**tags, **there, **about}
+
+        known = self._known(run.id, lambda: self.ids.run(run, begin_with))
         if known is None:
             return
         run_id = known.info.run_id
         if run.mlflow_run_id is None or run.mlflow_run_id != run_id:
             self.store.runs.update(run.id, mlflow_run_id=run_id)
-        params, notes = parameters(run.parameters, _param_limit())
-        changed = self._changed_parameters(params, known)
-        found = {**run_tags(run), **notes, **changed}
+        found = {**tags, **self._changed_parameters(params, known)}
         new = {name: value for name, value in params.items() if name not in known.data.params}
-        files: Files = {}
         try:
-            there = self._artifacts(run, known, files, whole_parameters=bool(notes))
-            if whole and run.status.ended:
-                there |= self._close(run, known, files)
-            self._put(known, files)
-            found |= there
+            if is_end:
+                found |= self._close(run, known, lines())
+            found |= self._put(known, files)
         finally:  # files may have to wait for their store
             self.deliver(known, params=new, metrics=run.metrics, tags=found, at=run.ended_at)
         self._measure_models(run, known)
@@ -95,11 +106,11 @@ class Mirror:
         if step_run.status is Status.REUSED:
             self._reused(step_run, run)
             return
-        known = self._known(step_run.id, lambda: self.ids.step(step_run, run))
+        found = {**step_tags(step_run, run), **data_tags(step_run)}
+        known = self._known(step_run.id, lambda: self.ids.step(step_run, run, lambda: found))
         if known is None:
             return
         at = step_run.ended_at
-        found = {**step_tags(step_run, run), **data_tags(step_run)}
         self.deliver(known, metrics=step_run.metrics, tags=found, at=at)
         if step_run.status.ended:
             self._data(step_run, known)
@@ -207,60 +218,54 @@ class Mirror:
             if known.data.params.get(name, value) != value
         }
 
-    def _artifacts(self, run: Run, known: MLflowRun, files: Files, *, whole_parameters: bool) -> dict[str, str]:
-        """Add the files that are known from the beginning; gives the tags that say what is there."""
-        name = PurePosixPath(run.notebook).name
-        there: dict[str, str] = {}
-        for digest, tag, path in (
-            (run.notebook_object, "mlops.notebook_digest", f"notebook/{name}"),
-            (run.environment, "mlops.environment_digest", "environment.json"),
-        ):
-            if digest:
-                there |= _file(files, known, tag, digest, path, partial(self.store.objects.get, digest))
+    def _files(self, run: Run, *, whole_parameters: bool) -> list[_File]:
+        """The files that are known from the beginning."""
+        get = self.store.objects.get
+        found = []
+        if digest := run.notebook_object:
+            path = f"notebook/{PurePosixPath(run.notebook).name}"
+            found.append(_File("mlops.notebook_digest", digest, path, partial(get, digest)))
+        if digest := run.environment:
+            found.append(_File("mlops.environment_digest", digest, "environment.json", partial(get, digest)))
         if whole_parameters:
             content = json.dumps(to_wire(run.parameters), indent=1, ensure_ascii=False).encode()
-            there |= _file(
-                files, known, "mlops.parameters_digest", _digest(content), "parameters.json", lambda: content
-            )
-        return there
+            found.append(_File("mlops.parameters_digest", _digest(content), "parameters.json", lambda: content))
+        return found
 
-    def _close(self, run: Run, known: MLflowRun, files: Files) -> dict[str, str]:
-        """What can be told only at the end: the executed notebook, lost steps; and, as tags, the note on top of the run."""
-        step_runs = self.store.steps.lines(run.id)
+    def _executed(self, run: Run) -> list[_File]:
+        """The executed notebook, and the same as a page, as MLflow shows no notebooks."""
+        if not run.output_path:
+            return []
+        path = self.store.root / run.output_path
+        if not path.is_file():
+            log.warning("the executed notebook '%s' is gone; it is not in MLflow", path)
+            return []
+        content = path.read_bytes()
+
+        def page() -> Files:
+            made = page_of(content, path.name)
+            return {f"executed/{path.stem}.html": made} if made else {}
+
+        return [_File("mlops.output_digest", _digest(content), f"executed/{path.name}", lambda: content, page)]
+
+    def _close(self, run: Run, known: MLflowRun, step_runs: Sequence[StepLine]) -> dict[str, str]:
+        """What can be told only at the end: lost steps; and, as tags, the note on top of the run."""
         for step_run in step_runs:
             if step_run.status is Status.LOST:
                 self.step(step_run.id)
-        found = self._described(run, step_runs, known)
-        if run.output_path:
-            path = self.store.root / run.output_path
-            if path.is_file():
-                found |= self._executed(path, known, files)
-            else:
-                log.warning("the executed notebook '%s' is gone; it is not in MLflow", path)
-        return found
-
-    def _executed(self, path: Path, known: MLflowRun, files: Files) -> dict[str, str]:
-        """The executed notebook, and the same as a page, as MLflow shows no notebooks."""
-        content = path.read_bytes()
-        digest = _digest(content)
-        if known.data.tags.get("mlops.output_digest") == digest:
-            return {}
-        page = page_of(content, path.name)
-        if page:
-            files[f"executed/{path.stem}.html"] = page
-        return _file(files, known, "mlops.output_digest", digest, f"executed/{path.name}", lambda: content)
-
-    def _described(self, run: Run, step_runs: Sequence[StepLine], known: MLflowRun) -> dict[str, str]:
-        """The description on top of the run, as a tag; one that a person wrote or edited is left alone."""
         there = known.data.tags.get(NOTE_TAG, "")
-        if there and not note.is_untouched(there):
+        if there and not note.is_untouched(there):  # one that a person wrote or edited is left alone
             return {}
+        return self._described(run, step_runs, known.info.experiment_id)
+
+    def _described(self, run: Run, step_runs: Sequence[StepLine], experiment: str) -> dict[str, str]:
+        """The description on top of the run, as a tag."""
 
         def page(step_run: StepLine) -> str | None:
             if not is_named(step_run.step):
                 return None
             made = self.store.outbox.tracked_id(step_run.reused_from or step_run.id, self.ids.uri)
-            return f"#/experiments/{known.info.experiment_id}/runs/{made}" if made else None
+            return f"#/experiments/{experiment}/runs/{made}" if made else None
 
         return {NOTE_TAG: note.of_run(run, step_runs, page)}
 
@@ -269,24 +274,41 @@ class Mirror:
         content = json.dumps(to_wire(data_of(step_run)), indent=1, ensure_ascii=False).encode()
         there = {file.path: file.file_size for file in self.ids.client.list_artifacts(known.info.run_id)}
         if there.get("data.json") != len(content):
-            self._put(known, {"data.json": content})
+            self._write(known, {"data.json": content})
 
-    def _put(self, known: MLflowRun, files: Files) -> None:
+    def _put(self, known: MLflowRun, files: Sequence[_File]) -> dict[str, str]:
+        """Write the files that are not there yet; gives the tags that say which content is there, to be set afterwards."""
+        folder = local_folder(known.info.artifact_uri)
+        found: dict[str, str] = {}
+        contents: Files = {}
+        for file in files:
+            is_told = known.data.tags.get(file.tag) == file.digest
+            if is_told and (folder is None or (folder / file.path).is_file()):
+                continue
+            content = file.content
+            if isinstance(content, MLOpsError):
+                log.error("%s is not in MLflow: %s", file.path, content.message)
+                found["mlops.artifact_error"] = f"{file.path}: {content.message}"
+                continue
+            contents |= {**file.beside(), file.path: content}
+            found[file.tag] = file.digest
+        self._write(known, contents)
+        return found
+
+    def _write(self, known: MLflowRun, contents: Files) -> None:
         """Log files by their paths, all at once: for each call MLflow looks the run up anew.
 
-        Where they go is known: into a folder of this machine they are written as they are, as MLflow would copy them.
+        Into a folder of this machine they are written as they are, as MLflow would copy them.
         """
-        if not files:
+        if not contents:
             return
-        from mlflow.utils.file_utils import local_file_uri_to_path
-
-        address = known.info.artifact_uri or ""
-        if address.startswith("file:///"):
-            _write_all(Path(local_file_uri_to_path(address)), files)
+        folder = local_folder(known.info.artifact_uri)
+        if folder is not None:
+            _write_all(folder, contents)
             return
-        with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
-            _write_all(Path(folder), files)
-            self.ids.client.log_artifacts(known.info.run_id, folder)
+        with tempfile.TemporaryDirectory(prefix="mlops-") as temporary:
+            _write_all(Path(temporary), contents)
+            self.ids.client.log_artifacts(known.info.run_id, temporary)
 
     def _status(self, known: MLflowRun, status: Status, ended_at: datetime | None) -> None:
         """Status and end time last, so that a run that shows as ended is whole."""
@@ -299,25 +321,31 @@ class Mirror:
             self.ids.client.update_run(known.info.run_id, status=word)
 
 
-def _write_all(folder: Path, files: Files) -> None:
-    for path, content in files.items():
-        file = folder / path
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(file, [content], sync=False)
+@dataclass
+class _File:
+    """A file of an MLflow run; `tag` says by its digest which content is there."""
+
+    tag: str
+    digest: str
+    path: str
+    get: Callable[[], bytes | bytearray]
+    beside: Callable[[], Files] = dict
+    """Files that are written with it."""
+
+    @cached_property
+    def content(self) -> bytes | bytearray | MLOpsError:
+        """Or why there is none."""
+        try:
+            return self.get()
+        except MLOpsError as error:
+            return error
 
 
-def _file(
-    files: Files, known: MLflowRun, tag: str, digest: str, path: str, content: Callable[[], bytes | bytearray]
-) -> dict[str, str]:
-    """Add one file, once per content; gives the tag that says which content is there, to be set afterwards."""
-    if known.data.tags.get(tag) == digest:
-        return {}
-    try:
-        files[path] = content()
-    except MLOpsError as error:
-        log.error("%s is not in MLflow: %s", path, error.message)
-        return {"mlops.artifact_error": f"{path}: {error.message}"}
-    return {tag: digest}
+def _write_all(folder: Path, contents: Files) -> None:
+    for parent in {Path(folder, path).parent: None for path in contents}:
+        parent.mkdir(parents=True, exist_ok=True)
+    for path, content in contents.items():
+        write_atomically(folder / path, [content], sync=False)
 
 
 def _without(values: Mapping[str, float], names: Mapping[str, Any]) -> dict[str, float]:

@@ -11,12 +11,15 @@ from html import escape
 from importlib import import_module
 from typing import Any
 
+from jupyter_mlops.analysis.quick_imports import quick_imports
+
 log = logging.getLogger(__name__)
 
 
 def page_of(notebook: bytes, name: str) -> bytes | None:
     """The page of a notebook's bytes; None, with a log line, where nbconvert cannot make one."""
-    from nbformat import v4
+    with quick_imports():
+        from nbformat import v4
 
     began = time.monotonic()
     try:

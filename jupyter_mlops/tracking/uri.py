@@ -46,6 +46,15 @@ def sqlite_path(address: str) -> Path | None:
     return Path(unquote(address.removeprefix("sqlite:///").partition("?")[0]))
 
 
+def local_folder(artifacts: str | None) -> Path | None:
+    """The folder of this machine that an artifact URI names; None for any other."""
+    if artifacts is None or not artifacts.startswith("file:///"):
+        return None
+    from urllib.request import url2pathname  # imports http.client and ssl
+
+    return Path(url2pathname(urlsplit(artifacts).path))
+
+
 def tracking_uri(root: Path, environ: Mapping[str, str] | None = None) -> str:
     """`MLFLOW_TRACKING_URI` where it is set, else the project's own store."""
     found = (os.environ if environ is None else environ).get("MLFLOW_TRACKING_URI")

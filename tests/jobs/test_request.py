@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from notebooks import code, write_notebook
 
+from jupyter_mlops.analysis.quick_imports import CHECKS, quick_imports
 from jupyter_mlops.domain.run import RunOptions
 from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
-from jupyter_mlops.jobs.imports import CHECKS, quick_imports
 from jupyter_mlops.jobs.prepared import prepare
 from jupyter_mlops.jobs.request import check_request, create_run, default_output, given_of
 from jupyter_mlops.store.store import Store
@@ -146,7 +146,7 @@ def test_quick_imports_leave_no_trace() -> None:
 
 def test_quick_imports_import_nothing_that_only_checks_formats() -> None:
     code = (
-        "import sys\nfrom jupyter_mlops.jobs.imports import CHECKS, quick_imports\n"
+        "import sys\nfrom jupyter_mlops.analysis.quick_imports import CHECKS, quick_imports\n"
         "with quick_imports():\n    import nbformat\n    assert all(sys.modules[name] is None for name in CHECKS)\n"
         "assert not sys.modules.keys() & set(CHECKS)\n"
         "nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('x')]))\n"

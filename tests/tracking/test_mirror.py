@@ -11,7 +11,7 @@ from tracked_project import TrackedProject
 
 from jupyter_mlops.domain.run import RunError
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.tracking.uri import experiment_name
+from jupyter_mlops.tracking.uri import experiment_name, local_folder
 
 
 def test_a_run_shows_its_parameters_metrics_source_and_files(project: TrackedProject) -> None:
@@ -62,6 +62,26 @@ def test_a_run_shows_its_parameters_metrics_source_and_files(project: TrackedPro
     assert project.artifact(found, "executed/churn-out.ipynb") == output.read_bytes()
     assert b"All is <em>well</em>" in project.artifact(found, "executed/churn-out.html")
     assert store.runs.get(run.id).mlflow_run_id == found.info.run_id
+
+
+def test_a_file_that_tags_tell_of_and_is_not_there_is_written(project: TrackedProject) -> None:
+    """A run is made with all its tags, then its files are written: the writer may be killed between the two."""
+    output = project.root / "out.ipynb"
+    output.write_text(json.dumps(nbformat.v4.new_notebook()))
+    run = project.run(notebook_object=project.store.objects.put(b'{"cells": []}'))
+    project.finish(run, output_path="out.ipynb")
+    project.deliver()
+    before = project.mlflow_run(run)
+    folder = local_folder(before.info.artifact_uri)
+    assert folder is not None
+    files = [folder / name for name in ("notebook/churn.ipynb", "executed/out.ipynb", "executed/out.html")]
+    contents = [file.read_bytes() for file in files]
+    for file in files:
+        file.unlink()
+    project.store.outbox.post(run.id, "run", {"id": run.id}, now=project.store.now())
+    project.deliver()
+    assert [file.read_bytes() for file in files] == contents
+    assert project.mlflow_run(run).data.tags == before.data.tags
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Imports of nbclient and papermill without the second they would spend on checks that no notebook needs."""
+"""Imports of nbformat and what uses it without the second they would spend on checks that no notebook needs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def quick_imports() -> Iterator[None]:
 
     nbformat imports jsonschema, which does without them where they are absent. Of the 1.1 s that `import nbformat` takes
     the first compiles a grammar for 1.0 s, and of what is left the others take more than half. Only for processes of our
-    own that execute one notebook.
+    own that execute one notebook or tell MLflow.
     """
     absent = () if "jsonschema" in sys.modules else [name for name in CHECKS if name not in sys.modules]
     sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]
