@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -35,12 +35,12 @@ FINISHING = timedelta(seconds=30)
 LATER = "The executed notebook was written later, from the run's journal."
 
 
-def settle(store: Store, *, now: datetime) -> list[Run]:
-    """Runs that ended, but whose process could not write that into the index (its disk was full, it was killed just
+def settle(store: Store, at_work: Iterable[Run], *, now: datetime) -> list[Run]:
+    """Runs `at_work` that ended, but whose process could not write that into the index (its disk was full, it was killed just
     then): what their journals say stands. Returns those runs as they were.
     """
     found = []
-    for run in store.runs.at_work():
+    for run in at_work:
         if run.status is not Status.RUNNING or run.kind == "session":
             continue
         is_there = processes.is_alive(run.pid, run.pid_started)

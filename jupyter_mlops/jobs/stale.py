@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from jupyter_mlops.domain.run import Run, RunError
@@ -14,7 +14,7 @@ from jupyter_mlops.jobs.recover import pay, recover, settle
 from jupyter_mlops.jobs.spawn import ensure_worker
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.attempts import HOST
-from jupyter_mlops.store.queue import SKEW, is_alive
+from jupyter_mlops.store.queue import SKEW, is_alive, is_leased
 from jupyter_mlops.store.store import Store
 
 logger = logging.getLogger(__name__)
@@ -25,16 +25,18 @@ def reconcile(store: Store, *, now: datetime, see_to_worker: Callable[[Store], N
 
     A worker that vanished is forgotten; where runs wait, another takes its place.
     """
-    settle(store, now=now)
+    at_work = store.runs.at_work()
+    if settle(store, at_work, now=now):
+        at_work = store.runs.at_work()
     pay(store, now=now)
-    gone = store.runs.reconcile(now=now)
-    for run in store.runs.at_work():
+    gone = store.runs.reconcile(now=now, at_work=at_work)
+    for run in at_work:
         if run.status is Status.PENDING and _never_started(run):
             error = RunError("not_started", "The process that was to execute it ended before it began.")
             if store.runs.lose(run, now=now, error=error):
                 gone.append(run)
     workers = store.queue.workers()
-    gone += _lose_leased(store, {worker.id: worker for worker in workers}, now)
+    gone += _lose_leased(store, at_work, {worker.id: worker for worker in workers}, now)
     for run in gone:
         if run.kind != "session":
             logger.warning("Run %s of %s is lost: its process is gone.", run.number, run.notebook)
@@ -49,9 +51,9 @@ def reconcile(store: Store, *, now: datetime, see_to_worker: Callable[[Store], N
     return gone
 
 
-def _lose_leased(store: Store, workers: dict[str, Worker], now: datetime) -> list[Run]:
+def _lose_leased(store: Store, at_work: Iterable[Run], workers: dict[str, Worker], now: datetime) -> list[Run]:
     gone = []
-    for run in store.queue.leased():
+    for run in filter(is_leased, at_work):
         worker = workers.get(str(run.worker_id))
         if worker is not None:
             lost = not is_alive(worker, now)

@@ -143,7 +143,12 @@ class Queue:
 
     def leased(self) -> list[Run]:
         """The runs that workers hold."""
-        return [run for run in self._runs.at_work() if run.status is Status.RUNNING and run.worker_id is not None]
+        return [run for run in self._runs.at_work() if is_leased(run)]
+
+
+def is_leased(run: Run) -> bool:
+    """Whether a worker holds the run."""
+    return run.status is Status.RUNNING and run.worker_id is not None
 
 
 def is_alive(worker: Worker, now: datetime) -> bool:

@@ -187,14 +187,14 @@ class RunStore:
         """Open runs that a process has, newest first; the others wait in the queue, and may be many."""
         return self._select(_AT_WORK)
 
-    def reconcile(self, *, now: datetime) -> Runs:
+    def reconcile(self, *, now: datetime, at_work: Sequence[Run] | None = None) -> Runs:
         """Mark as lost what runs on this machine under a process that is gone; returns those runs as they were.
 
-        Runs of workers are the queue's.
+        `at_work`: what `at_work()` has just given. Runs of workers are the queue's.
         """
         gone = [
             run
-            for run in self.at_work()
+            for run in (self.at_work() if at_work is None else at_work)
             if run.status is Status.RUNNING
             and run.worker_id is None
             and run.tags.get(HOST) in (None, processes.this_host())

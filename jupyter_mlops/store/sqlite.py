@@ -80,10 +80,8 @@ class SqliteIndex(Index):
 
     def has_key(self, key: str) -> bool:
         try:
-            with self._watching:
-                asked = self._watch().execute("select 1 from step_runs where key = ? limit 1", (key,))
-                return bool(asked.fetchall())
-        except sqlite3.Error:
+            return self._first("select 1 from step_runs where key = ? limit 1", (key,)) is not None
+        except (sqlite3.Error, sa.exc.DBAPIError):
             return True  # the real question tells what is wrong
 
     def integrity(self) -> list[str]:
@@ -123,17 +121,22 @@ class SqliteIndex(Index):
     def _data_version(self) -> int | None:
         """SQLite's own count of others' commits, of a connection that never writes; None where it cannot be told."""
         with self._watching, contextlib.suppress(sqlite3.Error):
-            found: int = self._watch().execute("pragma data_version").fetchone()[0]
+            if self._watcher is None:
+                self._watcher = sqlite3.connect(
+                    self.path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None
+                )
+            found: int = self._watcher.execute("pragma data_version").fetchone()[0]
             return found
         return None
 
-    def _watch(self) -> sqlite3.Connection:
-        """A connection that never writes, for questions that must not take long."""
-        if self._watcher is None:
-            self._watcher = sqlite3.connect(
-                self.path, timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None
-            )
-        return self._watcher
+    def _first(self, query: str, values: tuple[Any, ...] = ()) -> Any:
+        """The first row, asked on one of the engine's connections without the engine, which would take the longest."""
+        with contextlib.closing(self.engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            try:
+                return cursor.execute(query, values).fetchone()
+            finally:
+                cursor.close()
 
     @contextlib.contextmanager
     def _told_clearly(self) -> Iterator[None]:
@@ -158,11 +161,8 @@ class SqliteIndex(Index):
 
     def _is_current(self) -> bool:
         """Whether the index is there and as it must be: nearly always, and then asked without lock or engine."""
-        with contextlib.suppress(sqlite3.Error), self._watching:
-            if self.path.exists():
-                return bool(
-                    self._watch().execute("select version_num from alembic_version").fetchone() == (schema.HEAD,)
-                )
+        with contextlib.suppress(sqlite3.Error, sa.exc.DBAPIError):
+            return self.path.exists() and self._first("select version_num from alembic_version") == (schema.HEAD,)
         return False
 
     def _migrate(self) -> None:
