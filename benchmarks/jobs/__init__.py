@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 
+from rich.console import Console
 from rich.table import Table
 
 from benchmarks.jobs import contenders, demo
@@ -24,19 +26,32 @@ def tables() -> Iterator[Table]:
     missing = contenders.missing()
     peers = {name: run for name, run in contenders.PEERS.items() if name not in missing}
     times: dict[tuple[str, str], list[float]] = {}
-    for _ in range(ROUNDS):
+    failed: Counter[tuple[str, str]] = Counter()
+    console = Console(stderr=True, highlight=False)
+    for number in range(1, ROUNDS + 1):
         for workload in WORKLOADS:
             for name, run in {**peers, **contenders.OURS}.items():
-                with temporary_folder() as folder:
-                    times.setdefault((name, workload.name), []).append(run(workload, folder))
+                try:
+                    with temporary_folder() as folder:
+                        seconds = run(workload, folder)
+                except Exception as error:  # noqa: BLE001 - a peer's failure, of whatever kind, is a result
+                    if name not in peers:
+                        raise
+                    failed[name, workload.name] += 1
+                    console.print(f"round {number}: {workload.name}, {name} failed: {error}", markup=False)
+                else:
+                    times.setdefault((name, workload.name), []).append(seconds)
+                    console.print(f"round {number}: {workload.name}, {name}: {seconds:.3f} s")
     medians = {key: median(values) for key, values in times.items()}
     made = _table([*peers, "command", "worker, one slot", "worker"], medians)
+    for (name, work), count in failed.items():
+        made.caption = f"{made.caption or ''}{name} failed in {count} of {ROUNDS} rounds of '{work}'. "
     made.title = f"Seconds for one job, nothing reused (MLflow told, record kept); median of {ROUNDS} rounds by turns"
     for name, hint in missing.items():
         made.add_row(name, *[f"not installed: {hint}", *[""] * (len(WORKLOADS) - 1)])
     for label, name in (("papermill in process / worker", "worker"), ("papermill's command / command", "command")):
         base = "papermill" if name == "worker" else "papermill command"
-        made.add_row(label, *(ratio(medians[base, work.name], medians[name, work.name]) for work in WORKLOADS))
+        made.add_row(label, *(_ratio(medians, work.name, base, name) for work in WORKLOADS))
     made.add_row("bar for the worker", *(f"{BARS[work.name]}x" if work.name in BARS else "" for work in WORKLOADS))
     yield made
     reused = _table(["worker, reused"], medians)
@@ -48,5 +63,10 @@ def tables() -> Iterator[Table]:
 def _table(names: list[str], medians: dict[tuple[str, str], float]) -> Table:
     made = table("", *(f"{work.name}>" for work in WORKLOADS))
     for name in names:
-        made.add_row(name, *(f"{medians[name, work.name]:.3f} s" for work in WORKLOADS))
+        found = (medians.get((name, work.name)) for work in WORKLOADS)
+        made.add_row(name, *("failed" if value is None else f"{value:.3f} s" for value in found))
     return made
+
+
+def _ratio(medians: dict[tuple[str, str], float], work: str, base: str, name: str) -> str:
+    return ratio(medians[base, work], medians[name, work]) if (base, work) in medians else "-"
