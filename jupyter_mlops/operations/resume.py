@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,13 +60,14 @@ def resume(
     """Continue `run` as a new one, with the notebook's bytes as they were (`with_edit`: as they are now).
 
     Steps that `run`, or one that it continued, had finished are put in place, unless their code or what they read has
-    changed. Raises as `operations.run.run_notebook`.
+    changed. Raises as `operations.run.run_notebook`; `InputError` also where it is being continued.
     """
     request = request_of(store, run, with_edit=with_edit)
     if output is not None:
         check_output(output, request.path)
     options = options or kept_options(run)
-    made = create_run(store, request, kind="job", now=store.now(), resumes=run.id, options=options)
+    with _only_one(store, run):
+        made = create_run(store, request, kind="job", now=store.now(), resumes=run.id, options=options)
     return execute(store, made, request, output, on_event)
 
 
@@ -76,24 +78,32 @@ def resume_job(store: Store, run: str | int) -> Run:
     """
     found = unfinished(store, run)
     request = request_of(store, found)
-    other = next((each for each in store.runs.continuing(found.id) if not each.status.ended), None)
-    if other is not None:
-        raise InputError(
-            f"Run {found.number} is continued already: run {other.number} is {other.status}.",
-            f"Wait for its end, or stop it: jupyter mlops cancel {other.number}",
-        )
     check_output(store.root / "runs" / "run.ipynb", None)
-    made = enqueue(
-        store,
-        request,
-        kind="job",
-        now=store.now(),
-        options=kept_options(found),
-        priority=found.priority,
-        resumes=found.id,
-    )
+    with _only_one(store, found):
+        made = enqueue(
+            store,
+            request,
+            kind="job",
+            now=store.now(),
+            options=kept_options(found),
+            priority=found.priority,
+            resumes=found.id,
+        )
     ensure_worker(store)
     return store.runs.get(made.id)
+
+
+@contextlib.contextmanager
+def _only_one(store: Store, run: Run) -> Iterator[None]:
+    """The block makes a run that continues `run`. Raises `InputError` where there is one that has not ended."""
+    with store.index.lock("resume"):
+        other = next((each for each in store.runs.continuing(run.id) if not each.status.ended), None)
+        if other is not None:
+            raise InputError(
+                f"Run {run.number} is continued already: run {other.number} is {other.status}.",
+                f"Wait for its end, or stop it: jupyter mlops cancel {other.number}",
+            )
+        yield
 
 
 def kept_options(run: Run) -> RunOptions:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -72,6 +74,25 @@ def test_it_is_asked_for_again_only_after_its_end(store: Store) -> None:
     end(store, made)
     assert resume_job(store, made.id).resumes == made.id
     assert resume_job(store, run.id).resumes == run.id
+
+
+def test_of_two_that_ask_at_the_same_moment_one_is_told_of_the_other(store: Store) -> None:
+    run = end(store, ask(store))
+    start = threading.Barrier(4)
+
+    def again(_: int) -> str:
+        start.wait()
+        try:
+            return resume_job(store, run.id).id
+        except InputError as error:
+            return error.message
+
+    with ThreadPoolExecutor(4) as threads:
+        told = list(threads.map(again, range(4)))
+    (made,) = store.runs.continuing(run.id)
+    assert sorted(told) == sorted([made.id, *[f"Run 1 is continued already: run 2 is {made.status}."] * 3])
+    with pytest.raises(InputError, match="continued already"):
+        resume.resume(store, run)
 
 
 def test_what_is_at_work_completed_or_live_is_not_continued(store: Store) -> None:
