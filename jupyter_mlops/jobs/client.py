@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import re
 from collections.abc import Callable
 from queue import Empty
@@ -26,8 +27,21 @@ LOOK_SECONDS = 0.2
 """Between two looks whether a message is there whose coming went unnoticed."""
 LAST_WORDS_SECONDS = 0.2
 """How long what a kernel wrote before its death may take to arrive."""
+_DISPLAYS = ("display_data", "execute_result", "update_display_data")
+_JSON = re.compile(r"application/(.*\+)?json$")
 _OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")
 _BACKSPACE = re.compile(r"[^\n]\x08")
+
+
+def fit(message: dict[str, Any]) -> None:
+    """Put as JSON text what a display gives under a MIME type of texts and is none: no notebook could hold it as it is."""
+    data = message["content"].get("data")
+    if not isinstance(data, dict) or message["msg_type"] not in _DISPLAYS:
+        return
+    for mime, value in data.items():
+        lines = value if isinstance(value, list) else [value]
+        if not all(isinstance(line, str) for line in lines) and not _JSON.match(mime):
+            data[mime] = json.dumps(value, ensure_ascii=False)
 
 
 class AttentiveChannel(AsyncZMQSocketChannel):
@@ -167,6 +181,7 @@ class CellClient(NotebookClient):
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Tell of each output as it arrives. A note of ours is none: what it says goes into the cell's metadata."""
+        fit(msg)
         if self.on_message is not None:
             self.on_message(cell_index, msg)
         note = msg["content"].get("data", {}).get(NOTE) if msg["msg_type"] == "display_data" else None

@@ -99,3 +99,20 @@ def test_what_is_no_stream_is_left_to_nbformat() -> None:
     client = CellClient(new_notebook(cells=[new_code_cell()]), SimpleNamespace(), lambda output: None)
     with pytest.raises(ValidationError):
         client.process_message(_message(5), client.nb.cells[0], 0)
+
+
+def test_a_display_that_no_notebook_can_hold_becomes_json_text() -> None:
+    data = {
+        "text/plain": ["one\n", "two"],
+        "application/json": [1, {}],
+        "application/x+json": None,
+        "application/x-thing": {"a": "ü"},
+        "text/html": ["one", 2],
+    }
+    kind = {"msg_type": "display_data"}
+    message = _message("") | kind | {"header": kind, "content": {"data": dict(data), "metadata": {}}}
+    client = CellClient(new_notebook(cells=[new_code_cell()]), SimpleNamespace(), lambda output: None)
+    client.clear_before_next_output = False
+    client.process_message(message, client.nb.cells[0], 0)
+    (output,) = client.nb.cells[0].outputs
+    assert output.data == data | {"application/x-thing": '{"a": "ü"}', "text/html": '["one", 2]'}
