@@ -8,7 +8,6 @@ import hashlib
 import io
 import re
 import tokenize
-import warnings
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -17,6 +16,7 @@ from jupyter_mlops.analysis.inert import is_inert
 from jupyter_mlops.analysis.magics import automagic
 from jupyter_mlops.analysis.names import Names, find_names
 from jupyter_mlops.analysis.tree import canonical
+from jupyter_mlops.analysis.unwarned import unwarned
 
 _PROMPT = re.compile(r"(?m)^\s*(>>>|\.\.\.|In \[|\[)")
 """Lines that IPython may take for pasted prompts."""
@@ -55,8 +55,7 @@ def source_facts(source: str) -> CodeFacts:
 
 
 def _facts(source: str, *, cell: bool, automagic: str = "") -> CodeFacts:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the author is told when the code itself is compiled
+    with unwarned():  # the author is told when the code itself is compiled
         tree = compile(source, "<step>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     assert isinstance(tree, ast.Module)
     digest = hashlib.sha256(canonical(tree).encode("utf-8", "surrogatepass")).hexdigest()

@@ -99,6 +99,8 @@ HARMLESS = (
 """Parts of those that are none. What starts a thread that is left over is seen while running."""
 HOMES = {"posix": "os", "nt": "os", **dict.fromkeys(("posixpath", "ntpath", "genericpath"), "os.path")}
 """Where functions of `os` say they come from."""
+_INSIDE = {"pathlib._abc.PathBase.": "pathlib.Path.", "pathlib._local.": "pathlib."}
+"""Where those of `pathlib` say so in Python 3.13."""
 MLFLOW_HARMLESS = (
     *("log_", "set_tag", "autolog", "start_run", "end_run", "set_experiment", "set_tracking_uri", "sklearn"),
     *("models.infer_signature", "models.signature", "active_run"),
@@ -193,6 +195,9 @@ def reason_for(chain: str) -> str | None:
         return None if not rest or rest.startswith(MLFLOW_HARMLESS) else "talks to MLflow"
     if rest and root in HOMES:
         chain = f"{HOMES[root]}.{rest}"
+    for inside, home in _INSIDE.items():
+        if chain.startswith(inside):
+            chain = home + chain.removeprefix(inside)
     if _begins(chain, HARMLESS):
         return None
     member = chain.rpartition(".")[2]

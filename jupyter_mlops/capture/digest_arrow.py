@@ -6,13 +6,13 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jupyter_mlops.capture.digest_walk import Handler, Walk
+from jupyter_mlops.capture.digest_walk import Handler, Walk, module_of
 
 
 def resolve(kind: type) -> Handler | None:
     """The handler of a type of arrow or polars; None for any other."""
     arrow = sys.modules.get("pyarrow")
-    if arrow is not None and kind.__module__.startswith("pyarrow"):
+    if arrow is not None and module_of(kind).startswith("pyarrow"):
         for names, handler in (
             (("Array", "ChunkedArray"), array),
             (("Table", "RecordBatch"), _table),
@@ -23,7 +23,7 @@ def resolve(kind: type) -> Handler | None:
             if issubclass(kind, tuple(getattr(arrow, name) for name in names)):
                 return handler
     polars = sys.modules.get("polars")
-    if polars is not None and kind.__module__.startswith("polars"):
+    if polars is not None and module_of(kind).startswith("polars"):
         if issubclass(kind, polars.DataFrame):
             return _polars_frame
         if issubclass(kind, polars.Series):

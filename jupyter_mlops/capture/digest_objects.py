@@ -26,7 +26,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jupyter_mlops.capture import digest_code
-from jupyter_mlops.capture.digest_walk import Handler, Undigestible, Walk, no_step
+from jupyter_mlops.capture.digest_walk import Handler, Undigestible, Walk, module_of, no_step
 
 _CACHES = {
     "sklearn": {"_stop_words_id", "_deprecated_key_to_warnings"},
@@ -75,7 +75,7 @@ def _reduced(walk: Walk, value: Any) -> None:
     walk.alive.append(parts)
     walk.update(b"\0make")
     walk.value(kind)
-    walk.modules.add(kind.__module__)
+    walk.modules.add(module_of(kind))
     function, arguments, *rest = parts
     if function is _NEW and arguments and arguments[0] is kind:
         walk.sequence(b"make", arguments[1:], no_step)
@@ -109,7 +109,7 @@ def _state(walk: Walk, kind: type, value: Any, state: Any) -> None:
         own = getattr(value, "__dict__", None)  # only where pickling asked for it: asking may make it
         if type(own) is dict:
             walk.shared(own)
-        caches = _CACHES.get(kind.__module__.partition(".")[0])
+        caches = _CACHES.get(module_of(kind).partition(".")[0])
         if caches and not caches.isdisjoint(state):
             state = {name: item for name, item in state.items() if name not in caches}
         if state:
@@ -119,7 +119,7 @@ def _state(walk: Walk, kind: type, value: Any, state: Any) -> None:
         walk.update(b"\0slot")
         walk.mapping(state[0] or {}, attributes=True)
         walk.mapping(state[1], attributes=True)
-    elif kind.__module__ in _TREES and type(state) is tuple and len(state) == 13:
+    elif module_of(kind) in _TREES and type(state) is tuple and len(state) == 13:
         walk.sequence(b"held", (*state[:7], *state[11:]), no_step)  # without how often it was asked
     elif state is not None:
         walk.update(b"\0held")
@@ -128,7 +128,7 @@ def _state(walk: Walk, kind: type, value: Any, state: Any) -> None:
 
 def _global(walk: Walk, kind: type, value: Any, name: str) -> None:
     """An object that is one of a module's own, such as a ufunc. One of the notebook's may hide code or a cache."""
-    module = getattr(value, "__module__", None) or kind.__module__
+    module = getattr(value, "__module__", None) or module_of(kind)
     if module == "__main__" or digest_code.find(module, name) is not value:
         raise Undigestible("", f"a {kind.__name__} made in the notebook")
     walk.tag("global", module, name)
@@ -314,7 +314,7 @@ def _sentinel(walk: Walk, value: Any) -> None:
 
 def _handle(walk: Walk, value: Any) -> None:
     kind = type(value)
-    raise Undigestible("", f"a {kind.__name__} of {kind.__module__.partition('.')[0]}, which is tied to this process")
+    raise Undigestible("", f"a {kind.__name__} of {module_of(kind).partition('.')[0]}, which is tied to this process")
 
 
 HANDLERS: dict[type, Handler] = {
@@ -389,7 +389,7 @@ def resolve(kind: type) -> Handler | None:
         handle = getattr(sys.modules.get(module), name, None)
         if isinstance(handle, type) and issubclass(kind, handle):
             return _handle
-    if kind.__module__ == "typing":
+    if module_of(kind) == "typing":
         return immutable
     plain = all(getattr(kind, name) is getattr(object, name) for name in ("__reduce_ex__", "__reduce__"))
     if issubclass(kind, tuple) and hasattr(kind, "_fields") and plain and not kind.__dictoffset__:

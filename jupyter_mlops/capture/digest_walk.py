@@ -53,6 +53,12 @@ class Undigestible(Exception):
 Handler = Callable[["Walk", Any], None]
 
 
+def module_of(kind: type) -> str:
+    """The module that a type says it is of; "" where it says none, as some types that Cython makes."""
+    module: object = kind.__module__
+    return module if isinstance(module, str) else ""
+
+
 def item_step(index: int) -> str:
     """The path's step to an item of a sequence."""
     return f"[{index}]"

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from jupyter_mlops.capture.digest import Fingerprint
+from jupyter_mlops.capture.digest_walk import module_of
 from jupyter_mlops.capture.watch import is_library_file
 from jupyter_mlops.secrets.known import HOLDS, redact
 
@@ -78,8 +79,8 @@ def lost(value: Any, path: str, why: str) -> Known:
 
 
 def _home(value: Any) -> tuple[str, ...]:
-    module = type(value).__module__
-    return () if module in ("builtins", "__main__") else (module,)
+    module = module_of(type(value))
+    return () if module in ("", "builtins", "__main__") else (module,)
 
 
 def _path(value: Any) -> str:

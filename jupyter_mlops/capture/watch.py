@@ -297,7 +297,7 @@ class Watch:
             self.seen.reasons.append(f"starts a process ({program})")
 
     def _database(self, name: Any) -> None:
-        path = _absolute(name) if str(name) != ":memory:" else ""
+        path = _absolute(name) if name not in (":memory:", b":memory:") else ""  # bytes before Python 3.11
         if path and not path.startswith(self._ignored) and os.path.basename(path) != _HISTORY:
             self.seen.reasons.append(f"reads a database ({os.path.basename(path)})")
 

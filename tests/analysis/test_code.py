@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import warnings
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -163,3 +165,16 @@ def test_one_word_may_be_a_variable_or_a_magic() -> None:
     assert cell_facts("ls -l").doubts.automagic == "ls"
     assert cell_facts("df").doubts.automagic == ""
     assert cell_facts("history.tail()").doubts.automagic == ""
+
+
+def test_looking_at_code_warns_of_nothing_and_shows_no_warning_again() -> None:
+    """`catch_warnings` would: it makes all modules forget what they showed once."""
+    shown: dict[Any, Any] = {}
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("default")
+        filters = list(warnings.filters)
+        for _ in range(2):
+            warnings.warn_explicit("once", UserWarning, "library.py", 1, registry=shown)
+            cell_facts("pattern = '\\d' # looked at for the first time in this process")
+        assert warnings.filters == filters
+    assert [str(item.message) for item in told] == ["once"]

@@ -8,10 +8,11 @@ from __future__ import annotations
 import operator
 import os
 import sys
-import warnings
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
+
+from jupyter_mlops.analysis.unwarned import unwarned
 
 Options = dict[str, Any]
 
@@ -54,8 +55,7 @@ def set_pandas_options(options: Options) -> None:
     import pandas
 
     now = pandas_options()
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+    with unwarned():
         for key in now.keys() - options.keys():
             pandas.reset_option(key)
         for key, value in options.items():

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import json
+import linecache
 import logging
 import os
 import selectors
@@ -33,6 +34,9 @@ def main() -> None:
     """Make ready, tell so, and fork for each request. The first argument is the descriptor to the pool."""
     descriptor, names = int(sys.argv[1]), json.loads(sys.argv[2])
     sys.path[:] = [path for path in sys.path if path not in ("", os.getcwd())]
+    # Since Python 3.13 the source of `python -c` is shown for whatever is called "<string>".
+    for kept in (linecache.cache, getattr(linecache, "_interactive_cache", {})):
+        kept.clear()
     control = socket.socket(fileno=descriptor)
     control.set_inheritable(False)
     complaints = os.dup(2)

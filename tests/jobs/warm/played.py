@@ -15,6 +15,7 @@ _NORMAL = (
     (re.compile(r"0x[0-9a-fA-F]{5,}"), "0xADDRESS"),
     (re.compile(r"(sk-(?:container|estimator)-id-)\d+"), r"\1N"),
     (re.compile(r"ipykernel_\d+/\d+"), "CELL"),
+    (re.compile(r"\(pid=\d+\)"), "(pid=N)"),
     (re.compile(r"\b[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}\b"), "ID"),
     (re.compile(r"(CPU times|Wall time).*?(?=\\n|$)", re.M), r"\1"),
     (re.compile(r"\d+(\.\d+)? (ns|µs|us|ms|s) ± .*?(?=\\n|$)", re.M), "TIMES"),
