@@ -7,7 +7,6 @@ number no text. It is imported where a value is checked first.
 from __future__ import annotations
 
 import ast
-import json
 import math
 import re
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.constants import evaluate
+from jupyter_mlops.domain.json_text import loads
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter, ValidationError
@@ -262,7 +262,7 @@ def _json(text: str) -> Any:
             raise ValueError("a key is there twice")
         return dict(pairs)
 
-    return json.loads(text, object_pairs_hook=unique, parse_float=_number)
+    return loads(text, object_pairs_hook=unique, parse_float=_number)
 
 
 def _guess(text: str) -> Any:

@@ -6,7 +6,6 @@ from it to the same value again (a date given where the type says `date | str`),
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
 from datetime import date, datetime, timedelta, timezone, tzinfo
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.domain.parameter import Member, SecretReference
 from jupyter_mlops.errors import InputError
 
@@ -75,10 +75,10 @@ def to_stored(value: Any, read: Callable[[Any], Any]) -> Any:
     """The JSON form that `read` (by the declared type) makes the same value of, marked where the plain one is not it."""
     plain = to_plain(value)
     try:
-        back = read(json.loads(json.dumps(plain)))
+        back = read(loads(dumps(plain)))
     except (ValueError, InputError):
         back = MARK
-    return plain if same(back, value) and MARK not in json.dumps(plain) else _marked(value)
+    return plain if same(back, value) and MARK not in dumps(plain) else _marked(value)
 
 
 def from_stored(value: Any) -> Any:

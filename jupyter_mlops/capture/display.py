@@ -9,6 +9,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.secrets.events import without_secrets
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def decode(data: bytes | bytearray) -> list[Event]:
     """The events again."""
     end = data.find(b"\n")
     line, place = (data, len(data)) if end < 0 else (data[:end], end + 1)
-    events: list[Event] = json.loads(line.decode("utf-8", "surrogatepass"))
+    events: list[Event] = loads(line.decode("utf-8", "surrogatepass"))
     for event in events:
         if isinstance(event.get("text"), int):
             size = event["text"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.code import CodeFacts, cell_facts
 from jupyter_mlops.analysis.notebook import StepCell, all_steps_of, cells_of, tags_of
+from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import MLOpsError
 
@@ -44,7 +44,7 @@ class NotebookView:
         state = _modified(path)
         if state != self._read[0]:
             try:
-                self._read = (state, cells_of(json.loads(path.read_bytes())))
+                self._read = (state, cells_of(loads(path.read_bytes())))
             except (OSError, ValueError, MLOpsError) as error:
                 log.debug("the cells of %s cannot be read: %s", path, error)
                 return ()  # it may be half written: not remembered, so that the next question looks again
@@ -61,7 +61,7 @@ class NotebookView:
         if name is None:
             return ()
         try:
-            return cells_of(json.loads(store.objects.get(name)))
+            return cells_of(loads(store.objects.get(name)))
         except (ValueError, MLOpsError) as error:
             log.debug("the cells of this run cannot be read: %s", error)
             return ()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.wire import to_wire
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.verbs import table
@@ -48,7 +48,7 @@ def run_line(line: str, session: Session, form: Callable[[Path], None] | None = 
     except MLOpsError as error:
         raise VerbError(error) from None
     if arguments.json:
-        sys.stdout.write(json.dumps(to_wire(view.data), indent=2, ensure_ascii=False) + "\n")
+        sys.stdout.write(dumps(to_wire(view.data), indent=2, ensure_ascii=False) + "\n")
         return
     if view.bundle is not None:
         session.shell.display_pub.publish(data=dict(view.bundle()), metadata={})

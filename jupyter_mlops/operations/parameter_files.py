@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.errors import InputError, UnknownNameError
 
 
@@ -33,7 +33,7 @@ def read_parameter_file(path: Path) -> dict[str, Any]:
 
 
 def _json(text: str) -> Any:
-    return json.loads(text, object_pairs_hook=_unique)
+    return loads(text, object_pairs_hook=_unique)
 
 
 def _toml(text: str) -> Any:

@@ -6,7 +6,6 @@ all else in it is copied. In a source checkout its own `templates/` comes first.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
@@ -14,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.errors import InputError, NotWritableError, UnknownNameError
 from jupyter_mlops.store.project import make_project
 
@@ -161,7 +161,7 @@ def _remove_empty(folder: Path) -> None:
 
 def _read(path: Path) -> Template:
     try:
-        values = json.loads(path.read_bytes())
+        values = loads(path.read_bytes())
         template = Template(
             name=path.parent.name,
             title=str(values["title"]),

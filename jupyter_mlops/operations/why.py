@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlops.analysis.notebook import all_steps_of
 from jupyter_mlops.analysis.reasons import differences, reason
 from jupyter_mlops.capture.record import without_magic
+from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import REUSE, SKIP, UNKNOWN, Forecast
 from jupyter_mlops.domain.run import Run
@@ -205,7 +205,7 @@ class _Teller:
         if run is None or run.environment is None:
             return {}
         try:
-            packages = json.loads(self._store.objects.get(run.environment))["packages"]
+            packages = loads(self._store.objects.get(run.environment))["packages"]
         except (StoreError, ValueError, KeyError):
             return {}  # why must answer where a part of the record is gone
         return {name: version for name, _, version in (str(item).partition("==") for item in packages)}

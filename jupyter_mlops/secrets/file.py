@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import stat
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.errors import InputError, NotWritableError
 from jupyter_mlops.store.locks import file_lock
 
@@ -98,12 +98,12 @@ def _not_writable(path: Path, error: OSError) -> NotWritableError:
 
 
 def _key(name: str) -> str:
-    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else json.dumps(name)
+    return name if name.replace("_", "").replace("-", "").isalnum() and name.isascii() else dumps(name)
 
 
 def _text(value: str) -> str:
     """A TOML text. JSON's is one, but for the one control character that JSON does not escape."""
-    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    return dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def _read(path: Path) -> tuple[dict[str, str], tuple[str, str] | None]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import base64
 import html
-import json
 from collections.abc import Iterator
 from urllib.parse import quote, quote_plus
+
+from jupyter_mlops.domain.json_text import dumps
 
 SHORTEST = 4
 """Characters below which a secret is looked for only as a word of its own: it is part of too much else."""
@@ -46,10 +47,10 @@ def _escaped(text: str) -> Iterator[str]:
     """As JSON, Python, HTML and URLs write it."""
     yield text
     for ascii_only in (True, False):
-        once = json.dumps(text, ensure_ascii=ascii_only)[1:-1]
+        once = dumps(text, ensure_ascii=ascii_only)[1:-1]
         yield once
         yield once.replace("/", "\\/")
-        yield json.dumps(once, ensure_ascii=ascii_only)[1:-1]
+        yield dumps(once, ensure_ascii=ascii_only)[1:-1]
     shown = repr(text)[1:-1]
     yield from (shown, repr(shown)[1:-1], shown.replace("'", "\\'"), repr(text + "'\"")[1:-4].removesuffix("\\"))
     yield repr(text.encode("utf-8", "surrogatepass"))[2:-1]

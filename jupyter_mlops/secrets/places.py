@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.secrets.file import SecretsFile
 from jupyter_mlops.store.project import FOLDER, find_project
@@ -119,7 +119,7 @@ class Keyring:
         if library is None:
             return []
         try:
-            listed = json.loads(self._ask(library, _INDEX) or "[]")
+            listed = loads(self._ask(library, _INDEX) or "[]")
         except ValueError:
             return []
         return sorted(str(item) for item in listed) if isinstance(listed, list) else []
@@ -128,7 +128,7 @@ class Keyring:
         """See `Place`. Raises `InputError` where there is no keyring."""
         library = self._needed()
         problem = _tried(library.set_password, SERVICE, name, value)
-        problem = problem or _tried(library.set_password, SERVICE, _INDEX, json.dumps(sorted({*self.names(), name})))
+        problem = problem or _tried(library.set_password, SERVICE, _INDEX, dumps(sorted({*self.names(), name})))
         if problem:
             raise _refused(problem)
 
@@ -137,7 +137,7 @@ class Keyring:
         library, _ = _keyring()
         if library is None or self._ask(library, name) is None:
             return False
-        left = json.dumps([item for item in self.names() if item != name])
+        left = dumps([item for item in self.names() if item != name])
         problem = _tried(library.delete_password, SERVICE, name)
         problem = problem or _tried(library.set_password, SERVICE, _INDEX, left)
         if problem:

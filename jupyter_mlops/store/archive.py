@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import json
 import os
 import re
 import secrets
@@ -20,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, Protocol
 
+from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.errors import InputError, NotWritableError, StoreError
 from jupyter_mlops.store import signing
 
@@ -134,7 +134,7 @@ def _checked(members: Iterator[tuple[str, int, IO[bytes] | None]], path: Path) -
 
 def seal(manifest: dict[str, Any]) -> bytes:
     """The manifest as bytes, with this user's signature."""
-    return json.dumps({**manifest, "signature": signing.sign(_digest(manifest))}, indent=1).encode()
+    return dumps({**manifest, "signature": signing.sign(_digest(manifest))}, indent=1).encode()
 
 
 def is_own(manifest: dict[str, Any]) -> bool:
@@ -144,7 +144,7 @@ def is_own(manifest: dict[str, Any]) -> bool:
 
 
 def _digest(manifest: dict[str, Any]) -> str:
-    text = json.dumps(manifest, sort_keys=True, ensure_ascii=True)
+    text = dumps(manifest, sort_keys=True, ensure_ascii=True)
     return "export:" + hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.errors import NotebookError, UnknownNameError
 from jupyter_mlops.store.objects import write_atomically
 
@@ -30,7 +30,7 @@ def read_bytes(path: Path) -> bytes:
 def parse_notebook(data: bytes, name: str) -> dict[str, Any]:
     """The JSON of a notebook's bytes; `name` is for the error. Raises `NotebookError`."""
     try:
-        notebook = json.loads(data)
+        notebook = loads(data)
     except ValueError as error:
         raise NotebookError(
             f"'{name}' is not valid JSON: {error}.",
@@ -45,5 +45,5 @@ def parse_notebook(data: bytes, name: str) -> dict[str, Any]:
 
 def write_notebook(path: Path, notebook: dict[str, Any]) -> None:
     """Write a notebook as nbformat does (one space indent, a final newline), by rename."""
-    text = json.dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
+    text = dumps(notebook, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
     write_atomically(path, [text.encode("utf-8")])

@@ -7,7 +7,6 @@ agrees whatever its environment; later it may only say the same (with a password
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 import sqlite3
@@ -18,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store.objects import write_atomically
 from jupyter_mlops.store.project import INDEX_FILE, PLACE_FILE
@@ -182,7 +182,7 @@ def read_place(folder: Path) -> Place | None:
     except OSError as error:
         raise StoreError(f"'{path}' cannot be read: {error.strerror}.", "Check its permissions.") from error
     try:
-        found: dict[str, Any] = json.loads(text)
+        found: dict[str, Any] = loads(text)
         if found["format"] > _FORMAT:
             raise StoreError(f"'{path}' was written by a newer version.", "pip install -U jupyter-mlops")
         index, objects, project = found["index"], found["objects"], found["project"]
@@ -203,7 +203,7 @@ def write_place(folder: Path, place: Place) -> None:
         return
     index = None if place.index is None else shown_index(place.index)
     told = {"format": _FORMAT, "index": index, "objects": place.objects, "project": place.project, "id": place.id}
-    write_atomically(path, [(json.dumps(told, indent=1) + "\n").encode()])
+    write_atomically(path, [(dumps(told, indent=1) + "\n").encode()])
 
 
 def _agreed(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
-import json
 import os
 import platform
 import subprocess
@@ -12,6 +11,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.store.objects import Objects
 
 GIT_SECONDS = 10.0
@@ -102,4 +102,4 @@ _NAMED = ("Name: ", "Version: ")
 
 def keep_environment(objects: Objects) -> str:
     """Store this process's environment as JSON; returns the object's name."""
-    return objects.put(json.dumps(environment(), indent=1).encode())
+    return objects.put(dumps(environment(), indent=1).encode())

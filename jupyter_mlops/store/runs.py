@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import UnknownNameError
@@ -180,7 +180,7 @@ class RunStore:
     def going_on(self, run_ids: Sequence[str]) -> dict[str, Status]:
         """Those of these runs that have not ended, with what they are."""
         with self._index.read() as connection:
-            rows = connection.execute(_GOING_ON, {"of_ids": json.dumps(run_ids)})
+            rows = connection.execute(_GOING_ON, {"of_ids": dumps(run_ids)})
             return {run_id: Status(status) for run_id, status in rows}
 
     def at_work(self) -> Runs:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepLine, StepRun, StepVersion, is_named
 from jupyter_mlops.errors import UnknownNameError
@@ -57,7 +57,7 @@ class StepStore:
         query = sa.select(step_versions).where(in_list(step_versions.c.digest, "of_digests"))
         query = query.order_by(step_versions.c.notebook, step_versions.c.step, step_versions.c.number)
         with self._index.read() as connection:
-            rows = connection.execute(query, {"of_digests": json.dumps(sorted(digests))}).mappings()
+            rows = connection.execute(query, {"of_digests": dumps(sorted(digests))}).mappings()
             return [_version_from(row) for row in rows]
 
     def source(self, step_run: StepRun) -> str:
@@ -177,7 +177,7 @@ class StepStore:
         """What `candidates` gives for each of many keys, at once; a key without any is left out."""
         found: dict[str, list[StepRun]] = {}
         with self._index.read() as connection:
-            rows = connection.execute(_BY_KEYS, {"of_keys": json.dumps(list(keys)), "at_most": limit}).mappings()
+            rows = connection.execute(_BY_KEYS, {"of_keys": dumps(list(keys)), "at_most": limit}).mappings()
             for row in rows:
                 if not (step_run := step_run_from(row)).unrepeatable:
                     found.setdefault(row["key"], []).append(step_run)
@@ -216,7 +216,7 @@ class StepStore:
         found: dict[str, list[StepRun]] = {}
         query, values = _NEWEST_OF_VERSIONS, {"in_notebook": notebook}
         if digests is not None:
-            query, values = _NEWEST_OF_DIGESTS, {**values, "of_digests": json.dumps(list(digests))}
+            query, values = _NEWEST_OF_DIGESTS, {**values, "of_digests": dumps(list(digests))}
         with self._index.read() as connection:
             for step_run in self._known(connection.execute(query, values)):
                 found.setdefault(step_run.step, []).append(step_run)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -13,6 +12,7 @@ from functools import cache, cached_property, partial
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepLine, StepRun, is_named
@@ -228,7 +228,7 @@ class Mirror:
         if digest := run.environment:
             found.append(_File("mlops.environment_digest", digest, "environment.json", partial(get, digest)))
         if whole_parameters:
-            content = json.dumps(to_wire(run.parameters), indent=1, ensure_ascii=False).encode()
+            content = dumps(to_wire(run.parameters), indent=1, ensure_ascii=False).encode()
             found.append(_File("mlops.parameters_digest", _digest(content), "parameters.json", lambda: content))
         return found
 
@@ -271,7 +271,7 @@ class Mirror:
 
     def _data(self, step_run: StepRun, known: MLflowRun) -> None:
         """What the step read and made, by digest, as a file; it is written once, whole."""
-        content = json.dumps(to_wire(data_of(step_run)), indent=1, ensure_ascii=False).encode()
+        content = dumps(to_wire(data_of(step_run)), indent=1, ensure_ascii=False).encode()
         there = {file.path: file.file_size for file in self.ids.client.list_artifacts(known.info.run_id)}
         if there.get("data.json") != len(content):
             self._write(known, {"data.json": content})

@@ -5,13 +5,13 @@ MLflow limits the length of values. What is too long is cut, and a tag says so a
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
 
+from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
@@ -132,7 +132,7 @@ def parameter_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if isinstance(value, (dict, list, tuple)):
-        return json.dumps(to_wire(value), ensure_ascii=False)
+        return dumps(to_wire(value), ensure_ascii=False)
     return str(value)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 from typing import TYPE_CHECKING
 
+from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.operations.params import DEFAULT, MISSING, ParameterValue, list_parameters, unused_variables
 from jupyter_mlops.verbs import tables
 from jupyter_mlops.verbs.project import notebook_file
@@ -30,7 +30,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
         from jupyter_mlops.analysis.parameter_schema import json_schema
 
         schema = json_schema(values, notebook.name)
-        return View(schema, lambda: tables.Verbatim(json.dumps(schema, indent=2, ensure_ascii=False)))
+        return View(schema, lambda: tables.Verbatim(dumps(schema, indent=2, ensure_ascii=False)))
     unused = unused_variables(notebook, os.environ)
     return View(values, lambda: _show(values, unused))
 

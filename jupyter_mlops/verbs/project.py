@@ -65,5 +65,6 @@ def notebook_file(named: str | None, context: Context) -> Path:
     found = sorted(path for path in context.start.glob("*.ipynb") if not path.name.startswith("."))
     if len(found) == 1:
         return found[0]
-    names = ", ".join(path.name for path in found) or "none"
-    raise InputError(f"Which notebook? There are {len(found)} here: {names}.", "Name one after the verb.")
+    names = ", ".join(path.name for path in found)
+    there = f"There are {len(found)} here: {names}." if found else "There is none here."
+    raise InputError(f"Which notebook? {there}", "Name one after the verb.")

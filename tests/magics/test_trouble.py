@@ -248,3 +248,27 @@ def test_a_tag_in_the_saved_notebook_makes_a_step_without_the_front_end_sending_
     assert kernel.run("a = 1", cell_id="one").reused
     with open_store(tmp_path, create=False) as store:
         assert store.steps.names("nb.ipynb") == ["tagged"]
+
+
+def test_a_notebook_that_exchanges_the_functions_of_json_is_recorded_and_reused(
+    start_kernel: Callable[..., LiveKernel], tmp_path: Path
+) -> None:
+    exchange = "import json\njson.dumps = lambda x: 'patched'\njson.loads = lambda x: 'patched'"
+    cells = [exchange, "%%step one\nname = 'value'\nprint(json.dumps(1))", "%%step two\nsize = len(name)\nsize"]
+    secret = "from jupyter_mlops.secrets import secret\nprint('' + secret('TOKEN'))"
+    for is_new in (True, False):
+        kernel = start_kernel(tmp_path, MLOPS_SECRET_TOKEN="open sesame")
+        first = kernel.run(cells[0])
+        one, two = kernel.run(cells[1]), kernel.run(cells[2])
+        assert first.outputs == []
+        assert one.outputs == [("stdout", "patched\n")]
+        assert two.outputs == [("execute_result", "5")]
+        assert two.reused is not is_new
+        assert kernel.run(secret).text == "<secret TOKEN>\n"
+        status = kernel.run("%mlops runs --json").text
+        kernel.close()
+        assert json.loads(status)
+    with open_store(tmp_path, create=False) as store:
+        for run in store.runs.list():
+            assert run.environment is not None
+            assert json.loads(store.objects.get(run.environment))["packages"]

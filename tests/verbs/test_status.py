@@ -36,7 +36,7 @@ def test_the_live_notebook_is_meant_in_a_kernel(tmp_path: Path) -> None:
 
 
 def test_several_notebooks_or_none_are_asked_about(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"Which notebook\? There are 0 here"):
+    with pytest.raises(InputError, match=r"Which notebook\? There is none here"):
         text_of(tmp_path, "status")
     write_notebook(tmp_path / "a.ipynb")
     write_notebook(tmp_path / "b.ipynb")

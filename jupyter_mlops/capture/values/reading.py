@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import io
-import json
 import pickle
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -14,6 +13,7 @@ import xxhash
 from jupyter_mlops.capture.values import rebuild
 from jupyter_mlops.capture.values.memory import SMALL, Row
 from jupyter_mlops.capture.values.writing import MAGIC
+from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.errors import DamagedObjectError
 from jupyter_mlops.store.objects import MAPPED, Objects
 
@@ -80,7 +80,7 @@ def references(objects: Objects, name: str) -> list[str]:
 
 def _head(data: bytearray, name: str) -> tuple[dict[str, Any], int]:
     end = data.find(b"\n", len(MAGIC))
-    head = json.loads(data[len(MAGIC) : end]) if data.startswith(MAGIC) and end > 0 else {}
+    head = loads(data[len(MAGIC) : end]) if data.startswith(MAGIC) and end > 0 else {}
     if head.get("version") != 1:
         raise DamagedObjectError(f"Object {name[:12]} holds no values of a format known to this version.", _HINT)
     return head, end + 1

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.store.bucket import Bucket
 from jupyter_mlops.store.objects import write_atomically
 from jupyter_mlops.store.place import Place, index_url, read_place, shown_index
@@ -33,7 +33,7 @@ class Backup:
 def backups(folder: Path) -> list[Backup]:
     """All there are, the oldest first."""
     try:
-        found: list[dict[str, Any]] = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        found: list[dict[str, Any]] = loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
     return [Backup(**each) for each in found]
@@ -47,7 +47,7 @@ def add_backup(folder: Path, place: Place, *, also_index: bool = True) -> None:
     now = read_place(folder) or Place()
     if place.objects is not None and (place.objects, place.project) != (now.objects, now.project):
         kept.append(Backup(None, place.objects, place.project))
-    write_atomically(folder / FILE, [json.dumps([vars(each) for each in dict.fromkeys(kept)], indent=1).encode()])
+    write_atomically(folder / FILE, [dumps([vars(each) for each in dict.fromkeys(kept)], indent=1).encode()])
 
 
 def _index_of(folder: Path, place: Place, number: int) -> Backup:

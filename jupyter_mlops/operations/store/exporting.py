@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.storage import Transfer
 from jupyter_mlops.errors import DamagedObjectError, UnknownNameError
 from jupyter_mlops.operations.store.references import Closures
@@ -130,7 +130,7 @@ def _objects(store: Store, tables: dict[str, list[Row]], held: dict[str, Holding
 
 
 def _lines(rows: list[Row]) -> bytes:
-    return b"".join(json.dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
+    return b"".join(dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
 
 
 def _add_object(store: Store, writer: archive.Writer, name: str, size: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.domain.storage import Transfer
 from jupyter_mlops.errors import IndexVersionError, InputError, StoreError
 from jupyter_mlops.store import archive, schema
@@ -98,7 +98,7 @@ def _manifest(file: Path, member: tuple[str, int, IO[bytes]] | None) -> dict[str
     if member is None or member[0] != archive.MANIFEST or member[1] > LARGEST_TABLE:
         raise InputError(f"'{file}' is no archive of runs.", "Name one that `jupyter mlops store export` wrote.")
     try:
-        found = json.loads(member[2].read(LARGEST_TABLE))
+        found = loads(member[2].read(LARGEST_TABLE))
         newer = found["format"] > archive.FORMAT or str(found["schema"]) > schema.HEAD
         shaped = (
             all(isinstance(size, int) and size >= 0 for size in found["objects"].values())
@@ -122,7 +122,7 @@ def _rows(file: Path, table: str, content: IO[bytes], digest: str | None) -> lis
     if hashlib.sha256(data).hexdigest() != digest:
         raise broken(file, f"its table {table} was altered")
     try:
-        return [parse_row(table, json.loads(line)) for line in data.splitlines()]
+        return [parse_row(table, loads(line)) for line in data.splitlines()]
     except ValueError as error:
         raise broken(file, str(error)) from error
 

@@ -8,7 +8,6 @@ the new one; called again it goes on. The old place stays as a backup.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import socket
 import time
@@ -19,6 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.domain.storage import Move
 from jupyter_mlops.errors import DamagedObjectError, InputError, StoreError, UnknownNameError
 from jupyter_mlops.operations.store.at_work import refuse_at_work
@@ -232,7 +232,7 @@ def _to_postgresql(move: _Move, reading: sa.Connection) -> PostgresqlIndex:
         ours = (_state(move.folder), _who(move.root))
         is_ours = index.identity() == ours[0] or index.moved_by() == ours[1]
         state = {"index": shown_index(move.target.index), "id": index.identity()}
-        write_atomically(move.folder / STATE, [json.dumps(state).encode()])
+        write_atomically(move.folder / STATE, [dumps(state).encode()])
         with index.write(durable=True) as writing:
             if not moving.is_empty(writing):
                 if not is_ours:
@@ -252,7 +252,7 @@ def _to_postgresql(move: _Move, reading: sa.Connection) -> PostgresqlIndex:
 def _state(folder: Path) -> str | None:
     """The id of an index into which a move was killed."""
     with contextlib.suppress(OSError, ValueError):
-        return str(json.loads((folder / STATE).read_text(encoding="utf-8"))["id"])
+        return str(loads((folder / STATE).read_text(encoding="utf-8"))["id"])
     return None
 
 
