@@ -69,10 +69,7 @@ _WITHOUT_PACKAGES = _standard_library()
 
 @lru_cache(maxsize=256)
 def _versions(packages: tuple[str, ...], marks: tuple[tuple[str, int], ...]) -> str:
-    installed: dict[str, str] = {}
-    for entry, modified in marks:
-        for name in _packages_in(entry, modified):
-            installed.setdefault(_normal(name.partition("-")[0]), os.path.join(entry, name))
+    installed = _installed(marks)
     waiting = [_normal(_GIVEN_BY.get(package, package)) for package in packages]
     if any(name not in installed for name in waiting):
         return packages_digest()
@@ -101,6 +98,16 @@ _NOT_FOR_USE = ("test", "dev", "doc", "build", "lint", "all", "bench", "maint", 
 
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+@lru_cache(maxsize=4)
+def _installed(marks: tuple[tuple[str, int], ...]) -> dict[str, str]:
+    """Distribution → its folder with the metadata; of two the one that is found first."""
+    installed: dict[str, str] = {}
+    for entry, modified in marks:
+        for name in _packages_in(entry, modified):
+            installed.setdefault(_normal(name.partition("-")[0]), os.path.join(entry, name))
+    return installed
 
 
 @lru_cache(maxsize=512)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
@@ -138,12 +139,13 @@ class Delivery:
     def _deliver(self, group: Group, unreachable: dict[str, str]) -> None:
         message = group.messages[-1]
         try:
-            address = uri_of(self.store.runs.get(message.run_id), self.store.root)
+            run = self.store.runs.get(message.run_id)
+            address = uri_of(run, self.store.root)
             if address not in unreachable and (problem := problem_with(address)):
                 unreachable[address] = problem
             if address in unreachable:
                 raise ConnectionError(unreachable[address])
-            self._tell(message, address, whole=group.whole)
+            self._tell(message, run, address, whole=group.whole)
         except ConnectionError as error:
             self._keep(group, str(error))
         except Exception as error:
@@ -161,14 +163,14 @@ class Delivery:
             self._errors[message.id] = error
         log.warning("not delivered: %s", error)
 
-    def _tell(self, message: Message, address: str, *, whole: bool) -> None:
+    def _tell(self, message: Message, run: Run, address: str, *, whole: bool) -> None:
         mirror = self._mirror(address)
         if message.kind == "run":
-            mirror.run(message.run_id, whole=whole)
+            mirror.run(run, whole=whole)
             own = own_uri(self.store.root)
             if address != own and self.store.outbox.tracked_id(message.run_id, own):
                 # The user changed the tracking URI midway: what was begun in the project's own store ends there too.
-                self._mirror(own).run(message.run_id, whole=whole)
+                self._mirror(own).run(run, whole=whole)
         elif message.kind == "step":
             mirror.step(message.body["id"])
         elif message.kind == "model":
@@ -204,7 +206,7 @@ class Delivery:
         models.log_model(mirror.ids.client, made, body["name"], model, sample, how, root=self.store.root, params=params)
         mirror.deliver(made, tags=models.tags_of(body["name"], how))
         mirror.step(step_run.id)
-        mirror.run(run.id, whole=True)
+        mirror.run(self.store.runs.get(run.id), whole=True)
 
     def _load(self, body: dict[str, Any], step_run: StepRun) -> tuple[models.Loaded, Any, models.Plan]:
         """The model, a sample of its input (or None), and how to save it."""

@@ -54,12 +54,11 @@ class Mirror:
         self.ids = identities
         self.store = identities.store
 
-    def run(self, run_id: str, *, whole: bool) -> None:
+    def run(self, run: Run, *, whole: bool) -> None:
         """Mirror a Run; its end only where all of it is there (`whole`).
 
         One that is pending is left until it starts: MLflow cannot move a start time.
         """
-        run = self.store.runs.get(run_id)
         if run.started_at is None and not run.status.ended:
             return
         params, notes = parameters(run.parameters, _param_limit())

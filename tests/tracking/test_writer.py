@@ -199,7 +199,7 @@ def test_a_run_that_waits_is_not_told_and_one_that_goes_on_is_told_a_second_late
 ) -> None:
     project, told = TrackedProject(tmp_path), []
     store = project.store
-    monkeypatch.setattr(Delivery, "_tell", lambda self, message, address, *, whole: told.append(message.run_id))
+    monkeypatch.setattr(Delivery, "_tell", lambda self, message, run, address, *, whole: told.append(message.run_id))
     now = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
     monkeypatch.setattr(Store, "now", lambda self: now)
     waiting, going_on = project.run(start=False), project.run()

@@ -50,6 +50,7 @@ def rehearse(shell: Any) -> None:
     for code in (_SAMPLE, "%time x = 1", "!true", "x?"):
         cell_facts(shell.transform_cell(code))
     shell.run_cell("pass", silent=True)
+    shell.find_line_magic("load_ext")  # which IPython makes when it is first asked for, as each job does
     with tempfile.TemporaryDirectory() as folder, contextlib.suppress(MLOpsError):
         _use_store(Path(folder))
 
@@ -57,7 +58,7 @@ def rehearse(shell: Any) -> None:
 def know(packages: Iterable[str], modules: Mapping[str, Any]) -> None:
     """Learn what every key asks for: which loaded modules are libraries', and what the packages require."""
     know_libraries(modules)
-    versions_digest(packages)
+    versions_digest(sorted({name.partition(":")[0].partition(".")[0] for name in packages}))
     for pattern in ("*.py", "*.ipy"):  # of the user's startup files
         fnmatch.filter([], pattern)
 

@@ -162,6 +162,8 @@ class IPKernelApp(JupyterApp):
     concurrent = False
     """Whether ipykernel takes messages of widgets while a cell runs."""
     begin_cell: Callable[[], None]
+    arguments: list[str]
+    """What the kernel was started with, as an ordinary one is."""
 
     def init_sockets(self) -> None:
         """See `IPKernelApp`."""
@@ -238,6 +240,7 @@ def make_app() -> IPKernelApp:
     keep_packing(app.kernel.shell)
     remember_signatures()
     app.begin_cell = transform_once(app.kernel.shell)
+    app.arguments = ["-f", app.abs_connection_file, "--HistoryManager.hist_file=:memory:"]
     return app
 
 
@@ -275,7 +278,7 @@ class Life:
             stream._master_pid = pid
             stream._buffers.clear()
         app.iopub_thread.catch = self.catcher.catch
-        sys.argv[:] = [sys.argv[0], "-f", app.abs_connection_file, "--HistoryManager.hist_file=:memory:"]
+        sys.argv[1:] = app.arguments
         reseed(self.find)
         shell.history_manager.new_session()
         with contextlib.suppress(KeyError, AttributeError, TypeError):

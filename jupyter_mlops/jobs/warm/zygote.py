@@ -105,6 +105,7 @@ class Zygote:
         self.hidden.hide()
         names_side_by_side(sys.modules)
         know(names, self.hidden.out_of_sight())
+        self.hidden.note_libraries()
         begin_history(self.app.shell)
         self.learned = Learned(self.app.shell)
         gc.collect()
