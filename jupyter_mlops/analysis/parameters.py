@@ -308,8 +308,12 @@ def _secret(parameter: Parameter, text: str) -> SecretReference:
 
 
 def _mistyped(parameter: Parameter, shown: str, reason: str) -> InputError:
-    hint = f"Give {named(_definition(parameter))}"
-    hint += f", as its default {parameter.default_source} is." if parameter.default_source else "."
+    definition, default = _definition(parameter), parameter.default_source
+    if "Unknown[" in definition:
+        hint = "Declare a plain type, a Literal or an Enum that the notebook itself defines"
+        hint += f", or let it keep its default {default}." if default else "."
+    else:
+        hint = f"Give {named(definition)}" + (f", as its default {default} is." if default else ".")
     return InputError(
         f"Parameter '{parameter.name}' is declared {parameter.type}, and {shown} is not: {reason}.",
         hint,

@@ -235,6 +235,14 @@ def test_a_text_of_the_wrong_type_is_refused_with_the_reason(source: str, text: 
     assert caught.value.hint
 
 
+def test_a_type_that_only_execution_knows_is_refused_with_what_to_do_about_it() -> None:
+    with pytest.raises(InputError, match="declared Mode, and 'slow' is not") as caught:
+        parse_value(declared("from modes import Mode\nx: Mode = Mode.FAST"), "slow")
+    assert caught.value.hint == (
+        "Declare a plain type, a Literal or an Enum that the notebook itself defines, or let it keep its default Mode.FAST."
+    )
+
+
 @pytest.mark.parametrize(
     ("source", "value"),
     [
