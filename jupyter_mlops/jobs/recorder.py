@@ -49,6 +49,8 @@ class Recorder:
         self._steps: dict[int, str] = {}
         self._labels: dict[int, str] = {}
         self._done = 0
+        self._ended_well: dict[str, float] = {}
+        """The ids of cells that completed, and how many seconds each took."""
         self._total = 0
         self._told = 0.0
         self._step: str | None = None
@@ -137,9 +139,11 @@ class Recorder:
     def _finish(self, status: Status, error: RunError | None) -> None:
         now = self.store.now()
         of_steps = Status.CANCELED if status is Status.CANCELED else Status.FAILED
-        steps = of_steps, error.message if error else _UNSAVED
+        steps, well = (of_steps, error.message if error else _UNSAVED), self._ended_well
         progress = Progress(self._done, self._total)
-        self.store.runs.finish(self.run.id, status, now=now, error=error, steps=steps, progress=progress)
+        self.store.runs.finish(
+            self.run.id, status, now=now, error=error, steps=steps, ended_well=well, progress=progress
+        )
 
     def _persist(self, write: Callable[[], None]) -> None:
         """Write what must not be lost, also where others fill the disk: what the journal had set aside is free by now."""
@@ -187,6 +191,8 @@ class Recorder:
     def cell_ended(self, index: int, failed: bool, duration: float) -> None:
         """See `Listener`."""
         self._done += not failed
+        if not failed:
+            self._ended_well[str(self._notebook.cells[index].get("id"))] = duration
         step = self._steps.get(index)
         state = "failed" if failed else self._state_of(index)
         self._tell(

@@ -17,7 +17,7 @@ from jupyter_mlops.analysis.notebook import cells_of, steps_of
 from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError
-from jupyter_mlops.jobs.journal import RUN_ENDED
+from jupyter_mlops.jobs.journal import CELL_ENDED, CELL_STARTED, RUN_ENDED
 from jupyter_mlops.jobs.ledger import Ledger
 from jupyter_mlops.jobs.outcome import AGAIN, Outcome, note_error, unsaved
 from jupyter_mlops.jobs.output import COST_FACTOR, LEAST_SECONDS, Save, file_saver
@@ -60,10 +60,24 @@ def settle_run(store: Store, run: Run, *, before: datetime | None = None) -> boo
     error = RunError(**event["error"]) if event.get("error") else None
     if event.get("unsaved"):
         store.journals.owe(run.id, at)
-    if not store.runs.finish(run.id, Status(event["status"]), now=at, error=error):
+    status = Status(event["status"])
+    steps = Status.CANCELED if status is Status.CANCELED else Status.FAILED, error.message if error else ""
+    if not store.runs.finish(run.id, status, now=at, error=error, steps=steps, ended_well=_ended_well(store, run.id)):
         return False
     store.journals.make_room(run.id)
     return True
+
+
+def _ended_well(store: Store, run_id: str) -> dict[str, float]:
+    """The cells that a run's journal says completed: id → seconds."""
+    ids: dict[int, str] = {}
+    found: dict[str, float] = {}
+    for event in store.journals.read(run_id):
+        if event["event"] == CELL_STARTED:
+            ids[event["cell"]] = str(event.get("id"))
+        elif event["event"] == CELL_ENDED and event["status"] == "completed":
+            found[ids.get(event["cell"], "")] = event["duration"]
+    return found
 
 
 def recover(store: Store, run: Run, *, now: datetime) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -72,15 +72,17 @@ class RunStore:
         error: RunError | None = None,
         only: Sequence[Status] = (Status.PENDING, Status.RUNNING),
         steps: tuple[Status, str] | None = None,
+        ended_well: Mapping[str, float] | None = None,
         **values: Any,
     ) -> bool:
         """End a run that has not ended. False where it had: the first word stands. See `attempts` for what follows.
 
-        With `steps`, those of its steps that are still open end so, for this reason.
+        With `steps`, those of its steps that are still open end so, for this reason; but those of the cells `ended_well`
+        (id → seconds) completed, and their results were not kept.
         """
         with self._index.write(durable=True) as connection:
             if steps is not None:
-                end_open(connection, run_id, *steps, now)
+                end_open(connection, run_id, *steps, now, ended_well or {})
             return self._moved(connection, run_id, only, status, now, ended_at=now, error=error, **values)
 
     def lose(self, run: Run, *, now: datetime, error: RunError) -> bool:

@@ -19,6 +19,8 @@ from jupyter_mlops.store.rows import plain, step_run_from
 from jupyter_mlops.store.schema import step_runs, step_versions
 
 NEWEST: sa.UnaryExpression[Any] = sa.literal_column("step_runs.rowid").desc()
+UNSAVED = "was not saved before its kernel ended"
+"""Why the result of a step that completed is not reused."""
 
 
 @surviving
@@ -235,10 +237,16 @@ def _processors(dialect: sa.Dialect) -> list[tuple[str, Any]]:
     ]
 
 
-def end_open(connection: sa.Connection, run_id: str, status: Status, error: str, now: datetime) -> None:
-    """End the step runs of a run that had begun and will not go on."""
-    for step_run_id in connection.execute(_OPEN_OF, {"in_run": run_id}).scalars().all():
-        connection.execute(_UPDATE, {"of_id": step_run_id, "status": status.value, "error": error, "ended_at": now})
+def end_open(
+    connection: sa.Connection, run_id: str, status: Status, error: str, now: datetime, ended_well: Mapping[str, float]
+) -> None:
+    """End the step runs of a run that had begun and will not go on; those of the cells `ended_well` (id → seconds) as
+    completed ones whose results were not kept."""
+    for step_run_id, cell_id in connection.execute(_OPEN_OF, {"in_run": run_id}).all():
+        told: dict[str, Any] = {"status": status.value, "error": error}
+        if cell_id in ended_well:
+            told = {"status": Status.COMPLETED.value, "unrepeatable": UNSAVED, "duration": ended_well[cell_id]}
+        connection.execute(_UPDATE, {"of_id": step_run_id, "ended_at": now, **told})
         post(connection, run_id, "step", {"id": step_run_id}, now)
 
 
@@ -291,7 +299,7 @@ _LINES = (
     .where(step_runs.c.run_id == sa.bindparam("in_run"))
     .order_by(NEWEST)
 )
-_OPEN_OF = sa.select(step_runs.c.id).where(
+_OPEN_OF = sa.select(step_runs.c.id, step_runs.c.cell_id).where(
     step_runs.c.run_id == sa.bindparam("in_run"), step_runs.c.status == Status.RUNNING.value
 )
 _RUN_OF = sa.select(step_runs.c.run_id).where(step_runs.c.id == sa.bindparam("of_id"))

@@ -23,6 +23,7 @@ from jupyter_mlops.jobs.job import execute
 from jupyter_mlops.jobs.request import check_request, create_run
 from jupyter_mlops.operations.run import run_notebook
 from jupyter_mlops.store import processes
+from jupyter_mlops.store.steps import UNSAVED
 from jupyter_mlops.store.store import Store
 
 pytestmark = [
@@ -86,7 +87,7 @@ def notebook(folder: Path, body: str) -> Path:
     """Its second cell says that it has begun, and goes on with `body`."""
     return write_notebook(
         folder / "a.ipynb",
-        code("%%step first\nimport itertools, os, pathlib, subprocess, time\nx = 1\nprint('first')"),
+        code("%%step first\nimport itertools, os, pathlib, subprocess, time\nx = 1\nprint('first')\ntime.sleep(0.3)"),
         code(f"%%step long\nprint('so far', flush=True)\npathlib.Path('begun').write_text(str(os.getpid()))\n{body}"),
         code("y = 2"),
     )
@@ -137,6 +138,27 @@ def test_a_run_is_canceled_within_two_seconds(tmp_path: Path, body: str, limit: 
         assert set(found.values()) <= {Status.CANCELED}
     kinds = [event["event"] for event in events_of(tmp_path)]
     assert kinds[-3:] == ["cell_ended", "interrupted", "run_ended"]
+
+
+def test_a_step_that_completed_is_not_told_as_canceled_where_the_next_one_kept_it_from_being_saved(
+    tmp_path: Path,
+) -> None:
+    path = write_notebook(
+        tmp_path / "a.ipynb",
+        code("import itertools, pathlib, time"),
+        code("%%step first\nx = 1\ntime.sleep(0.07)"),  # its beginning is recorded meanwhile, its end is not yet
+        code("%%step long\npathlib.Path('begun').touch()\nsum(itertools.repeat(1, 10**11))"),
+    )
+    running = InThread(path)
+    until((tmp_path / "begun").exists)
+    running.stop.ask("by a test")
+    assert running.end().status is Status.CANCELED
+    with Store.open(tmp_path) as store:
+        (first,) = store.steps.runs(step="first")
+    assert first.status is Status.COMPLETED
+    assert first.duration is not None
+    assert first.ended_at is not None
+    assert (first.result is None) == (first.unrepeatable == UNSAVED)
 
 
 def test_a_second_word_kills_at_once(tmp_path: Path) -> None:

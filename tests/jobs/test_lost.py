@@ -18,9 +18,11 @@ from notebooks import code, read, shown, statuses, write_notebook
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
+from jupyter_mlops.jobs.recover import settle_run
 from jupyter_mlops.jobs.request import check_request, create_run
 from jupyter_mlops.jobs.stale import reconcile
 from jupyter_mlops.store import processes
+from jupyter_mlops.store.steps import UNSAVED
 from jupyter_mlops.store.store import Store
 
 pytestmark = [
@@ -215,6 +217,23 @@ def test_a_signal_before_the_kernel_starts_is_recorded_too(tmp_path: Path) -> No
     run = reconciled(tmp_path)
     assert (run.status, run.error and run.error.cause) == (Status.CANCELED, "canceled")
     assert not (tmp_path / "kernel").exists()
+
+
+def test_where_only_the_journal_says_how_a_run_ended_its_steps_end_as_it_says(tmp_path: Path) -> None:
+    path = write_notebook(tmp_path / "a.ipynb", code("%%step first\nx = 1"), code("%%step second\n1 / 0"))
+    subprocess.run([sys.executable, "-c", RUNNER.format(before=""), str(path)], cwd=tmp_path, check=False)
+    with Store.open(path) as store:
+        (run,) = store.runs.list()
+        assert run.status is Status.FAILED
+        with store.index.write() as connection:  # as if its process had been killed just before it said so
+            connection.exec_driver_sql("update runs set status = 'running', ended_at = null, error = null")
+            connection.exec_driver_sql("update step_runs set status = 'running', ended_at = null, result = null")
+        assert settle_run(store, store.runs.get(run.id))
+        ended = store.runs.get(run.id)
+        assert (ended.status, ended.error) == (Status.FAILED, run.error)
+        first, second = sorted(store.steps.runs(), key=lambda step_run: step_run.position)
+    assert (first.status, first.unrepeatable) == (Status.COMPLETED, UNSAVED)
+    assert (second.status, second.error) == (Status.FAILED, "ZeroDivisionError: division by zero")
 
 
 def test_a_run_taken_by_two_racing_processes_is_executed_once(tmp_path: Path) -> None:

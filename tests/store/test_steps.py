@@ -13,6 +13,7 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
 from jupyter_mlops.errors import UnknownNameError
+from jupyter_mlops.store.steps import UNSAVED
 from jupyter_mlops.store.store import Store
 
 from .conftest import NOON
@@ -113,6 +114,23 @@ def test_ending_the_open_steps_of_a_run_leaves_the_others(
     assert (ended.status, ended.error, ended.ended_at) == (Status.FAILED, "the kernel died", NOON)
     assert store.steps.run(done.id).status is Status.COMPLETED
     assert store.steps.run(elsewhere.id).status is Status.RUNNING
+
+
+def test_an_open_step_whose_cell_completed_has_completed_and_its_result_was_not_kept(
+    store: Store, add_run: Callable[..., Run], add_step_run: AddStepRun
+) -> None:
+    run = add_run()
+    well = add_step_run(run_id=run.id, cell_id="a")
+    canceled = add_step_run(run_id=run.id, cell_id="b")
+    without_id = add_step_run(run_id=run.id)
+    steps = (Status.CANCELED, "Canceled.")
+    store.runs.finish(run.id, Status.CANCELED, now=NOON, steps=steps, ended_well={"a": 2.5, "None": 1.0})
+    ended = store.steps.run(well.id)
+    assert (ended.status, ended.error, ended.duration, ended.ended_at) == (Status.COMPLETED, "", 2.5, NOON)
+    assert ended.unrepeatable == UNSAVED
+    assert not store.steps.candidates(well.key)
+    for other in (canceled, without_id):
+        assert store.steps.run(other.id).status is Status.CANCELED
 
 
 def test_step_runs_are_listed_newest_first_and_by_what_is_asked(store: Store, add_step_run: AddStepRun) -> None:
