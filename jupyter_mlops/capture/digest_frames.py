@@ -62,10 +62,8 @@ def _scalar(walk: Walk, value: Any) -> None:
 def _about(walk: Walk, value: Any) -> None:
     """What a frame has beside axes and columns; of attributes also those that pandas does not pickle."""
     walk.value(type(value))
-    accessors = getattr(
-        type(value), "_accessors", ()
-    )  # `.str`, `.dt`: before pandas 3 kept in the value when they are used
-    left_out = _DERIVED.union(accessors)
+    # `.str`, `.dt`: before pandas 3 they are kept in the value when they are used.
+    left_out = _DERIVED.union(getattr(type(value), "_accessors", ()))
     own = {name: item for name, item in vars(value).items() if name[:1] != "_" and name not in left_out}
     own |= {name: getattr(value, name, None) for name in type(value)._metadata}
     flags = value._flags.allows_duplicate_labels

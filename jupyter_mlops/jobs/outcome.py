@@ -56,6 +56,12 @@ def unsaved(error: RunError, why: str) -> RunError:
     return replace(error, message=f"{error.message} The executed notebook is not saved: {why}")
 
 
+def of_open_steps(status: Status, error: RunError | None) -> tuple[Status, str]:
+    """How the steps end that a run which ended so had begun, and why."""
+    ended = Status.CANCELED if status is Status.CANCELED else Status.FAILED
+    return ended, error.message if error else "The kernel ended before the result was saved."
+
+
 @dataclass(frozen=True)
 class Reason:
     """Why an execution is made to end: a cause of `RunError` with its words."""

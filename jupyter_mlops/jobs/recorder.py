@@ -22,7 +22,7 @@ from jupyter_mlops.jobs.cancel import in_event_loop
 from jupyter_mlops.jobs.events import RunEvent
 from jupyter_mlops.jobs.journal import JournalWriter
 from jupyter_mlops.jobs.ledger import is_executed
-from jupyter_mlops.jobs.outcome import Outcome
+from jupyter_mlops.jobs.outcome import Outcome, of_open_steps
 from jupyter_mlops.jobs.span import chosen_cells
 from jupyter_mlops.store.provenance import git_tags, keep_environment
 from jupyter_mlops.store.store import Store
@@ -138,8 +138,7 @@ class Recorder:
 
     def _finish(self, status: Status, error: RunError | None) -> None:
         now = self.store.now()
-        of_steps = Status.CANCELED if status is Status.CANCELED else Status.FAILED
-        steps, well = (of_steps, error.message if error else _UNSAVED), self._ended_well
+        steps, well = of_open_steps(status, error), self._ended_well
         progress = Progress(self._done, self._total)
         self.store.runs.finish(
             self.run.id, status, now=now, error=error, steps=steps, ended_well=well, progress=progress
@@ -263,6 +262,3 @@ def first_line(source: str) -> str:
     lines = [line.strip() for line in source.splitlines()]
     said = [line for line in lines if line and not line.startswith("%%step")]
     return next((line for line in said if not line.startswith("#")), said[0] if said else "")
-
-
-_UNSAVED = "The kernel ended before the result was saved."

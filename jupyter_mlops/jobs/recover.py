@@ -19,7 +19,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError
 from jupyter_mlops.jobs.journal import CELL_ENDED, CELL_STARTED, RUN_ENDED
 from jupyter_mlops.jobs.ledger import Ledger
-from jupyter_mlops.jobs.outcome import AGAIN, Outcome, note_error, unsaved
+from jupyter_mlops.jobs.outcome import AGAIN, Outcome, note_error, of_open_steps, unsaved
 from jupyter_mlops.jobs.output import COST_FACTOR, LEAST_SECONDS, Save, file_saver
 from jupyter_mlops.jobs.prepared import mark_failure
 from jupyter_mlops.jobs.rebuild import Rebuilt, rebuild
@@ -61,8 +61,8 @@ def settle_run(store: Store, run: Run, *, before: datetime | None = None) -> boo
     if event.get("unsaved"):
         store.journals.owe(run.id, at)
     status = Status(event["status"])
-    steps = Status.CANCELED if status is Status.CANCELED else Status.FAILED, error.message if error else ""
-    if not store.runs.finish(run.id, status, now=at, error=error, steps=steps, ended_well=_ended_well(store, run.id)):
+    steps, well = of_open_steps(status, error), _ended_well(store, run.id)
+    if not store.runs.finish(run.id, status, now=at, error=error, steps=steps, ended_well=well):
         return False
     store.journals.make_room(run.id)
     return True
