@@ -25,15 +25,15 @@ WAIT_SECONDS = 600.0
 _BIN = Path(sys.executable).parent
 
 
-def _repeated(run: Callable[[Path, Path], object]) -> Run:
+def _repeated(run: Callable[[Path, Path], object], *, is_base: bool = False) -> Run:
     """One after the other, or at once in threads."""
 
     def timed(workload: Workload, folder: Path) -> float:
-        path = workload.write(folder)
+        path, jobs = workload.write(folder), workload.base_jobs if is_base else workload.peer_jobs
         began = time.perf_counter()
         with ThreadPoolExecutor(workload.at_once) as threads:
-            list(threads.map(lambda n: run(path, folder / f"out{n}.ipynb"), range(workload.peer_jobs)))
-        return (time.perf_counter() - began) / workload.peer_jobs
+            list(threads.map(lambda n: run(path, folder / f"out{n}.ipynb"), range(jobs)))
+        return (time.perf_counter() - began) / jobs
 
     return timed
 
@@ -81,7 +81,7 @@ def _command(command: list[str], folder: Path) -> None:
 
 
 PEERS: dict[str, Run] = {
-    "papermill": _repeated(_papermill),
+    "papermill": _repeated(_papermill, is_base=True),
     "papermill command": _repeated(
         lambda path, output: _command(["papermill", str(path), str(output), "--no-progress-bar"], path.parent)
     ),

@@ -27,6 +27,9 @@ from jupyter_mlops.store.attempts import CHANGED
 from jupyter_mlops.store.store import Store
 
 logger = logging.getLogger("jupyter_mlops.runner")
+_cells = logging.getLogger("jupyter_mlops.runner.cells")
+"""What becomes of each cell stands in the run's log only: in a worker's, where runs go on side by side, it says little."""
+_cells.propagate = False
 
 
 @dataclass(frozen=True)
@@ -118,12 +121,14 @@ def run_log(path: Path) -> Iterator[None]:
     handler = logging.FileHandler(path, encoding="utf-8")
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     handler.addFilter(lambda record: record.thread == thread)
-    root = logging.getLogger("jupyter_mlops")
-    root.addHandler(handler)
+    told = logging.getLogger("jupyter_mlops"), _cells
+    for each in told:
+        each.addHandler(handler)
     try:
         yield
     finally:
-        root.removeHandler(handler)
+        for each in told:
+            each.removeHandler(handler)
         handler.close()
 
 
@@ -131,7 +136,7 @@ def _log(event: RunEvent) -> None:
     if event.kind == events.RUN_STARTED and event.run is not None:
         logger.info("Run %s of %s starts.", event.run.number, event.run.notebook)
     elif event.kind == events.CELL_ENDED:
-        logger.info(
+        _cells.info(
             "[%s/%s] %s %s (%.2f s)", event.cells_done, event.cells_total, event.label, event.state, event.duration
         )
     elif event.kind == events.RUN_ENDED and event.run is not None:

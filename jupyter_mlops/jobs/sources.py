@@ -56,7 +56,7 @@ def module_files(root: Path, request: Request) -> set[Path]:
     folder = request.path.parent
     importlib.invalidate_caches()  # this process may live long, and know folders as they were
     # What is imported from: the notebook's folder, and what of the project is on the import path of this process.
-    path = [str(folder), *(entry for entry in sys.path if entry and _is_in(root, Path(entry)))]
+    path = [str(folder), *(entry for entry in sys.path if entry and _is_in(root, entry))]
     found: dict[str, Path] = {}
     waiting = list(_notebook_imports(request))
     seen: set[str] = set()
@@ -117,5 +117,6 @@ def _find(dotted: str, places: list[str] | None) -> ModuleSpec | None:
         return None
 
 
-def _is_in(root: Path, path: Path) -> bool:
-    return Path(os.path.abspath(path)).is_relative_to(root)
+def _is_in(root: Path, path: Path | str) -> bool:
+    folder, place = (os.path.normcase(os.path.abspath(each)) for each in (root, path))
+    return place == folder or place.startswith(os.path.join(folder, ""))

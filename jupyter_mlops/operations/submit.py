@@ -12,7 +12,6 @@ from jupyter_mlops.jobs.output import check_output
 from jupyter_mlops.jobs.queue import ASKED_AS, check_same, enqueue, run_id_of_name
 from jupyter_mlops.jobs.request import check_request
 from jupyter_mlops.jobs.spawn import ensure_worker
-from jupyter_mlops.jobs.stale import reconcile
 from jupyter_mlops.operations.run import named_steps
 from jupyter_mlops.store.store import Store
 
@@ -43,7 +42,6 @@ def submit(
         options = replace(options, output=str(Path(options.output).absolute()))
     check_output(store.root / "runs" / "run.ipynb", None)
     now = store.now()
-    reconcile(store, now=now)
     run = enqueue(
         store,
         request,
@@ -57,6 +55,7 @@ def submit(
     if name is not None:
         check_same(run, request, name, store.relative(request.path))
         store.runs.update(run.id, tags={ASKED_AS: name})
+        run = store.runs.get(run.id)
     if not run.status.ended:
-        ensure_worker(store)
-    return store.runs.get(run.id)
+        ensure_worker(store)  # which soon looks, as all of them do, for what others left behind
+    return run

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -27,6 +26,8 @@ HOST = "host"
 """Tag of a run in an index that several machines share: where its process is."""
 OF_ONE_ATTEMPT = (STOP, CHANGED, HOST)
 """Tags that say nothing of a run that is asked for again."""
+_HIGHEST = sa.select(sa.func.coalesce(sa.func.max(runs.c.number), 0))
+_INSERT = runs.insert()
 
 
 def next_attempt_id(run_id: str) -> str:
@@ -49,15 +50,13 @@ def host_tag(connection: sa.Connection, host: str | None = None) -> dict[str, st
 
 def insert_run(connection: sa.Connection, run: Run) -> None:
     """Put `run` into the index under the next number, within the caller's transaction, and tell tracking."""
-    values = plain(
-        asdict(run) | {"error": run.error, "progress": run.progress, "status": run.status, "options": run.options}
-    )
+    values = plain(vars(run))
     for derived in ("steps_executed", "steps_reused", "number"):
         values.pop(derived)
     if run.pid is not None:
         values["tags"] = {**run.tags, **host_tag(connection)}
-    highest = connection.execute(sa.select(sa.func.coalesce(sa.func.max(runs.c.number), 0))).scalar_one()
-    connection.execute(runs.insert().values(**values, number=highest + 1))
+    highest = connection.execute(_HIGHEST).scalar_one()
+    connection.execute(_INSERT, {**values, "number": highest + 1})
     post(connection, run.id, "run", {"id": run.id}, run.created_at)
 
 

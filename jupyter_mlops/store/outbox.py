@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.portable import Upsert
-from jupyter_mlops.store.schema import outbox, tracked
+from jupyter_mlops.store.schema import outbox, runs, tracked
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,18 @@ class Message:
 
 
 _INSERT = outbox.insert()
+_DONE = outbox.delete().where(outbox.c.id == sa.bindparam("of_id"))
+_SIZE = sa.select(sa.func.count()).select_from(outbox)
+_OLDEST = (
+    sa.select(*(outbox.c[name] for name in ("id", "run_id", "kind", "body", "attempts", "created_at")))
+    .order_by(outbox.c.id)
+    .limit(sa.bindparam("at_most", type_=sa.Integer))
+)
 _TRACKED = Upsert(tracked)
+_NAMES = runs.update().where(runs.c.id == sa.bindparam("of_id"))
+_TRACKED_ID = sa.select(tracked.c.mlflow_run_id).where(
+    tracked.c.entity_id == sa.bindparam("of_entity"), tracked.c.tracking_uri == sa.bindparam("in_store")
+)
 
 
 def post(connection: sa.Connection, run_id: str, kind: str, body: dict[str, Any], now: datetime | None) -> None:
@@ -48,15 +59,16 @@ class Outbox:
 
     def take(self, *, limit: int = 200) -> list[Message]:
         """The oldest messages; they stay until `done`."""
-        columns = [outbox.c.id, outbox.c.run_id, outbox.c.kind, outbox.c.body, outbox.c.attempts, outbox.c.created_at]
         with self._index.read() as connection:
-            rows = connection.execute(sa.select(*columns).order_by(outbox.c.id).limit(limit)).mappings()
+            rows = connection.execute(_OLDEST, {"at_most": limit}).mappings()
             return [Message(**row) for row in rows]
 
     def done(self, ids: list[int]) -> None:
         """Forget messages that were delivered."""
+        if not ids:
+            return
         with self._index.write() as connection:
-            connection.execute(outbox.delete().where(outbox.c.id.in_(ids)))
+            connection.execute(_DONE, [{"of_id": each} for each in ids])
 
     def failed(self, message_id: int, error: str) -> None:
         """Note a failed delivery; the message stays."""
@@ -68,21 +80,27 @@ class Outbox:
     def size(self) -> int:
         """How many messages wait."""
         with self._index.read() as connection:
-            return int(connection.execute(sa.select(sa.func.count()).select_from(outbox)).scalar_one())
+            return int(connection.execute(_SIZE).scalar_one())
 
     def tracked_id(self, entity_id: str, tracking_uri: str) -> str | None:
         """The MLflow run that stands for a Run or StepRun in this tracking store, if there is one."""
         with self._index.read() as connection:
-            return connection.execute(
-                sa.select(tracked.c.mlflow_run_id).where(
-                    tracked.c.entity_id == entity_id, tracked.c.tracking_uri == tracking_uri
-                )
-            ).scalar()
+            return connection.execute(_TRACKED_ID, {"of_entity": entity_id, "in_store": tracking_uri}).scalar()
 
-    def set_tracked_id(self, entity_id: str, tracking_uri: str, mlflow_run_id: str) -> None:
-        """Remember the MLflow run of a Run or StepRun."""
+    def set_tracked_id(
+        self, entity_id: str, tracking_uri: str, mlflow_run_id: str, *, only_new: bool = False, is_run: bool = False
+    ) -> str | None:
+        """Remember the MLflow run of a Run or StepRun; gives the one that was known before.
+
+        With `only_new` nothing is changed where one was; a Run's own row (`is_run`) names it too.
+        """
         with self._index.write() as connection:
-            connection.execute(
-                _TRACKED.on(connection),
-                {"entity_id": entity_id, "tracking_uri": tracking_uri, "mlflow_run_id": mlflow_run_id},
-            )
+            known: str | None = connection.execute(
+                _TRACKED_ID, {"of_entity": entity_id, "in_store": tracking_uri}
+            ).scalar()
+            if known is None or not only_new:
+                values = {"entity_id": entity_id, "tracking_uri": tracking_uri, "mlflow_run_id": mlflow_run_id}
+                connection.execute(_TRACKED.on(connection), values)
+                if is_run:
+                    connection.execute(_NAMES, {"of_id": entity_id, "mlflow_run_id": mlflow_run_id})
+            return known

@@ -72,17 +72,22 @@ def environment() -> dict[str, object]:
         "implementation": platform.python_implementation(),
         "executable": sys.executable,
         "platform": platform.platform(),
-        "packages": _packages(),
+        "packages": list(_packages()),
     }
 
 
-def _packages() -> list[str]:
+def _packages() -> tuple[str, ...]:
     """The packages in the folders of the import path; each folder is looked into again only where something changed."""
-    found: set[str] = set()
+    found = []
     for entry in sys.path:
         with contextlib.suppress(OSError):
-            found |= _packages_in(entry, os.stat(entry or ".").st_mtime_ns)
-    return sorted(found, key=str.lower)
+            found.append(_packages_in(entry, os.stat(entry or ".").st_mtime_ns))
+    return _together(tuple(found))
+
+
+@lru_cache(maxsize=4)
+def _together(found: tuple[frozenset[str], ...]) -> tuple[str, ...]:
+    return tuple(sorted(frozenset().union(*found), key=str.lower))
 
 
 @lru_cache(maxsize=64)
@@ -102,4 +107,9 @@ _NAMED = ("Name: ", "Version: ")
 
 def keep_environment(objects: Objects) -> str:
     """Store this process's environment as JSON; returns the object's name."""
-    return objects.put(dumps(environment(), indent=1).encode())
+    return objects.put(_environment_with(_packages(), sys.executable))
+
+
+@lru_cache(maxsize=4)
+def _environment_with(_packages: tuple[str, ...], _executable: str) -> bytes:
+    return dumps(environment(), indent=1).encode()

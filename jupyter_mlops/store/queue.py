@@ -31,6 +31,8 @@ _WAITING = sa.select(sa.func.count()).select_from(runs).where(_PENDING)
 _HELD = sa.select(runs.c.id, runs.c.tags).where(
     runs.c.status == Status.RUNNING.value, runs.c.worker_id == sa.bindparam("by")
 )
+_WORKERS = sa.select(workers).order_by(workers.c.started_at)
+_TAKE = runs.update().where(runs.c.id == sa.bindparam("of_id"), _PENDING)
 _FIRST = sa.select(runs.c.id, runs.c.notebook, runs.c.options, runs.c.tags).where(_PENDING)
 _FIRST = _FIRST.order_by(runs.c.priority.desc(), runs.c.number).limit(1)
 
@@ -62,7 +64,7 @@ class Queue:
     def workers(self) -> list[Worker]:
         """All workers that are noted, whether they live or not, oldest first."""
         with self._index.read() as connection:
-            rows = connection.execute(sa.select(workers).order_by(workers.c.started_at)).mappings()
+            rows = connection.execute(_WORKERS).mappings()
             return [Worker(**row) for row in rows]
 
     def living(self, now: datetime) -> list[Worker]:
@@ -172,19 +174,16 @@ def _is_full(connection: sa.Connection, notebook: str, most: int | None) -> bool
 
 def _take(connection: sa.Connection, run_id: str, tags: dict[str, str], worker: Worker, now: datetime) -> bool:
     there = host_tag(connection, worker.host)
-    changed = connection.execute(
-        runs.update()
-        .where(runs.c.id == run_id, _PENDING)
-        .values(
-            status=Status.RUNNING.value,
-            started_at=now,
-            pid=worker.pid,
-            pid_started=worker.pid_started,
-            worker_id=worker.id,
-            lease_until=now + LEASE,
-            **({"tags": {**tags, **there}} if there else {}),
-        )
-    ).rowcount
+    values = {
+        "status": Status.RUNNING.value,
+        "started_at": now,
+        "pid": worker.pid,
+        "pid_started": worker.pid_started,
+        "worker_id": worker.id,
+        "lease_until": now + LEASE,
+        **({"tags": {**tags, **there}} if there else {}),
+    }
+    changed = connection.execute(_TAKE, {"of_id": run_id, **values}).rowcount
     if changed:
         post(connection, run_id, "run", {"id": run_id}, now)
     return bool(changed)

@@ -46,9 +46,9 @@ class RunStore:
         """
         with self._index.write() as connection:
             if "tags" in values:
-                found = connection.execute(sa.select(runs.c.tags).where(runs.c.id == run_id)).scalar_one()
+                found = connection.execute(_TAGS, {"of_id": run_id}).scalar_one()
                 values["tags"] = {**found, **values["tags"]}
-            connection.execute(runs.update().where(runs.c.id == run_id).values(**plain(values)))
+            connection.execute(_UPDATE, {"of_id": run_id, **plain(values)})
             if told_at is not None:
                 post(connection, run_id, "run", {"id": run_id}, told_at)
 
@@ -59,7 +59,7 @@ class RunStore:
         with self._index.write() as connection:
             there = host_tag(connection)
             if there:
-                tags = connection.execute(sa.select(runs.c.tags).where(runs.c.id == run_id)).scalar() or {}
+                tags = connection.execute(_TAGS, {"of_id": run_id}).scalar() or {}
                 values["tags"] = {**tags, **values.get("tags", {}), **there}
             return self._moved(connection, run_id, (Status.PENDING,), Status.RUNNING, now, **values)
 
@@ -114,16 +114,13 @@ class RunStore:
         held: sa.ColumnElement[bool] | None = None,
         **values: Any,
     ) -> bool:
-        condition = sa.and_(runs.c.id == run_id, runs.c.status.in_([source.value for source in sources]))
-        if held is not None:
-            condition = sa.and_(condition, held)
-        changed = connection.execute(
-            runs.update().where(condition).values(**plain({"status": target, **values}))
-        ).rowcount
+        move = _MOVE if held is None else _MOVE.where(held)
+        sought = {"of_id": run_id, "sources": [source.value for source in sources]}
+        changed = connection.execute(move, {**sought, **plain({"status": target, **values})}).rowcount
         if changed:
             post(connection, run_id, "run", {"id": run_id}, now)
             if target.ended:
-                row = connection.execute(sa.select(runs).where(runs.c.id == run_id)).mappings().one()
+                row = connection.execute(_ROW, {"of_id": run_id}).mappings().one()
                 # A run that is taken up anew has not ended for those who wait for it.
                 if take_up(connection, row, target, values.get("error"), now) is None:
                     announce(connection, row, target, now)
@@ -233,6 +230,10 @@ _RUNS = sa.select(
     _count(Status.COMPLETED, Status.FAILED, Status.RUNNING, Status.CANCELED, Status.LOST).label("executed"),
     _count(Status.REUSED).label("reused"),
 ).order_by(runs.c.number.desc())
+_UPDATE = runs.update().where(runs.c.id == sa.bindparam("of_id"))
+_MOVE = _UPDATE.where(runs.c.status.in_(sa.bindparam("sources", expanding=True)))
+_ROW = sa.select(runs).where(runs.c.id == sa.bindparam("of_id"))
+_TAGS = sa.select(runs.c.tags).where(runs.c.id == sa.bindparam("of_id"))
 _BY_ID = _RUNS.where(runs.c.id == sa.bindparam("of_id"))
 _BY_NUMBER = _RUNS.where(runs.c.number == sa.bindparam("of_number"))
 _OPEN = _RUNS.where(runs.c.status.in_(OPEN))

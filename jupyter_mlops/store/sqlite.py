@@ -36,8 +36,6 @@ class SqliteIndex(Index):
         self._watching = threading.Lock()
         self._watcher: sqlite3.Connection | None = None
         self.engine = _engine(path)
-        sa.event.listen(self.engine, "connect", _configure)
-        sa.event.listen(self.engine, "begin", _begin)
         try:
             self._migrate()
         except BaseException:
@@ -48,19 +46,24 @@ class SqliteIndex(Index):
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
         with self._told_clearly(), self.engine.connect() as connection:
+            _driver(connection).execute("begin")
             yield connection
 
     @contextlib.contextmanager
     def write(self, *, durable: bool = False) -> Iterator[sa.Connection]:
-        with self._told_clearly(), self.engine.connect() as connection, _synchronous(connection, durable):
-            connection.execution_options(write=True)
-            with connection.begin():
-                if self._mark is not None and self._marked() != self._mark:
-                    raise StoreError(
-                        f"The store of this project was moved away from '{self.path}'.",
-                        "Open it again: restart the kernel, or whatever had it open.",
-                    )
-                yield connection
+        with (
+            self._told_clearly(),
+            self.engine.connect() as connection,
+            _synchronous(connection, durable),
+            connection.begin(),
+        ):
+            _driver(connection).execute("begin immediate")
+            if self._mark is not None and self._marked() != self._mark:
+                raise StoreError(
+                    f"The store of this project was moved away from '{self.path}'.",
+                    "Open it again: restart the kernel, or whatever had it open.",
+                )
+            yield connection
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -98,7 +101,6 @@ class SqliteIndex(Index):
     def settle(self) -> None:
         """Bring all that was committed into the one file."""
         with self._told_clearly(), self.engine.connect() as connection:
-            connection.exec_driver_sql("rollback")
             connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
 
     def close(self) -> None:
@@ -142,8 +144,8 @@ class SqliteIndex(Index):
     def _told_clearly(self) -> Iterator[None]:
         try:
             yield
-        except OperationalError as error:
-            text = str(error.orig)
+        except (OperationalError, sqlite3.OperationalError) as error:
+            text = str(getattr(error, "orig", error))
             if "readonly" in text or "unable to open" in text:
                 raise NotWritableError(
                     f"The index '{self.path}' cannot be written: {text}.",
@@ -154,10 +156,11 @@ class SqliteIndex(Index):
                     f"The index '{self.path}' was busy for {BUSY_SECONDS} s.", "Try again; see which process holds it."
                 ) from error
             raise StoreError(f"The index '{self.path}' failed: {text}.", self._aside()) from error
-        except DatabaseError as error:
+        except (DatabaseError, sqlite3.DatabaseError) as error:
             if isinstance(error, (sa.exc.IntegrityError, sa.exc.ProgrammingError)):
                 raise
-            raise StoreError(f"The index '{self.path}' is corrupt: {error.orig}.", self._aside()) from error
+            text = str(getattr(error, "orig", error))
+            raise StoreError(f"The index '{self.path}' is corrupt: {text}.", self._aside()) from error
 
     def _is_current(self) -> bool:
         """Whether the index is there and as it must be: nearly always, and then asked without lock or engine."""
@@ -189,9 +192,8 @@ class SqliteIndex(Index):
 def _engine(path: Path) -> sa.Engine:
     """An engine on a file: as `create_engine` makes it, but all share what one of them has learned and compiled."""
     template = _template()
-    connect = partial(sqlite3.connect, str(path), timeout=BUSY_SECONDS, check_same_thread=False)
     return sa.Engine(
-        sa.QueuePool(connect, dialect=template.dialect),  # type: ignore[arg-type]
+        sa.QueuePool(partial(_connect, path), dialect=template.dialect),  # type: ignore[arg-type]
         template.dialect,
         sa.URL.create("sqlite", database=str(path)),
         execution_options={"compiled_cache": _COMPILED},
@@ -211,13 +213,24 @@ _COMPILED: Any = sa.util.LRUCache(500)
 """Statements in SQLite's words."""
 
 
-def _configure(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("pragma journal_mode=wal")
-    cursor.execute("pragma synchronous=normal")
-    cursor.execute("pragma foreign_keys=on")
-    cursor.close()
+def _connect(path: Path) -> sqlite3.Connection:
+    """A connection as all of the engine's are. Where each transaction begins is said by us, and not by an event of the
+    engine's, which takes as long as a small query.
+    """
+    connection = sqlite3.connect(str(path), timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
+    try:
+        for setting in ("journal_mode=wal", "synchronous=normal", "foreign_keys=on"):
+            connection.execute(f"pragma {setting}").close()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _driver(connection: sa.Connection) -> sqlite3.Connection:
+    found = connection.connection.driver_connection
+    assert isinstance(found, sqlite3.Connection)
+    return found
 
 
 @contextlib.contextmanager
@@ -226,15 +239,9 @@ def _synchronous(connection: sa.Connection, durable: bool) -> Iterator[None]:
     if not durable:
         yield
         return
-    pragma = connection.connection.driver_connection
-    assert pragma is not None
-    pragma.execute("pragma synchronous=full")
+    driver = _driver(connection)
+    driver.execute("pragma synchronous=full")
     try:
         yield
     finally:
-        pragma.execute("pragma synchronous=normal")
-
-
-def _begin(connection: sa.Connection) -> None:
-    write = connection.get_execution_options().get("write", False)
-    connection.exec_driver_sql("begin immediate" if write else "begin")
+        driver.execute("pragma synchronous=normal")

@@ -93,12 +93,20 @@ class StepStore:
 
         The number of a version is given out here: that of the step run does not count.
         """
+        entries = list(entries)
+        sought = {
+            "in_notebooks": dumps(list({step_run.notebook for step_run, _ in entries})),
+            "of_steps": dumps(list({step_run.step for step_run, _ in entries})),
+            "of_digests": dumps(list({step_run.version_digest for step_run, _ in entries})),
+        }
         with self._index.write() as connection:
+            numbers = {tuple(which): number for *which, number in connection.execute(_NUMBERS, sought)}
             rows = []
             for step_run, code in entries:
                 which = (step_run.notebook, step_run.step, step_run.version_digest)
-                number = _number_of(connection, *which, code, step_run.started_at or now)
-                rows.append({**_values_of(step_run), "version": number})
+                if which not in numbers:
+                    numbers[which] = _number_of(connection, *which, code, step_run.started_at or now)
+                rows.append({**_values_of(step_run), "version": numbers[which]})
             connection.execute(_UPSERT.on(connection), rows)
             for row in rows:
                 _tell(connection, row["run_id"], row["id"], row["step"], now)
@@ -285,6 +293,13 @@ _NUMBER = sa.select(step_versions.c.number).where(
     step_versions.c.notebook == sa.bindparam("in_notebook"),
     step_versions.c.step == sa.bindparam("of_step"),
     step_versions.c.digest == sa.bindparam("of_digest"),
+)
+_NUMBERS = sa.select(
+    step_versions.c.notebook, step_versions.c.step, step_versions.c.digest, step_versions.c.number
+).where(
+    in_list(step_versions.c.notebook, "in_notebooks"),
+    in_list(step_versions.c.step, "of_steps"),
+    in_list(step_versions.c.digest, "of_digests"),
 )
 _LAST_NUMBER = sa.select(sa.func.coalesce(sa.func.max(step_versions.c.number), 0)).where(
     step_versions.c.notebook == sa.bindparam("in_notebook"), step_versions.c.step == sa.bindparam("of_step")

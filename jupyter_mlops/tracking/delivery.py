@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,8 @@ RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 16.0)
 PATIENCE_SECONDS = 1.0
 """What is new of a run that has not ended waits so long for more: most jobs are then told of once, at their end."""
 DONE_AT_ONCE = 1000
+FORGET_SECONDS = 0.5
+"""So long at most what was delivered stays in the outbox; a writer killed within tells of it twice, which changes nothing."""
 MODEL_ATTEMPTS = 5
 """A model is left out, with a tag, after so many. An attempt is noted before it is made, as loading may take the writer
 down with it (native code), and once more when it fails."""
@@ -60,6 +63,8 @@ class Delivery:
         self._retry_at: float | None = None
         self._look_at: float | None = None
         self._errors: dict[int, str] = {}
+        self._told: list[int] = []
+        self._forgot = 0.0
 
     @property
     def waiting(self) -> bool:
@@ -94,8 +99,11 @@ class Delivery:
         self.newest = max(self.newest, todo[-1].id)
         before = len(self._failed)
         unreachable: dict[str, str] = {}
-        for group in _groups(todo):
-            self._deliver(group, unreachable)
+        try:
+            for group in _groups(todo):
+                self._deliver(group, unreachable)
+        finally:
+            self._forget()
         if len(self._failed) > before:
             self._back_off(now)
         elif not self._failed:
@@ -105,10 +113,10 @@ class Delivery:
     def _ripe(self, messages: list[Message], now: float) -> list[Message]:
         """Without what need not be told: of runs that wait nothing, and of those that go on nothing from just now."""
         self._look_at = None
-        time = self.store.now()
+        today = self.store.now()
         ages: dict[str, float] = {}
         for message in messages:
-            ages.setdefault(message.run_id, (time - message.created_at).total_seconds())
+            ages.setdefault(message.run_id, (today - message.created_at).total_seconds())
         going_on = self.store.runs.going_on(list(ages)) if ages else {}
         waiting = [
             message.id
@@ -153,8 +161,17 @@ class Delivery:
             self._keep(group, f"{type(error).__name__}: {error}")
         else:
             if group.whole:
-                self.store.outbox.done([item.id for item in group.messages])
-                self.delivered += len(group.messages)
+                self._told += [item.id for item in group.messages]
+                if time.monotonic() - self._forgot > FORGET_SECONDS:
+                    self._forget()
+
+    def _forget(self) -> None:
+        """Take what was delivered out of the outbox, together: each transaction takes a while."""
+        self._forgot = time.monotonic()
+        if self._told:
+            told, self._told = self._told, []
+            self.store.outbox.done(told)
+            self.delivered += len(told)
 
     def _keep(self, group: Group, error: str) -> None:
         for message in group.messages if group.whole else ():

@@ -67,6 +67,8 @@ class Identities:
         """The id of the MLflow run of `run`; one that is made has the tags `begin_with` where that saves a request."""
         found = self.store.outbox.tracked_id(run.id, self.uri)
         if found:
+            if run.mlflow_run_id is None:
+                self.store.runs.update(run.id, mlflow_run_id=found)
             return found
         experiment, artifacts = self._experiment(run)
         return self._make(
@@ -125,11 +127,9 @@ class Identities:
     def _make(self, entity_id: str, run: Run, experiment: str, name: str, started: datetime | None, extra: Tags) -> str:
         outbox = self.store.outbox
         with self.store.index.lock("tracking-runs"):
-            found = outbox.tracked_id(entity_id, self.uri)
+            found = outbox.set_tracked_id(entity_id, self.uri, UNKNOWN, only_new=True)
             if found == UNKNOWN:
                 found = self._search(entity_id, experiment)
-            elif found is None:
-                outbox.set_tracked_id(entity_id, self.uri, UNKNOWN)
             if not found:
                 made = self.client.create_run(
                     experiment,
@@ -139,7 +139,7 @@ class Identities:
                 )
                 found = made.info.run_id
                 self._made[found] = made
-            outbox.set_tracked_id(entity_id, self.uri, found)
+            outbox.set_tracked_id(entity_id, self.uri, found, is_run=entity_id == run.id)
         return found
 
     def _search(self, entity_id: str, experiment: str) -> str | None:

@@ -79,7 +79,7 @@ class Mirror:
         if known is None:
             return
         run_id = known.info.run_id
-        if run.mlflow_run_id is None or run.mlflow_run_id != run_id:
+        if run.mlflow_run_id not in (None, run_id):  # where there was none, it is noted already
             self.store.runs.update(run.id, mlflow_run_id=run_id)
         found = {**tags, **self._changed_parameters(params, known)}
         new = {name: value for name, value in params.items() if name not in known.data.params}

@@ -47,14 +47,24 @@ class _Code(str):
     """HTML that pygments made of code, in which nothing of the code is left unescaped."""
 
 
-_FOCUSABLE = re.compile(r'<div class="(?=jp-Cell-inputWrapper|[^"]*\bjp-OutputArea-output\b)')
+_DIV = '<div class="'
+_FOCUSABLE = re.compile(r'jp-Cell-inputWrapper|[^"]*\bjp-OutputArea-output\b')
+"""The class of what a keyboard must reach to scroll it."""
 _NO_ALT = re.compile(r"<img (?![^>]*\balt=)")
+
+
+def _focusable(page: str) -> str:
+    """`page` with all that can be scrolled in reach of the keyboard. An expression would look at each of its letters."""
+    first, *pieces = page.split(_DIV)
+    return "".join(
+        [first, *(('<div tabindex="0" class="' if _FOCUSABLE.match(piece) else _DIV) + piece for piece in pieces)]
+    )
 
 
 @lru_cache(maxsize=1)
 def _exporter() -> Callable[[Any, dict[str, Any]], str]:
     """What nbconvert's HTMLExporter does, less what takes most of its time: it makes one style sheet again for each cell,
-    cleans what pygments has escaped, and parses its own page.
+    cleans what pygments has escaped, parses its own page, and copies the notebook, which is the exporter's to change.
 
     Kept, with its compiled templates: compiling them takes longer than most notebooks.
     """
@@ -64,6 +74,8 @@ def _exporter() -> Callable[[Any, dict[str, Any]], str]:
     data_type_filter: Any = import_module("nbconvert.filters.widgetsdatatypefilter").WidgetsDataTypeFilter
     formatter_of: Any = import_module("pygments.formatters").HtmlFormatter
     exporter: Any = import_module("nbconvert").HTMLExporter(embed_images=True)
+    node: Any = import_module("nbformat").NotebookNode
+    uncopied = type("NotebookNode", (node,), {"__deepcopy__": lambda notebook, _known: notebook})
 
     def preprocess(notebook: Any, resources: Any) -> tuple[Any, Any]:
         """As in the base class, which makes one more copy, and checks it against nbformat's schema before and after."""
@@ -86,6 +98,7 @@ def _exporter() -> Callable[[Any, dict[str, Any]], str]:
         return _Code(pygments_highlight(source or " ", formatter(language), language, metadata))
 
     def export(notebook: Any, resources: dict[str, Any]) -> str:
+        notebook = uncopied(notebook)
         about = notebook.metadata.get("language_info", {})
         own = about.get("pygments_lexer", about.get("name")) or "ipython3"
 
@@ -102,6 +115,6 @@ def _exporter() -> Callable[[Any, dict[str, Any]], str]:
         page, _ = base.from_notebook_node(exporter, notebook, resources)
         if "<img " in page:
             page = _NO_ALT.sub('<img alt="No description has been provided for this image" ', page)
-        return _FOCUSABLE.sub('<div tabindex="0" class="', page)
+        return _focusable(page)
 
     return export

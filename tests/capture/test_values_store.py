@@ -20,7 +20,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from jupyter_mlops.capture.values import Values, pack, references, write
+from jupyter_mlops.capture.values import Values, pack, packing, references, write
 from jupyter_mlops.errors import DamagedObjectError, StoreError
 from jupyter_mlops.store import objects as objects_module
 from jupyter_mlops.store.objects import Objects
@@ -41,6 +41,21 @@ def put(objects: Objects, *components: dict[str, Any]) -> str:
 
 def bytes_on_disk(objects: Objects) -> int:
     return sum(objects.size(name) for name in objects.names())
+
+
+@pytest.mark.parametrize(
+    "value", [0, -(10**40), 1.5, float("nan"), 1j, True, None, "", "grüß\ud800", "__main__", b"\0" * 9]
+)
+def test_a_small_plain_value_is_packed_as_the_pickler_would(value: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pieces() -> list[bytes]:
+        (component,) = pack([{"name": value}], {}).components
+        assert (component.names, component.foreign, component.leads) == (("name",), 0, [])
+        return [bytes(part.peek()) for part in component.parts()]
+
+    quick = pieces()
+    monkeypatch.setattr(packing, "SMALL", 0)
+    monkeypatch.setattr(packing, "PLAIN", frozenset())
+    assert pieces() == quick
 
 
 GROWTH: dict[str, Callable[[pd.DataFrame, int], pd.DataFrame]] = {

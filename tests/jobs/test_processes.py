@@ -66,6 +66,9 @@ def test_a_submitted_run_is_executed_as_it_was_asked_for(tmp_path: Path) -> None
         assert run.output_path == "runs/a-1.ipynb"
         assert run.pid != os.getpid()
         until(lambda: "Run 1 completed" in log_path(store, run).read_text())
+        assert "[3/3] s executed" in log_path(store, run).read_text()
+        assert "Run 1 completed" in worker_log_path(store).read_text()
+        assert "[3/3]" not in worker_log_path(store).read_text(), "in a worker's log cells of many runs would mix"
         notebook = read(tmp_path / run.output_path)
         assert statuses(notebook) == ["completed"] * 3
 

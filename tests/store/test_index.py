@@ -158,7 +158,6 @@ def test_a_commit_shows_in_the_change_token_although_the_files_times_and_sizes_d
     for _ in range(3):
         add_run()
     with store.index.engine.connect() as connection:
-        connection.exec_driver_sql("rollback")
         connection.exec_driver_sql("pragma wal_checkpoint(restart)")
     assert isinstance(store.index, SqliteIndex)
     files = [store.index.path, store.index.path.with_name("index.db-wal")]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
 
+from jupyter_mlops.domain.run import Run
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.store import Store
 
@@ -48,6 +50,17 @@ def test_a_message_of_a_change_that_failed_is_not_told(store: Store) -> None:
         post(connection, "run", "run", {}, NOON)
         raise ZeroDivisionError
     assert store.outbox.size() == 0
+
+
+def test_who_is_about_to_make_an_mlflow_run_learns_of_another_that_did(
+    store: Store, add_run: Callable[..., Run]
+) -> None:
+    run = add_run()
+    assert store.outbox.set_tracked_id(run.id, "sqlite:///a", "", only_new=True) is None
+    assert store.outbox.set_tracked_id(run.id, "sqlite:///a", "mine", only_new=True) == ""
+    assert (store.outbox.tracked_id(run.id, "sqlite:///a"), store.runs.get(run.id).mlflow_run_id) == ("", None)
+    assert store.outbox.set_tracked_id(run.id, "sqlite:///a", "m1", is_run=True) == ""
+    assert (store.outbox.tracked_id(run.id, "sqlite:///a"), store.runs.get(run.id).mlflow_run_id) == ("m1", "m1")
 
 
 def test_the_mlflow_run_of_a_run_is_remembered_for_each_tracking_store(store: Store) -> None:

@@ -192,6 +192,23 @@ def test_step_runs_recorded_at_once_are_told_in_their_order(store: Store, add_st
     assert [store.steps.run(run.id) for run in others] == others
 
 
+def test_step_runs_journaled_at_once_get_the_versions_of_their_contents(store: Store, add_step_run: AddStepRun) -> None:
+    made = add_step_run(step="load", version_digest="a")
+    store.steps.version("nb.ipynb", "load", "known", "k", now=NOON)
+
+    def another(step: str, digest: str, notebook: str = "nb.ipynb") -> StepRun:
+        return replace(made, id=store.new_id(), step=step, version_digest=digest, notebook=notebook, version=0)
+
+    runs = [
+        *(another("load", digest) for digest in ("new", "known", "new", "newer")),
+        another("train", "known"),
+        another("load", "known", "other.ipynb"),
+    ]
+    store.steps.journal([(run, f"# {run.version_digest}") for run in runs], now=NOON)
+    assert [store.steps.run(run.id).version for run in runs] == [2, 1, 2, 3, 1, 1]
+    assert store.steps.source(store.steps.run(runs[2].id)) == "# new"
+
+
 def test_a_recording_that_fails_leaves_nothing_of_it(store: Store, add_step_run: AddStepRun) -> None:
     made = add_step_run()
     good, bad = replace(made, id="good"), replace(made, id="bad", run_id="no such run")

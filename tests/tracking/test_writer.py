@@ -19,6 +19,7 @@ from jupyter_mlops import tracking
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.store.outbox import Message
 from jupyter_mlops.store.processes import is_alive
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.tracking import drain, log_path, wake, writer
@@ -224,6 +225,33 @@ def test_a_run_that_waits_is_not_told_and_one_that_goes_on_is_told_a_second_late
     assert delivery.round(1.5)
     assert told[2:] == [waiting.id]
     assert not store.outbox.size()
+    project.close()
+
+
+def test_what_was_told_is_forgotten_together_also_where_the_writer_is_stopped_midway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = TrackedProject(tmp_path)
+    store, told, forgotten = project.store, [], []
+    runs = [project.run() for _ in range(4)]
+    for run in runs:
+        store.runs.finish(run.id, Status.COMPLETED, now=store.now())
+
+    def tell(_self: Delivery, message: Message, _run: Run, _address: str, *, whole: bool) -> None:
+        if len(told) == 3:
+            raise KeyboardInterrupt
+        told.append(message.run_id)
+
+    done = store.outbox.done
+    monkeypatch.setattr(Delivery, "_tell", tell)
+    monkeypatch.setattr(store.outbox, "done", lambda ids: (forgotten.append(ids), done(ids)))
+    delivery = Delivery(store)
+    delivery._forgot = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        delivery.round(0.0)
+    assert told == [run.id for run in runs[:3]]
+    assert len(forgotten) == 1
+    assert {message.run_id for message in store.outbox.take()} == {runs[3].id}
     project.close()
 
 

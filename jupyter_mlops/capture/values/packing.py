@@ -8,11 +8,17 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from jupyter_mlops.analysis.inert import PLAIN
 from jupyter_mlops.capture.values.parts import Part
 from jupyter_mlops.secrets.known import HOLDS, KNOWN
 
 SEGMENT = 1 << 20
 """Bytes of a pickle from which on one `bytes` or `str` in it is an object of its own."""
+
+SMALL = 1 << 10
+_LONG = (str, bytes)
+_NO_ROWS = pickle.dumps([], 5)
+"""The layout of what has no memory of its own."""
 
 TOO_DEEP = "it is nested too deeply"
 
@@ -99,6 +105,10 @@ def pack(components: Sequence[Mapping[str, Any]], namespace: dict[str, Any]) -> 
 
 def pack_one(component: Mapping[str, Any], namespace: dict[str, Any]) -> PackedComponent:
     """One component in pieces. Raises what pickling raises."""
+    if all(map(_is_small, component.values())):
+        return PackedComponent(
+            tuple(component), [Part(_NO_ROWS + pickle.dumps(dict(component), 5))], [], [], 0, Part(b"")
+        )
     from jupyter_mlops.capture.values import pickling
 
     try:
@@ -114,6 +124,12 @@ def pack_one(component: Mapping[str, Any], namespace: dict[str, Any]) -> PackedC
     leads = [*layout.leads, *(0 for _ in pickler.buffers)]
     small = Part(bytes(layout.small))
     return PackedComponent(tuple(component), segments, buffers, leads, len(layout.buffers), small)
+
+
+def _is_small(value: Any) -> bool:
+    """Whether any pickler makes the same few bytes of a value."""
+    kind = type(value)
+    return kind in PLAIN and (kind not in _LONG or len(value) < SMALL)
 
 
 def _segments(chunks: list[bytes]) -> list[Part]:

@@ -234,7 +234,9 @@ def make_app() -> IPKernelApp:
     app.initialize(["-f", connection_file, "--HistoryManager.hist_file=:memory:"])
     if not app.config.get("StoreMagics", {}).get("autorestore"):
         # What IPython loads anyway, and brings back no values: else in each fork.
-        app.kernel.shell.extension_manager.load_extension("storemagic")
+        extensions = app.kernel.shell.extension_manager
+        extensions.load_extension("storemagic")
+        extensions.loaded.add("storemagic")  # under the short name too, by which each fork asks for it
     app.concurrent = "concurrent" in inspect.signature(app.kernel.dispatch_shell).parameters
     app.log.debug, app.log.info = quiet(app.log, logging.DEBUG), quiet(app.log, logging.INFO)
     keep_packing(app.kernel.shell)
@@ -385,8 +387,12 @@ def prepare_process(start: dict[str, Any], shell_environment: dict[str, str | No
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.chdir(start["folder"])
-    os.environ.clear()
-    os.environ.update(start["environment"])
+    wanted = start["environment"]
+    for name in [name for name in os.environ if name not in wanted]:
+        del os.environ[name]
+    for name, value in wanted.items():
+        if os.environ.get(name) != value:
+            os.environ[name] = value
     for name, value in shell_environment.items():
         if value is None:
             os.environ.pop(name, None)
