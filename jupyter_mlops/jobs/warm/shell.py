@@ -39,6 +39,7 @@ _HELD = ("status", "execute_input", "execute_reply")
 """Messages that wait for the next that shows something: the runner is woken once for a cell that shows nothing."""
 
 
+_STORE = "storemagic"
 _BUFFERED = (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom)
 
 
@@ -220,6 +221,7 @@ class IPKernelApp(JupyterApp):
         """After the fork, as the user's own extensions and files may do anything."""
         if self.alive:
             super().init_extensions()
+            self.kernel.shell.extension_manager.loaded.discard(_STORE)  # it is known by its long name, as in any kernel
 
     def init_code(self) -> None:
         """After the fork."""
@@ -235,8 +237,8 @@ def make_app() -> IPKernelApp:
     if not app.config.get("StoreMagics", {}).get("autorestore"):
         # What IPython loads anyway, and brings back no values: else in each fork.
         extensions = app.kernel.shell.extension_manager
-        extensions.load_extension("storemagic")
-        extensions.loaded.add("storemagic")  # under the short name too, by which each fork asks for it
+        extensions.load_extension(_STORE)
+        extensions.loaded.add(_STORE)  # under the short name too, by which each fork asks for it
     app.concurrent = "concurrent" in inspect.signature(app.kernel.dispatch_shell).parameters
     app.log.debug, app.log.info = quiet(app.log, logging.DEBUG), quiet(app.log, logging.INFO)
     keep_packing(app.kernel.shell)
