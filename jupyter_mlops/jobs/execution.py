@@ -135,6 +135,7 @@ class Execution:
                 loop.call_later(self.plan.run_seconds, self._ending.ask, outcomes.run_took_long(self.plan.run_seconds))
             self._kernel = self._ending.kernel = await kernel.open_kernel(self.plan)
             helpers = [asyncio.create_task(self._ending.enforce())]
+            outcome: Outcome | None = None
             try:
                 self._load()
                 helpers.append(asyncio.create_task(self._save_now_and_then()))
@@ -147,8 +148,14 @@ class Execution:
                     self._client.close()
                 if self.plan.beside is not None:
                     await self.plan.beside.close()
-                await self._stop_kernel()
-            return self._save_last(outcome)
+                stopping = asyncio.create_task(self._stop_kernel())
+                if outcome is None or self._ending.reason is not None:
+                    await stopping
+            await asyncio.sleep(0)  # the kernel is told to end, and does so while we save
+            try:
+                return self._save_last(outcome)
+            finally:
+                await stopping
 
     def _load(self) -> None:
         self.notebook = self.plan.load()

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import ctypes
 import logging
 import os
 import signal
@@ -35,9 +34,6 @@ from jupyter_mlops.store.queue import LEASE
 from jupyter_mlops.store.store import Store
 
 logger = logging.getLogger(__name__)
-KEPT = 64 << 20
-"""Bytes at most that a thread of a worker holds when it does not need them."""
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
 POLL_SECONDS = 0.1
 """How soon a new run, and the wish to cancel one, are seen."""
@@ -94,7 +90,7 @@ class WorkLoop:
 
     def run(self) -> None:
         """Work until there is no more to do."""
-        _keep_memory()
+        processes.keep_memory()
         runner.settle(self._root, runner.Place(self.store, self._pool))
         self.store.queue.enter(self.worker)
         heart = threading.Thread(target=self._beat, name="mlops-heart", daemon=True)
@@ -275,16 +271,6 @@ def on_signals(stop: Callable[[], None]) -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def _keep_memory() -> None:
-    """Let the next job have the memory that one gave back: to get it from the system anew takes longer than to copy it."""
-    if sys.platform != "linux":
-        return
-    with contextlib.suppress(AttributeError):  # of other C libraries than GNU's
-        tune = ctypes.CDLL(None).mallopt
-        tune(_M_MMAP_THRESHOLD, KEPT // 2)
-        tune(_M_TRIM_THRESHOLD, KEPT)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.store.locks import try_file_lock
+from jupyter_mlops.store.processes import keep_memory
 from jupyter_mlops.tracking import lock_path
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def main() -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     with contextlib.suppress(AttributeError, OSError):
         os.nice(5)  # cells and jobs come first
+    keep_memory()
     work(root)
 
 
