@@ -55,6 +55,20 @@ def test_a_listing_imports_none_of_mlflow_papermill_pandas_sklearn(tmp_path: Pat
     assert not modules_after(code, tmp_path) & {"mlflow", "papermill", "pandas", "sklearn", "alembic", "nbformat"}
 
 
+@pytest.mark.parametrize("command", ["params nb.ipynb", "run nb.ipynb -p rate 7", "submit nb.ipynb -p rate 7"])
+def test_what_does_not_fit_is_refused_before_all_that_executes_is_loaded(tmp_path: Path, command: str) -> None:
+    source = "from typing import Annotated\nfrom pydantic import Field\nrate: Annotated[float, Field(le=1)] = 0.1"
+    cell = {"cell_type": "code", "id": "a", "source": source, "outputs": [], "execution_count": None}
+    cell["metadata"] = {"tags": ["parameters"]}
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    (tmp_path / "nb.ipynb").write_text(json.dumps(notebook))
+    expected = 0 if command.startswith("params") else 2
+    code = f"from jupyter_mlops.cli.main import main\nassert main({command.split()}) == {expected}"
+    loaded = modules_after(code, tmp_path)
+    assert not loaded & (HEAVY - {"rich"} | {"psutil", "IPython", "jupyter_client"})
+    assert ("pydantic" in loaded) == bool(expected), "the value was checked"
+
+
 def test_what_a_job_needs_before_its_kernel_starts_is_light(tmp_path: Path) -> None:
     """nbclient and nbformat (with jsonschema's grammars, seconds) are imported while the kernel starts."""
     assert not modules_after("import jupyter_mlops.jobs.job", tmp_path) & {"nbclient", "nbformat", "papermill"}

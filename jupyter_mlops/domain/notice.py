@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,6 +10,8 @@ FAILURE, RECOVERY, SUCCESS = "failure", "recovery", "success"
 EVENTS = (FAILURE, RECOVERY, SUCCESS)
 """A run failed or was lost; the first of its kind that completed after one that failed; any that completed."""
 PENDING, SENT, GIVEN_UP = "pending", "sent", "given_up"
+GOES_TO = ":="
+"""Stands between events and target in what a run keeps of whom to tell."""
 
 
 @dataclass(frozen=True)
@@ -25,3 +28,8 @@ class Notice:
     created_at: datetime
     next_at: datetime | None = None
     """When it is to be tried next."""
+
+
+def notice_id(run_id: str, event: str, target: str) -> str:
+    """The id of a notice: the same for the same run, event and target, so that a receiver can tell it came before."""
+    return hashlib.sha256(f"{run_id} {event} {target}".encode()).hexdigest()[:32]

@@ -8,6 +8,8 @@ REUSE = "reuse"
 RUN = "run"
 UNKNOWN = "unknown"
 SKIP = "skip"
+ALL = "*"
+"""Every step, where one step's name is expected."""
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from jupyter_mlops.domain.notice import EVENTS, FAILURE, RECOVERY
+from jupyter_mlops.domain.notice import EVENTS, FAILURE, GOES_TO, RECOVERY
 from jupyter_mlops.domain.parameter import SECRET
 from jupyter_mlops.errors import InputError, MLOpsError, UnknownNameError
-from jupyter_mlops.store.notices import GOES_TO
 
 FILE = "mlops.toml"
 DEFAULT_EVENTS = (FAILURE, RECOVERY)

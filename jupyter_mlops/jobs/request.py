@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.constants import evaluate
 from jupyter_mlops.analysis.named import scope_of
@@ -33,8 +33,10 @@ from jupyter_mlops.jobs.kernelspecs import find_kernel, is_this_python, kernel_n
 from jupyter_mlops.jobs.notify_targets import targets_of
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.notebooks import parse_notebook, read_bytes
-from jupyter_mlops.store.store import Store
 from jupyter_mlops.tracking.uri import place_tags
+
+if TYPE_CHECKING:
+    from jupyter_mlops.store.store import Store
 
 INJECTED = "injected-parameters"
 

@@ -9,9 +9,10 @@ from typing import Any, Protocol
 from jupyter_mlops.analysis.notebook import StepCell, all_steps_of, match_step
 from jupyter_mlops.analysis.span import needed, span
 from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.plan import ALL
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.errors import CellFailedError
-from jupyter_mlops.operations.plan import ALL, working
+from jupyter_mlops.operations.plan import working
 
 
 @dataclass(frozen=True)

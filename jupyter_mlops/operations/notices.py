@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from jupyter_mlops.domain.notice import EVENTS, FAILURE, SENT, Notice
+from jupyter_mlops.domain.notice import EVENTS, FAILURE, GOES_TO, SENT, Notice, notice_id
 from jupyter_mlops.errors import RunError
 from jupyter_mlops.jobs import notices
 from jupyter_mlops.jobs.notify_send import NotSentError, send
 from jupyter_mlops.jobs.notify_targets import check_target, find_target
-from jupyter_mlops.store.notices import GOES_TO, id_of
 from jupyter_mlops.store.store import Store
 
 
@@ -31,7 +30,7 @@ def try_target(store: Store, text: str, *, now: datetime) -> Notice:
     events, _, name = check_target(store.root, text).partition(GOES_TO)
     event = events.split(",")[0]
     assert event in EVENTS
-    notice = Notice(id_of(store.new_id(), event, name), "", event, name, SENT, 1, "", now)
+    notice = Notice(notice_id(store.new_id(), event, name), "", event, name, SENT, 1, "", now)
     told = {
         "id": notice.id,
         "event": event,

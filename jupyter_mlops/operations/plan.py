@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 from jupyter_mlops.analysis.notebook import match_step
 from jupyter_mlops.analysis.span import span
 from jupyter_mlops.domain.pipeline import Cell
-from jupyter_mlops.domain.plan import REUSE, RUN, UNKNOWN, Forecast
+from jupyter_mlops.domain.plan import ALL, REUSE, RUN, UNKNOWN, Forecast
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
 
 _OURS = re.compile(r"%mlops\b|%(re|un)?load_ext\s+jupyter_mlops\b")
-ALL = "*"
-"""Every step, where one step's name is expected."""
 
 
 @dataclass(frozen=True)

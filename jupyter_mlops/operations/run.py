@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.analysis.notebook import all_steps_of, cells_of, match_step
+from jupyter_mlops.domain.plan import ALL
 from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.events import RunEvent
@@ -16,7 +17,6 @@ from jupyter_mlops.jobs.output import check_output
 from jupyter_mlops.jobs.request import Request, check_request, create_run
 from jupyter_mlops.jobs.span import chosen_cells
 from jupyter_mlops.jobs.stale import reconcile
-from jupyter_mlops.operations.plan import ALL
 from jupyter_mlops.store.store import Store
 
 

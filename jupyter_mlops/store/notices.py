@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
-from jupyter_mlops.domain.notice import FAILURE, GIVEN_UP, PENDING, RECOVERY, SENT, SUCCESS, Notice
+from jupyter_mlops.domain.notice import (
+    FAILURE,
+    GIVEN_UP,
+    GOES_TO,
+    PENDING,
+    RECOVERY,
+    SENT,
+    SUCCESS,
+    Notice,
+    notice_id,
+)
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.schema import notices, runs
 
 _FAILED = (Status.FAILED.value, Status.LOST.value)
-GOES_TO = ":="
-"""Stands between events and target in what a run keeps of whom to tell."""
 KEPT = timedelta(days=30)
 """Notices that were sent are forgotten after so long."""
 
@@ -31,15 +38,10 @@ def announce(connection: sa.Connection, row: Mapping[Any, Any], status: Status, 
         event = next((event for event in events if event in wanted.split(",")), None)
         if event is None:
             continue
-        notice_id = id_of(row["id"], event, target)
-        if connection.execute(sa.select(notices.c.id).where(notices.c.id == notice_id)).first() is None:
-            values = {"id": notice_id, "run_id": row["id"], "event": event, "target": target, "status": PENDING}
+        made = notice_id(row["id"], event, target)
+        if connection.execute(sa.select(notices.c.id).where(notices.c.id == made)).first() is None:
+            values = {"id": made, "run_id": row["id"], "event": event, "target": target, "status": PENDING}
             connection.execute(notices.insert().values(**values, attempts=0, error="", next_at=now, created_at=now))
-
-
-def id_of(run_id: str, event: str, target: str) -> str:
-    """The id of a notice: the same for the same run, event and target, so that a receiver can tell it came before."""
-    return hashlib.sha256(f"{run_id} {event} {target}".encode()).hexdigest()[:32]
 
 
 def _events(connection: sa.Connection, row: Mapping[Any, Any], status: Status) -> Sequence[str]:

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.domain.plan import REUSE, RUN, SKIP, Forecast
+from jupyter_mlops.domain.plan import ALL, REUSE, RUN, SKIP, Forecast
 from jupyter_mlops.operations import plan as operation
 from jupyter_mlops.operations.plan import Plan
 from jupyter_mlops.verbs.project import add_notebook, notebook_project, read_cells
@@ -25,7 +25,7 @@ def add_span(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--force",
         nargs="?",
-        const=operation.ALL,
+        const=ALL,
         metavar="STEP",
         help="run this step, or all of them, whatever could be reused",
     )

@@ -6,18 +6,23 @@ import argparse
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.notebook import cells_of, match_step
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.store.notebooks import read_notebook
 from jupyter_mlops.store.project import find_project
-from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs.verb import Context
+
+if TYPE_CHECKING:
+    from jupyter_mlops.store.store import Store
 
 
 def open_project(context: Context) -> Store:
     """The store of the project the verb is called in. Raises `UnknownNameError` where there is none."""
+    from jupyter_mlops.store.store import Store
+
     return Store.open(context.start, create=False)
 
 
@@ -33,6 +38,8 @@ def notebook_project(path: Path) -> Iterator[tuple[Store | None, str]]:
     if find_project(path) is None:
         yield None, path.name
         return
+    from jupyter_mlops.store.store import Store
+
     with Store.open(path, create=False) as store:
         yield store, store.relative(path)
 

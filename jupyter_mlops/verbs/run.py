@@ -12,9 +12,9 @@ from rich.markup import escape
 
 from jupyter_mlops.analysis.options import parse_duration
 from jupyter_mlops.domain.parameter import Asked
+from jupyter_mlops.domain.plan import ALL
 from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.errors import InputError, RunError
-from jupyter_mlops.operations.plan import ALL
 from jupyter_mlops.verbs import tables
 from jupyter_mlops.verbs.store import read_size
 from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
@@ -153,11 +153,12 @@ def options_of(arguments: argparse.Namespace) -> RunOptions:
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
-    from jupyter_mlops.operations.run import run_notebook
-
     notebook = context.start / arguments.notebook
     output = context.start / arguments.output if arguments.output else None
     parameters = asked_parameters(arguments, notebook, context)
+    # What does not fit is told before all that executes is loaded.
+    from jupyter_mlops.operations.run import run_notebook
+
     try:
         with progress(context.console) as on_event:
             run = run_notebook(

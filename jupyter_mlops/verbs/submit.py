@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.errors import InputError
-from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs import tables
 from jupyter_mlops.verbs.run import (
     add_limits,
@@ -61,10 +60,11 @@ def _count_or_none(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
-    from jupyter_mlops.operations.submit import submit
-
     notebook = notebook_path(arguments.notebook, context)
     parameters = asked_parameters(arguments, notebook, context)
+    from jupyter_mlops.operations.submit import submit
+    from jupyter_mlops.store.store import Store
+
     output = str((context.start / arguments.output).absolute()) if arguments.output else None
     options = replace(
         options_of(arguments), output=output, most_at_once=arguments.max_at_once, attempts=arguments.attempts

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from jupyter_mlops.domain.pipeline import Cell
-from jupyter_mlops.domain.plan import Forecast
+from jupyter_mlops.domain.plan import ALL, Forecast
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.operations import plan as operation
-from jupyter_mlops.operations.plan import ALL, Plan, pipeline_plan
+from jupyter_mlops.operations.plan import Plan, pipeline_plan
 
 STEPS = (
     Forecast("load", "1", 0, True, "reuse", "nothing it depends on changed", 0.0, {}, ("df",)),
