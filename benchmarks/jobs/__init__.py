@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.jobs import contenders, demo
-from benchmarks.jobs.workloads import WORKLOADS
-from benchmarks.measuring import median, ratio, temporary_folder
+from benchmarks.jobs.workloads import STEPS, WORKLOADS
+from benchmarks.measuring import median, milliseconds, ratio, temporary_folder
 from jupyter_mlops.verbs.tables import table
 
 ROUNDS = 3
@@ -57,7 +58,32 @@ def tables() -> Iterator[Table]:
     reused = _table(["worker, reused"], medians)
     reused.title = "The same where all steps are reused"
     yield reused
+    yield _recording()
     yield from demo.tables()
+
+
+def _recording() -> Table:
+    """What a step of a job costs in records: the notebook of trivial cells captured, and with capture switched off."""
+    seconds: dict[str, list[float]] = {"off": [], "on": []}
+    for _ in range(ROUNDS):
+        for word, values in seconds.items():
+            with temporary_folder() as folder:
+                cells = (f"%mlops capture {word}", *STEPS.cells)
+                values.append(contenders.OURS["worker, one slot"](replace(STEPS, cells=cells), folder))
+    off, on = (median(values) for values in seconds.values())
+    added = [(there - here) / len(STEPS.cells) for here, there in zip(*seconds.values(), strict=True)]
+    made = table("", "capture off>", "captured>", "added for each step>", "bar>")
+    made.title = (
+        f"Record keeping in a job of {len(STEPS.cells)} trivial cells, one slot; median of {ROUNDS} rounds by turns"
+    )
+    made.add_row(
+        "worker, one slot",
+        milliseconds(off),
+        milliseconds(on),
+        milliseconds(median(added)),
+        "2 ms",
+    )
+    return made
 
 
 def _table(names: list[str], medians: dict[tuple[str, str], float]) -> Table:

@@ -33,10 +33,11 @@ class Workload:
 
 
 _TRIVIAL = tuple(f"x{n} = {n}" for n in range(200))
+STEPS = Workload("200 trivial cells", _TRIVIAL, 20, 3, 1)
 WORKLOADS = (
     Workload("a trivial job", ("x = 1",), 20, 20, 3),
     Workload("a job with imports", ("import pandas, sklearn, mlflow",), 20, 8, 2),
-    Workload("200 trivial cells", _TRIVIAL, 20, 3, 1),
+    STEPS,
     Workload("100 cells after 5 MB", ("print('x' * 5_000_000)", *_TRIVIAL[:100]), 20, 3, 1),
     Workload("8 at once", ("import pandas, sklearn, mlflow",), 8, 8, 8, at_once=8),
 )

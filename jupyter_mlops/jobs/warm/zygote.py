@@ -65,6 +65,8 @@ class Zygote:
         self.hidden = Hidden()
         self.shell_environment: dict[str, str | None] = {}
         self.app: Any = None
+        self.life: Any = None
+        """The module that is a fork's, loaded before it."""
         self.learned: Any = None
         self._children: dict[int, int] = {}
         self._staying: set[int] = set()
@@ -76,9 +78,10 @@ class Zygote:
         import_ours()
         with _below() as written:
             before = dict(os.environ)
-            from jupyter_mlops.jobs.warm.shell import make_app
+            from jupyter_mlops.jobs.warm import life, shell
 
-            self.app = make_app()
+            self.life = life
+            self.app = shell.make_app()
             changed = {key for key in {*before, *os.environ} if before.get(key) != os.environ.get(key)}
             self.shell_environment = {key: os.environ.get(key) for key in changed}
             rehearse(self.app.shell)
@@ -204,20 +207,18 @@ class Zygote:
             self._libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
             if os.getppid() != parent:
                 return
-        from jupyter_mlops.jobs.warm.shell import Life, prepare_process
-
         connection = socket.socket(fileno=descriptor)
         connection.set_inheritable(False)
         frames = Frames()
         messages = receive_first(connection, frames)
         if not messages:
             return
-        prepare_process(messages.pop(0)[0], self.shell_environment)
+        self.life.prepare_process(messages.pop(0)[0], self.shell_environment)
         selector.close()
         self.control.close()
         for pipe in pipes:
             os.close(pipe)
-        life = Life(self.app, connection, frames, messages, self.hidden.find)
+        life = self.life.Life(self.app, connection, frames, messages, self.hidden.find)
         life.begin()
         life.run()
         life.end()
