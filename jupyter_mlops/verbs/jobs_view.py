@@ -56,7 +56,9 @@ def _progress(run: Run) -> str:
 def _workers(found: JobList) -> str:
     slots = sum(worker.slots for worker in found.workers)
     if slots:
-        return f"[green]{len(found.workers)} at work[/] with {slots} slots; {found.waiting} waiting."
+        count = len(found.workers)
+        workers, verb = ("worker is", "has") if count == 1 else ("workers are", "have")
+        return f"[green]{count} {workers} alive[/] and {verb} {slots} slots; {found.waiting} runs wait."
     if found.waiting:
         return f"[yellow]No worker is alive[/] and {found.waiting} wait. Start one: jupyter mlops worker"
     return "[dim]No worker is alive, and nothing waits.[/]"
