@@ -58,7 +58,7 @@ def _workers(found: JobList) -> str:
     if slots:
         count = len(found.workers)
         workers, verb = ("worker is", "has") if count == 1 else ("workers are", "have")
-        return f"[green]{count} {workers} alive[/] and {verb} {slots} slots; {found.waiting} runs wait."
+        return f"[green]{count} {workers} alive[/] and {verb} {slots} slots; runs waiting: {found.waiting}."
     if found.waiting:
         return f"[yellow]No worker is alive[/] and {found.waiting} wait. Start one: jupyter mlops worker"
     return "[dim]No worker is alive, and nothing waits.[/]"
