@@ -1,14 +1,18 @@
-"""Fire times of cron expressions in time zones. Arithmetic and daylight saving rules are cronsim's, which are Debian's.
+"""Fire times of cron expressions in time zones. Which local times match is cronsim's; what becomes of them when clocks
+change is decided here, so that a fire time depends on nothing but the expression and the zone.
 
-Where clocks are set forward over a fire time, it fires right after the gap; where they are set back, a fixed time fires
-once, and an interval (`*/30`) goes on firing.
+An expression whose hour field is fixed (`30 2`, `*/30 2`, `0 9-17`) fires once for each local time that it names: where
+clocks are set forward over some, once for all of these, right after the gap; where clocks are set back over one, the
+first time it comes. One that goes on through all hours (`*`, `*/2`, `0-23`) fires by the clock on the wall as it goes:
+what a gap leaves out is not made up, and what comes twice fires twice.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -46,14 +50,76 @@ def check_timezone(name: str) -> str:
 
 def fire_times(expression: str, zone: str, after: datetime) -> Iterator[datetime]:
     """The moments (aware, UTC) after `after` at which the expression fires in the time zone, in order, without end."""
+    place = _zone(zone)
+    last = after.astimezone(timezone.utc)
+    for moment in _moments(expression, place, last.astimezone(place)):
+        if moment > last:
+            last = moment
+            yield moment
+
+
+def _moments(expression: str, zone: ZoneInfo, after: datetime) -> Iterator[datetime]:
+    """The same in order, but some come twice, and the first ones may be before `after`."""
+    matches = _local_times(expression, after.replace(tzinfo=None, fold=0) - _still_to_come_again(after))
+    goes_on = _goes_on(expression)
+    again: list[datetime] = []
+    for local in matches:
+        first, second = (_in_utc(local, zone, fold) for fold in (0, 1))
+        while again and again[0] <= first:
+            yield again.pop(0)
+        if first == second:
+            yield first
+        elif first < second:  # clocks are set back: it comes twice
+            yield first
+            if goes_on:
+                again.append(second)
+        elif not goes_on:
+            yield _end_of_gap(second, first, zone)
+    yield from again
+
+
+def _local_times(expression: str, after: datetime) -> Iterator[datetime]:
+    """Naive local times after `after` that match. Raises `InputError`."""
     from cronsim import CronSim, CronSimError
 
     try:
-        simulation = CronSim(expression, after.astimezone(_zone(zone)))
+        return iter(CronSim(expression, after))
     except CronSimError as error:
         raise InputError(f"'{expression}' is not a cron expression: {str(error).lower()}.", FIELDS) from error
-    for moment in simulation:
-        yield moment.astimezone(timezone.utc)
+
+
+def _goes_on(expression: str) -> bool:
+    """Whether the expression goes on through all hours of a day."""
+    from cronsim import CronSim
+
+    hours = expression.split()[1]
+    return hours.startswith("*") or len(CronSim(expression, datetime(2024, 1, 1)).hours) == 24
+
+
+def _still_to_come_again(moment: datetime) -> timedelta:
+    """How far clocks are set back within the time that `moment` stands in, where they are not set back yet."""
+    span = moment.replace(fold=0).utcoffset(), moment.replace(fold=1).utcoffset()
+    assert span[0] is not None
+    assert span[1] is not None
+    return max(span[0] - span[1], timedelta(0)) if moment.fold == 0 else timedelta(0)
+
+
+def _in_utc(local: datetime, zone: ZoneInfo, fold: int) -> datetime:
+    return local.replace(tzinfo=zone, fold=fold).astimezone(timezone.utc)
+
+
+@lru_cache(maxsize=256)
+def _end_of_gap(before: datetime, later: datetime, zone: ZoneInfo) -> datetime:
+    """The moment in (before, later] from which on the zone's offset is that of `later`, to the second."""
+    offset = later.astimezone(zone).utcoffset()
+    low, high = 0, int((later - before).total_seconds())
+    while high - low > 1:
+        middle = (low + high) // 2
+        if (before + timedelta(seconds=middle)).astimezone(zone).utcoffset() == offset:
+            high = middle
+        else:
+            low = middle
+    return before + timedelta(seconds=high)
 
 
 def next_fire_time(expression: str, zone: str, after: datetime) -> datetime:
