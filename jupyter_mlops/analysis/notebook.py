@@ -30,6 +30,7 @@ __all__ = [
     "check_step_name",
     "checked_steps",
     "heading_slugs",
+    "label_of",
     "match_step",
     "parse_step_line",
     "spec_from_tags",
@@ -42,6 +43,7 @@ MAGIC = "%%step"
 TAG = "step:"
 _KEY_LENGTH = 8
 _SLUG_LENGTH = 30
+_LABEL_LENGTH = 48
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*?)\s*#*\s*\Z")
 
 
@@ -149,6 +151,16 @@ def all_steps_of(cells: Sequence[Cell]) -> tuple[tuple[StepCell, ...], tuple[Pro
 def cell_step(cell: Cell, name: str) -> StepCell:
     """The unnamed step that a code cell is, with the options its tags ask for. Raises `InputError`."""
     return StepCell(cell, spec_named(name, cell.tags, named=False), cell.source)
+
+
+def label_of(step: StepCell) -> str:
+    """What people know a step by: the name its author gave it, else its first line of code, cut where it is long."""
+    if step.spec.named:
+        return step.spec.name
+    lines = (line.strip() for line in step.code.splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    shown = first if len(first) <= _LABEL_LENGTH else first[: _LABEL_LENGTH - 1].rstrip() + "…"
+    return shown or step.spec.name
 
 
 def cell_key(cell: Cell) -> str:

@@ -31,7 +31,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class StepStatus:
-    """A step in pipeline order: its state, the reason in one line, and its newest run's figures."""
+    """A step in pipeline order: its state, the reason in one line, and its newest run's figures.
+
+    `label` is what people know it by: its name, or the first line of code of a cell that no one named. Of a reuse
+    `duration` is the time that the restoration took, and `computed` what computing the result had taken.
+    """
 
     name: str
     cell_id: str
@@ -45,6 +49,8 @@ class StepStatus:
     metrics: dict[str, float] = field(default_factory=dict)
     ended_at: datetime | None = None
     run_number: int | None = None
+    label: str = ""
+    computed: float | None = None
 
 
 @dataclass(frozen=True)

@@ -121,23 +121,19 @@ class CellClient(NotebookClient):
 
     async def run_cell(self, index: int) -> None:
         """Execute a cell; raises nbclient's errors."""
-        cell = self.nb.cells[index]
-        self.kc.request_metadata = {
-            "cellId": cell.get("id", f"cell-{index}"),
-            "mlops": {"tags": list(tags_of(cell.metadata)), "name": self._name(index), "position": index + 1},
-        }
+        self.kc.request_metadata = self.metadata_of(index)
         try:
-            await self.async_execute_cell(cell, index)
+            await self.async_execute_cell(self.nb.cells[index], index)
         finally:
             if self.kc is not None:
                 self.kc.request_metadata = None
 
     def metadata_of(self, index: int) -> dict[str, Any]:
-        """What the request to execute a cell says of it."""
+        """What the request to execute a cell says of it, to a kernel of whichever kind."""
         cell = self.nb.cells[index]
         return {
             "cellId": cell.get("id", f"cell-{index}"),
-            "mlops": {"tags": list(tags_of(cell.metadata)), "name": self._name(index)},
+            "mlops": {"tags": list(tags_of(cell.metadata)), "name": self._name(index), "position": index + 1},
         }
 
     def _name(self, index: int) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
-from jupyter_mlops.analysis.notebook import StepCell
+from jupyter_mlops.analysis.notebook import StepCell, label_of
 from jupyter_mlops.analysis.parameters import checked_parameters
 from jupyter_mlops.capture.forecast import forecast, steps_in
 from jupyter_mlops.domain.parameter import Parameter
@@ -39,7 +40,18 @@ def pipeline_status(
     numbers = {run.id: run.number for run in store.runs.list()} if store is not None else {}
     names = frozenset(step.spec.name for step in steps)
     states = tuple(_status(step, told[step.cell.index], newest.get(step.spec.name), names, numbers) for step in steps)
-    return PipelineStatus(notebook, states, parameters, problems)
+    return PipelineStatus(notebook, _with_times(store, states, newest), parameters, problems)
+
+
+def _with_times(
+    store: Store | None, states: tuple[StepStatus, ...], newest: Mapping[str, StepRun]
+) -> tuple[StepStatus, ...]:
+    """Add how long the results that were reused had taken to compute."""
+    reused = {step.name: newest[step.name].reused_from or "" for step in states if step.reused}
+    if store is None or not reused:
+        return states
+    took = store.steps.durations(reused.values())
+    return tuple(replace(step, computed=took.get(reused.get(step.name, ""))) for step in states)
 
 
 def _status(
@@ -64,6 +76,7 @@ def _status(
         metrics=newest.metrics if newest else {},
         ended_at=newest.ended_at if newest else None,
         run_number=numbers.get(newest.run_id) if newest else None,
+        label=label_of(step),
     )
 
 

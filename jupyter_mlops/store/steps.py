@@ -152,6 +152,12 @@ class StepStore:
             found = connection.execute(_RUN, {"of_id": step_run_id}).mappings().one_or_none()
         return None if found is None else step_run_from(found)
 
+    def durations(self, step_run_ids: Iterable[str]) -> dict[str, float]:
+        """Id → seconds, of those step runs that are there and have ended."""
+        with self._index.read() as connection:
+            rows = connection.execute(_DURATIONS, {"of_ids": dumps(list(step_run_ids))})
+            return {name: seconds for name, seconds in rows if seconds is not None}
+
     def runs(
         self,
         *,
@@ -309,6 +315,7 @@ _INSERT = step_runs.insert()
 _UPSERT = Upsert(step_runs)
 _UPDATE = step_runs.update().where(step_runs.c.id == sa.bindparam("of_id"))
 _RUN = sa.select(step_runs).where(step_runs.c.id == sa.bindparam("of_id"))
+_DURATIONS = sa.select(step_runs.c.id, step_runs.c.duration).where(in_list(step_runs.c.id, "of_ids"))
 _LINES = (
     sa.select(*(step_runs.c[name] for name in StepLine._fields))
     .where(step_runs.c.run_id == sa.bindparam("in_run"))

@@ -31,19 +31,20 @@ def _show(status: PipelineStatus) -> RenderableType:
     from rich.markup import escape
 
     from jupyter_mlops.verbs import tables
-    from jupyter_mlops.verbs.tables import ago, seconds, state, table
+    from jupyter_mlops.verbs.tables import ago, state, table
 
     if not status.steps and not status.problems:
         return f"{escape(status.notebook)} has no code yet."
+    labels = {step.name: step.label for step in status.steps}
     made = table("step", "state", "version>", "took>", "when", "after", "reason")
     for step in status.steps:
         version = "" if step.version is None else f"v{step.version}"
-        after = escape(", ".join(step.upstream))
+        after = ", ".join(tables.step_name(name, labels.get(name, "")) for name in step.upstream)
         row = (
-            tables.step_name(step.name),
+            tables.step_name(step.name, step.label),
             state(step.state),
             version,
-            seconds(step.duration),
+            tables.took(step.duration, step.computed),
             ago(step.ended_at),
             after,
             escape(step.reason),

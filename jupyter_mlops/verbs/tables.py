@@ -41,9 +41,12 @@ def state(value: object) -> str:
     return f"[{style}]{shown}[/]" if style else shown
 
 
-def step_name(name: str) -> str:
-    """A step's name; quiet where no one gave it."""
-    return f"[dim]{escape(name)}[/]" if "@" in name else escape(name)
+def step_name(name: str, label: str = "") -> str:
+    """A step's name; where no one gave it, quietly its first line of code, and what verbs know it by."""
+    if "@" not in name:
+        return escape(name)
+    shown = f"{label}  @{name.rpartition('@')[2]}" if label and label != name else name
+    return f"[dim]{escape(shown)}[/]"
 
 
 def seconds(value: float | None) -> str:
@@ -55,6 +58,11 @@ def seconds(value: float | None) -> str:
     if value < 120:
         return f"{value:.1f} s"
     return f"{value / 60:.1f} min"
+
+
+def took(value: float | None, computed: float | None) -> str:
+    """How long a step took; of a reuse (`computed` is not None) how long to restore it, and to compute it once."""
+    return seconds(value) if computed is None else f"restored in {seconds(value)} (ran {seconds(computed)})"
 
 
 def ago(value: datetime | None) -> str:

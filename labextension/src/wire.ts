@@ -48,6 +48,8 @@ export interface StepStatus {
   metrics: { [key: string]: Measured };
   ended_at: string | null;
   run_number: number | null;
+  label: string;
+  computed: number | null;
 }
 
 /** Something wrong in the notebook that the author should mend. */

@@ -37,6 +37,8 @@ export function step(values: Partial<StepStatus> = {}): StepStatus {
     metrics: {},
     ended_at: null,
     run_number: 1,
+    label: '',
+    computed: null,
     ...values
   };
 }

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
+from jupyter_mlops.store import open_store
 from jupyter_mlops.verbs.verb import MAGIC
 
-from .projects import data_of, filled, rows, text_of, write_notebook
+from .projects import add_run, add_step, data_of, filled, rows, text_of, write_notebook
 
 
 def test_the_only_notebook_of_the_folder_is_meant(tmp_path: Path) -> None:
@@ -72,10 +74,27 @@ def test_a_notebook_without_code_says_so(tmp_path: Path) -> None:
 
 def test_cells_that_no_one_named_are_shown_where_none_has_a_name_or_all_are_asked_for(tmp_path: Path) -> None:
     write_notebook(tmp_path / "nb.ipynb", {"a": "x = 1"})
-    assert [row[0] for row in rows(text_of(tmp_path, "status"))[1:]] == ["cell@a"]
+    assert [row[:4] for row in rows(text_of(tmp_path, "status"))[1:]] == [["x", "=", "1", "@a"]]
     write_notebook(tmp_path / "nb.ipynb", {"a": "x = 1", "b": "%%step named\ny = x"})
     assert [row[0] for row in rows(text_of(tmp_path, "status"))[1:]] == ["named"]
-    assert [row[0] for row in rows(text_of(tmp_path, "status --all"))[1:]] == ["cell@a", "named"]
+    assert [row[0] for row in rows(text_of(tmp_path, "status --all"))[1:]] == ["x", "named"]
+
+
+def test_a_cell_that_no_one_named_is_known_by_its_first_line_of_code(tmp_path: Path) -> None:
+    write_notebook(tmp_path / "nb.ipynb", {"load": "# the data\n\nrows = [1]\nmore = 2", "use": "rows[0]"})
+    assert [step["label"] for step in data_of(tmp_path, "status")["steps"]] == ["rows = [1]", "rows[0]"]
+    assert "rows = [1]  @" in text_of(tmp_path, "status").splitlines()[2]  # what the second takes from
+
+
+def test_a_reused_step_tells_how_long_its_result_took_to_compute(tmp_path: Path) -> None:
+    filled(tmp_path)
+    with open_store(tmp_path) as store:
+        computed = store.steps.runs(step="load")[-1]
+        run = add_run(store)
+        add_step(store, run, "load", "numbers = [1, 2]", status=Status.REUSED, reused_from=computed.id, duration=0.008)
+    assert "restored in 8 ms (ran 500 ms)" in text_of(tmp_path, "status")
+    (step, other) = data_of(tmp_path, "status")["steps"]
+    assert (step["duration"], step["computed"], other["computed"]) == (0.008, 0.5, None)
 
 
 def test_problems_are_shown_with_their_mend(tmp_path: Path) -> None:
