@@ -229,6 +229,7 @@ def _parameter(
         base=base_of(definition),
         choices=choices_of(definition),
         range=range_of(definition),
+        typed_by_default=annotation is None and typed is None and kind != "any",
     )
 
 
@@ -314,8 +315,9 @@ def _mistyped(parameter: Parameter, shown: str, reason: str) -> InputError:
         hint += f", or let it keep its default {default}." if default else "."
     else:
         hint = f"Give {named(definition)}" + (f", as its default {default} is." if default else ".")
+    kind = f"has a default of type {parameter.type}" if parameter.typed_by_default else f"is declared {parameter.type}"
     return InputError(
-        f"Parameter '{parameter.name}' is declared {parameter.type}, and {shown} is not: {reason}.",
+        f"Parameter '{parameter.name}' {kind}, and {shown} is not: {reason}.",
         hint,
         parameter=parameter.name,
     )

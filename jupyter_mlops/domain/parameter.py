@@ -33,6 +33,8 @@ class Parameter:
     """All its values, in JSON form, where the type names each."""
     range: str = ""
     """Which values are taken, in words: "> 0, <= 1"."""
+    typed_by_default: bool = False
+    """No annotation declares the type: it is that of the default."""
 
     @property
     def required(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ def read_parameters(
     for path in files:
         for name, value in read_parameter_file(path).items():
             _check_name(name, declared, str(path))
-            given[name] = _told(str(path), check_value, declared[name], value)
+            given[name] = _told(str(path), _check_of_file, declared[name], value)
             sources[name] = path.name
     seen = set()
     for name, text in texts:
@@ -113,6 +114,16 @@ def _check_name(name: str, declared: Mapping[str, Parameter], place: str = "") -
         )
     error = UnknownNameError.among("parameter", name, declared)
     raise UnknownNameError(f"{error.message.rstrip('.')}{where}.", error.hint)
+
+
+def _check_of_file(parameter: Parameter, value: Any) -> Any:
+    """A value as a file's format reads it, which may take for a date or a number what was meant as a text."""
+    try:
+        return check_value(parameter, value)
+    except InputError as error:
+        if parameter.base == "str" and isinstance(value, (date, time, bool, int, float)):
+            error.hint = f"If a text is meant, put it in quotes in the file. {error.hint}"
+        raise
 
 
 def _told(place: str, read: Any, parameter: Parameter, value: Any) -> Any:

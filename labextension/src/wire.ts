@@ -29,6 +29,7 @@ export interface Parameter {
   base: string;
   choices: Json[];
   range: string;
+  typed_by_default: boolean;
 }
 
 /** What the panel and `status` say of a step as its notebook stands now. */

@@ -65,6 +65,7 @@ export function parameter(values: Partial<Parameter> = {}): Parameter {
     base: '',
     choices: [],
     range: '',
+    typed_by_default: false,
     ...values
   };
 }

@@ -63,8 +63,8 @@ def test_a_variable_of_the_very_name_comes_before_one_in_capitals(tmp_path: Path
         ("p.yaml", "", {}),
         ("p.toml", "n = 2\nstart = 2024-02-29", {"n": 2, "start": date(2024, 2, 29)}),
         ("p.json", '{"rate": 1}', {"rate": 1.0}),
-        ("p.yaml", "name: 007", "declared str"),
-        ("p.yaml", "n: '7'", "declared int"),
+        ("p.yaml", "name: 007", "a default of type str"),
+        ("p.yaml", "n: '7'", "a default of type int"),
         ("p.yaml", "n: 1\nn: 2", "'n' is there twice"),
         ("p.json", '{"n": 1, "n": 2}', "'n' is there twice"),
         ("p.toml", "n = 1\nn = 2", "cannot be read"),
@@ -108,7 +108,7 @@ def test_a_missing_file_and_a_broken_text_are_told(notebook: Path, tmp_path: Pat
 
 
 def test_an_unfit_variable_is_named(notebook: Path) -> None:
-    with pytest.raises(InputError, match="MLOPS_PARAM_N: Parameter 'n' is declared int"):
+    with pytest.raises(InputError, match="MLOPS_PARAM_N: Parameter 'n' has a default of type int"):
         read_parameters(notebook, [], environment={"MLOPS_PARAM_N": "many"})
 
 
@@ -159,3 +159,16 @@ def test_checking_takes_less_than_a_fifth_of_a_second_with_all_imports(notebook:
         for _ in range(3)
     )
     assert took < 0.2
+
+
+@pytest.mark.parametrize("written", ["2024-02-03", "2024-02-03 04:05:06", "no", "1.10", "007"])
+def test_a_text_that_a_file_takes_for_something_else_is_told_to_be_put_in_quotes(written: str, tmp_path: Path) -> None:
+    notebook = write_notebook(tmp_path / "a.ipynb", code("plain = 'x'\nsaid: str = ''", "parameters"))
+    file = tmp_path / "p.yaml"
+    for name, kind in (("plain", "has a default of type str"), ("said", "is declared str")):
+        file.write_text(f"{name}: {written}")
+        with pytest.raises(InputError, match=f"Parameter '{name}' {kind}, and ") as caught:
+            read_parameters(notebook, [], [file])
+        assert caught.value.hint.startswith("If a text is meant, put it in quotes in the file.")
+        file.write_text(f"{name}: '{written}'")
+        assert read_parameters(notebook, [], [file]) == {name: written}
