@@ -11,10 +11,14 @@ from jupyter_mlops.domain.step import StepRun
 
 @dataclass(frozen=True)
 class RunList:
-    """Answer of `GET runs`: newest first. `project` is the contents path of the project's folder, if it has one."""
+    """Answer of `GET runs`: newest first. `project` is the contents path of the project's folder, if it has one.
+
+    `older` says whether there are older ones: those before the last number of `runs`.
+    """
 
     runs: tuple[Run, ...] = ()
     project: str | None = None
+    older: bool = False
 
 
 @dataclass(frozen=True)

@@ -17,16 +17,20 @@ if TYPE_CHECKING:
 
 LIMIT = 50
 HIGHEST_LIMIT = 1000
+HIGHEST_NUMBER = 2**31 - 1
+"""Of a run, in either database."""
 
 
 class RunsHandler(MLOpsHandler):
-    """`GET runs?path=&limit=` and `POST runs`."""
+    """`GET runs?path=&limit=&before=` and `POST runs`."""
 
     @web.authenticated
     @may("read")
     async def get(self) -> None:
-        """Answer a `RunList` of the project that `path` lies in."""
-        self.answer(await self.on_thread(self._list, self.path_argument(), self._limit()))
+        """Answer a `RunList` of the project that `path` lies in: its newest runs, or the newest `before` a number."""
+        limit = self._number("limit", HIGHEST_LIMIT, f"Leave it out for {LIMIT}.") or LIMIT
+        before = self._number("before", HIGHEST_NUMBER, "Leave it out for the newest runs.")
+        self.answer(await self.on_thread(self._list, self.path_argument(), limit, before))
 
     @web.authenticated
     @may("execute")
@@ -37,17 +41,21 @@ class RunsHandler(MLOpsHandler):
         parameters: dict[str, Any] = field(body, "parameters", dict) if "parameters" in body else {}
         self.answer(await self.on_thread(self._submit, path, parameters), status=201)
 
-    def _limit(self) -> int:
-        text = self.get_query_argument("limit", str(LIMIT))
-        if not (text.isascii() and text.isdecimal() and 0 < int(text[:9]) <= HIGHEST_LIMIT and len(text) < 9):
-            raise InputError(f"The limit '{text}' is not a number from 1 to {HIGHEST_LIMIT}.", "Leave it out for 50.")
+    def _number(self, name: str, highest: int, hint: str) -> int | None:
+        """A number of the query, None where it is left out. Raises `InputError`."""
+        text = self.get_query_argument(name, None)
+        if text is None:
+            return None
+        if not (text.isascii() and text.isdecimal() and len(text) < 11 and 0 < int(text) <= highest):
+            raise InputError(f"The {name} '{text[:40]}' is not a number from 1 to {highest}.", hint)
         return int(text)
 
-    def _list(self, path: str, limit: int) -> RunList:
+    def _list(self, path: str, limit: int, before: int | None) -> RunList:
         place = self.projects.place(path)
         if place.store is None:
             return RunList()
-        return RunList(tuple(place.store.runs.list(limit=limit)), place.project_path)
+        found = place.store.runs.list(limit=limit + 1, before=before)
+        return RunList(tuple(found[:limit]), place.project_path, older=len(found) > limit)
 
     def _submit(self, path: str, parameters: dict[str, Any]) -> Run:
         place, store = self.projects.make(path)

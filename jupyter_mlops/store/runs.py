@@ -153,9 +153,11 @@ class RunStore:
                 raise UnknownNameError.among("run", text, [str(number) for number in numbers])
         return found[0]
 
-    def list(self, *, notebook: str | None = None, limit: int | None = None) -> Runs:
-        """Runs, newest first."""
+    def list(self, *, notebook: str | None = None, before: int | None = None, limit: int | None = None) -> Runs:
+        """Runs, newest first; with `before` only those of a lower number."""
         query = _RUNS if notebook is None else _RUNS.where(runs.c.notebook == notebook)
+        if before is not None:
+            query = query.where(runs.c.number < before)
         return self._select(query.limit(limit))
 
     def continuing(self, run_id: str) -> Runs:

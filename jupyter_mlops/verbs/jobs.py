@@ -13,6 +13,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs import tables
 from jupyter_mlops.verbs.cancel import ended
+from jupyter_mlops.verbs.numbers import count
 from jupyter_mlops.verbs.project import open_project
 from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
 
@@ -25,7 +26,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     forms = parser.add_subparsers(dest="form", metavar="list|show|logs|cancel|retry|remove")
     parser.set_defaults(form="list", status=None, notebook=None, limit=20)
     listing = forms.add_parser("list", help="the jobs, newest first, and the workers that are alive")
-    listing.add_argument("-n", "--limit", type=int, default=20, help="how many to show (default 20)")
+    listing.add_argument("-n", "--limit", type=count, default=20, help="how many to show (default 20)")
     listing.add_argument("--status", choices=STATUSES, help="only those that are so")
     listing.add_argument("--notebook", help="only of this notebook")
     forms.add_parser("show", help="all that is known of a job")

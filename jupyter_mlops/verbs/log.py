@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlops.analysis.notebook import match_step
 from jupyter_mlops.domain.step import StepRun, StepVersion
 from jupyter_mlops.domain.wire import to_wire
+from jupyter_mlops.verbs.numbers import count
 from jupyter_mlops.verbs.project import open_project
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("step", help="the step's name, or the beginning of it")
     parser.add_argument("--notebook", help="only in this notebook")
-    parser.add_argument("-n", "--limit", type=int, default=20, help="how many runs to show (default 20)")
+    parser.add_argument("-n", "--limit", type=count, default=20, help="how many runs to show (default 20)")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlops.domain.notice import GIVEN_UP, PENDING, Notice
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs import tables
+from jupyter_mlops.verbs.numbers import count
 from jupyter_mlops.verbs.project import open_project
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
@@ -21,7 +22,7 @@ _STYLES = {PENDING: "blue", GIVEN_UP: "bold red"}
 def _configure(parser: argparse.ArgumentParser) -> None:
     forms = parser.add_subparsers(dest="form", metavar="list|retry|test")
     show = forms.add_parser("list", help="notices, newest first")
-    show.add_argument("-n", "--limit", type=int, default=LIMIT, help="how many to show (20)")
+    show.add_argument("-n", "--limit", type=count, default=LIMIT, help="how many to show (20)")
     retry = forms.add_parser("retry", help="try again what was given up, or one notice")
     retry.add_argument("id", nargs="?", help="how the notice's id begins; all that were given up where left out")
     test = forms.add_parser("test", help="send a made-up event to a target now")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from textwrap import shorten
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.stale import reconcile
 from jupyter_mlops.store.objects import write_atomically
 from jupyter_mlops.store.store import Store
+from jupyter_mlops.verbs.numbers import count
 from jupyter_mlops.verbs.project import open_project
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-n", "--limit", type=int, default=20, help="how many to show (default 20)")
+    parser.add_argument("-n", "--limit", type=count, default=20, help="how many to show (default 20)")
+    parser.add_argument("--before", type=count, metavar="RUN", help="only runs older than the one of this number")
     parser.add_argument("--notebook", help="only of this notebook")
     actions = parser.add_subparsers(dest="action", metavar="compare|notebook")
     compare = actions.add_parser("compare", help="two runs side by side")
@@ -47,8 +50,17 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
         if arguments.action == "notebook":
             run, file = _notebook(store, arguments, context)
             return View({"run": run.number, "notebook": run.notebook, "file": file}, lambda: _written(run, file))
-        runs = store.runs.list(notebook=arguments.notebook, limit=arguments.limit)
-    return View(runs, lambda: _show(runs))
+        found = store.runs.list(notebook=arguments.notebook, before=arguments.before, limit=arguments.limit + 1)
+    runs = found[: arguments.limit]
+    older = _older(runs[-1].number, arguments) if len(found) > len(runs) else ""
+    return View(runs, lambda: _show(runs, older, arguments.before))
+
+
+def _older(last: int, arguments: argparse.Namespace) -> str:
+    """What shows the runs that are older than the last one shown."""
+    notebook = f" --notebook {shlex.quote(arguments.notebook)}" if arguments.notebook else ""
+    limit = f" -n {arguments.limit}" if arguments.limit != 20 else ""
+    return f"runs --before {last}{limit}{notebook}"
 
 
 def _notebook(store: Store, arguments: argparse.Namespace, context: Context) -> tuple[Run, Path]:
@@ -73,11 +85,14 @@ def _written(run: Run, file: Path) -> str:
     return f"The notebook of run {run.number} is in {escape(str(file))}."
 
 
-def _show(runs: list[Run]) -> RenderableType:
+def _show(runs: list[Run], older: str, before: int | None) -> RenderableType:
+    from rich.console import Group
     from rich.markup import escape
 
     from jupyter_mlops.verbs.tables import ago, pairs, seconds, state, table
 
+    if not runs and before is not None:
+        return f"There are no runs before #{before}."
     if not runs:
         return "No runs yet. `jupyter mlops run NOTEBOOK` makes one."
     made = table("run>", "status", "kind", "notebook", "when", "took>", "steps", "parameters", "metrics")
@@ -97,7 +112,7 @@ def _show(runs: list[Run]) -> RenderableType:
             pairs(run.parameters),
             pairs(run.metrics),
         )
-    return made
+    return Group(made, "", f"[dim]Older ones: {escape(older)}[/]") if older else made
 
 
 VERB = Verb("runs", "the project's runs, newest first", _configure, _run)

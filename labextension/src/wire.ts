@@ -153,6 +153,7 @@ export interface Run {
 export interface RunList {
   runs: Run[];
   project: string | null;
+  older: boolean;
 }
 
 /** A name that a step may have read: the digest of its value and what had bound it. */

@@ -177,7 +177,7 @@ export class FakeNotebook implements INotebookSource {
 
 export class FakeApi implements IApi {
   answer = status();
-  runList: RunList = { runs: [], project: 'project' };
+  runList: RunList = { runs: [], project: 'project', older: false };
   scheduleList: ScheduleList = {
     schedules: [],
     scheduler: { alive: false, beat_at: null, host: null }

@@ -37,7 +37,7 @@ def test_jupyter_finds_both_halves() -> None:
 
 async def test_the_extension_is_loaded_and_answers_below_the_base_url(ask: Ask, jp_serverapp: Any) -> None:
     assert jp_serverapp.extension_manager.extensions["jupyter_mlops"].enabled
-    assert (await ask("runs")).data == {"runs": [], "project": None}
+    assert (await ask("runs")).data == {"runs": [], "project": None, "older": False}
 
 
 async def test_a_server_whose_contents_are_no_files_says_so(ask: Ask, jp_serverapp: Any) -> None:

@@ -24,14 +24,36 @@ async def test_runs_are_listed_newest_first(ask: Ask, add_run: Callable[..., Run
     runs = [add_run(parameters={"rate": 0.1}), add_run(metrics={"auc": float("nan")}), add_run()]
     answer = await ask("runs", path="work/study.ipynb", limit="2")
     assert answer.status == 200
-    assert answer.data == {"runs": to_wire(runs[:0:-1]), "project": "work"}
+    assert answer.data == {"runs": to_wire(runs[:0:-1]), "project": "work", "older": True}
     assert answer.data["runs"][1]["metrics"] == {"auc": "nan"}
 
 
 async def test_runs_of_a_folder_are_those_of_its_project(ask: Ask, add_run: Callable[..., Run]) -> None:
     add_run()
     assert len((await ask("runs", path="work")).data["runs"]) == 1
-    assert (await ask("runs")).data == {"runs": [], "project": None}
+    assert (await ask("runs")).data == {"runs": [], "project": None, "older": False}
+
+
+async def test_every_run_is_reached_page_by_page(ask: Ask, add_run: Callable[..., Run]) -> None:
+    for _ in range(5):
+        add_run()
+    seen: list[int] = []
+    query: dict[str, str] = {}
+    while True:
+        page = (await ask("runs", path="work", limit="2", **query)).data
+        seen += [run["number"] for run in page["runs"]]
+        if not page["older"]:
+            break
+        query = {"before": str(seen[-1])}
+    assert seen == [5, 4, 3, 2, 1]
+    assert (await ask("runs", path="work", before="1")).data == {"runs": [], "project": "work", "older": False}
+
+
+@pytest.mark.parametrize("before", ["0", "-1", "x", "", "9" * 20])
+async def test_a_run_to_list_from_that_is_no_number_is_named(ask: Ask, before: str) -> None:
+    answer = await ask("runs", before=before)
+    assert (answer.status, answer.data["code"]) == (400, "input")
+    assert "before" in answer.data["message"]
 
 
 @pytest.mark.parametrize("limit", ["0", "-1", "x", "1001", "", "1e3", "²", "9" * 400])
@@ -61,7 +83,7 @@ async def test_reading_mends_no_project_either(ask: Ask, add_run: Callable[..., 
 
 async def test_a_project_folder_without_an_index_is_empty(ask: Ask, notebook: Path) -> None:
     (notebook.parent / ".mlops").mkdir()
-    assert (await ask("runs", path="work/study.ipynb")).data == {"runs": [], "project": None}
+    assert (await ask("runs", path="work/study.ipynb")).data == {"runs": [], "project": None, "older": False}
     assert list((notebook.parent / ".mlops").iterdir()) == []
 
 

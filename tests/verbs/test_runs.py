@@ -37,6 +37,20 @@ def test_as_json_they_are_the_runs(tmp_path: Path) -> None:
     assert data_of(tmp_path, "runs --notebook other.ipynb") == []
 
 
+def test_older_runs_are_reached_by_what_the_list_says(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        for _ in range(5):
+            add_run(store)
+    seen, line = [], "runs -n 2"
+    while line:
+        text = text_of(tmp_path, line)
+        seen += [row[0] for row in rows(text) if row[0].startswith("#")]
+        _, _, line = text.partition("Older ones: ")
+    assert seen == ["#5", "#4", "#3", "#2", "#1"]
+    assert "no runs before #1" in text_of(tmp_path, "runs --before 1")
+    assert [run["number"] for run in data_of(tmp_path, "runs --before 3")] == [2, 1]
+
+
 def test_a_project_without_runs_says_how_to_make_one(tmp_path: Path) -> None:
     open_store(tmp_path).close()
     assert "jupyter mlops run NOTEBOOK" in text_of(tmp_path, "runs")
@@ -70,7 +84,9 @@ def test_an_unknown_run_is_told(tmp_path: Path) -> None:
         text_of(filled(tmp_path), "runs compare 1 9")
 
 
-@pytest.mark.parametrize("line", ["runs compare 1", "runs comprae 1 2", "runs --limit x"])
+@pytest.mark.parametrize(
+    "line", ["runs compare 1", "runs comprae 1 2", "runs --limit x", "runs --before 0", "runs -n -1"]
+)
 def test_bad_arguments_are_usage_errors(tmp_path: Path, line: str) -> None:
     with pytest.raises(InputError) as caught:
         text_of(filled(tmp_path), line)

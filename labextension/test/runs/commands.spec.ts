@@ -116,7 +116,8 @@ test('canceling takes the newest job at work', async () => {
   const { api, commands, runs } = setUp();
   api.runList = {
     runs: [run({ id: 'r3' }), run({ id: 'r2', status: 'running' })],
-    project: 'project'
+    project: 'project',
+    older: false
   };
   await runs.refresh();
   expect(commands.isEnabled(CommandIDs.cancelRun)).toBe(true);
@@ -135,7 +136,8 @@ test('resuming takes the newest run that did not complete and is not continued',
       run({ id: 'r2', status: 'lost' }),
       run({ status: 'canceled' })
     ],
-    project: 'project'
+    project: 'project',
+    older: false
   };
   await runs.refresh();
   expect(commands.isEnabled(CommandIDs.resumeRun)).toBe(true);
@@ -165,7 +167,8 @@ test('the output opens by its contents path', async () => {
   });
   api.runList = {
     runs: [run({ output_path: 'runs/nb-1.ipynb' })],
-    project: 'project'
+    project: 'project',
+    older: false
   };
   await runs.refresh();
   await commands.execute(CommandIDs.openOutput, { id: 'r1' });

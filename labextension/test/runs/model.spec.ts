@@ -17,7 +17,7 @@ afterEach(() => open.splice(0).forEach(runs => runs.dispose()));
 
 test('the runs of the project of the open notebook are asked for', async () => {
   const { api, runs } = setUp();
-  api.runList = { runs: [run()], project: 'project' };
+  api.runList = { runs: [run()], project: 'project', older: false };
   await runs.refresh();
   expect(api.asked).toContain('runs project/nb.ipynb');
   expect(runs.find('r1')?.number).toBe(1);
@@ -40,7 +40,11 @@ test('another notebook and a change in its project make it look again', async ()
 
 test('details are fetched for unfolded runs only, and kept new', async () => {
   const { api, runs } = setUp();
-  api.runList = { runs: [run(), run({ id: 'r0' })], project: 'project' };
+  api.runList = {
+    runs: [run(), run({ id: 'r0' })],
+    project: 'project',
+    older: false
+  };
   await runs.refresh();
   expect(runs.isOpen('r1')).toBe(false);
   runs.toggle('r1');
@@ -65,14 +69,14 @@ test('a started job is listed at once', async () => {
 test('a live kernel is no job at work', async () => {
   const { api, runs } = setUp();
   const live = run({ kind: 'session', status: 'running', ended_at: null });
-  api.runList = { runs: [live], project: 'project' };
+  api.runList = { runs: [live], project: 'project', older: false };
   await runs.refresh();
   expect(runs.isActive).toBe(false);
 });
 
 test('an error is told, the last runs stay', async () => {
   const { api, runs } = setUp();
-  api.runList = { runs: [run()], project: 'project' };
+  api.runList = { runs: [run()], project: 'project', older: false };
   await runs.refresh();
   api.error = new ApiError('no', 'mend', 'store', 500);
   const told = vi.fn();
@@ -94,7 +98,11 @@ test('a cancel that fails is passed on and the runs are looked at again', async 
 
 test('a resumed run is listed at once, and asked for once', async () => {
   const { api, runs } = setUp();
-  api.runList = { runs: [run({ status: 'failed' })], project: 'project' };
+  api.runList = {
+    runs: [run({ status: 'failed' })],
+    project: 'project',
+    older: false
+  };
   await runs.refresh();
   api.asked = [];
   const asked = Promise.all([runs.resume('r1'), runs.resume('r1')]);
