@@ -220,8 +220,9 @@ class Delivery:
             self._model_error(mirror, made, body["name"], f"cannot be loaded: {type(error).__name__}: {error}")
             return
         params, _ = parameters(run.parameters, TAG_LIMIT)
-        models.log_model(mirror.ids.client, made, body["name"], model, sample, how, root=self.store.root, params=params)
-        mirror.deliver(made, tags=models.tags_of(body["name"], how))
+        client = mirror.ids.client
+        note = models.log_model(client, made, body["name"], model, sample, how, root=self.store.root, params=params)
+        mirror.deliver(made, tags=models.tags_of(body["name"], how, note))
         mirror.step(step_run.id)
         mirror.run(self.store.runs.get(run.id), whole=True)
 

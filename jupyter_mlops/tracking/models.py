@@ -9,24 +9,25 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import logging
 import pickle
+import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import metadata
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.tracking.signatures import Signed, differs, signed
+
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
     from mlflow.entities import Run as MLflowRun
-
-log = logging.getLogger(__name__)
 
 AUDITED = frozenset(
     {
@@ -137,24 +138,26 @@ def log_model(
     *,
     root: Path,
     params: dict[str, str],
-) -> None:
+) -> str:
     """Log `model` as `name`, made by `run` and an output of it; one that was logged half before is completed.
 
-    `params` describe the model in MLflow's list of models. `root` is the project whose own modules go with the model.
+    Returns what is to be said of its signature, "" where that has all types. `params` describe the model in MLflow's
+    list of models. `root` is the project whose own modules go with the model.
     """
     from mlflow.entities import LoggedModelOutput, LoggedModelStatus
 
     kept = _logged_model(client, run, name, params)
     if kept.status == LoggedModelStatus.READY:
-        return
+        return ""
     with tempfile.TemporaryDirectory(prefix="mlops-") as folder:
         path = Path(folder, "model")
-        _save(path, model, sample, how, kept, run.info.run_id, root)
+        note = _save(path, model, sample, how, kept, run.info.run_id, root)
         client.log_model_artifacts(kept.model_id, str(path))
     there = run.outputs.model_outputs if run.outputs else []
     if kept.model_id not in [item.model_id for item in there]:
         client.log_outputs(run.info.run_id, [LoggedModelOutput(kept.model_id, 0)])
     client.finalize_logged_model(kept.model_id, LoggedModelStatus.READY)
+    return note
 
 
 def _logged_model(client: MlflowClient, run: MLflowRun, name: str, params: dict[str, str]) -> LoggedModel:
@@ -166,36 +169,67 @@ def _logged_model(client: MlflowClient, run: MLflowRun, name: str, params: dict[
     return client.create_logged_model(experiment, name, run_id, tags, params)
 
 
-def _save(path: Path, model: Loaded, sample: Any, how: Plan, kept: LoggedModel, run_id: str, root: Path) -> None:
+def _save(path: Path, model: Loaded, sample: Any, how: Plan, kept: LoggedModel, run_id: str, root: Path) -> str:
+    """Save with a signature, or without where MLflow would then hand other data to the model. Returns what to say."""
+    found = signed(model.value, sample)
+    needed = model.modules | set(ALWAYS.get(how.flavour, ())) | {type(sample).__module__}
+    arguments = {
+        "pip_requirements": requirements(needed, how),
+        "code_paths": _project_code(model.modules, root) or None,
+        **how.arguments,
+    }
+    write = partial(_write, path, model.value, how.flavour, kept, run_id, arguments)
+    return _write_with(path, model, sample, found, write)
+
+
+def _write_with(path: Path, model: Loaded, sample: Any, found: Signed, write: Callable[..., None]) -> str:
+    """Write the model with all that is known of its input, or with less where that cannot be. Returns what to say."""
+    notes = [found.note]
+    try:
+        write(signature=found.signature, input_example=found.example)
+    except Exception as error:  # the example is kept as JSON, which not all types of columns can be
+        if found.example is None:
+            raise
+        notes.append(f"No input example: {type(error).__name__}: {error}.")
+        shutil.rmtree(path, ignore_errors=True)
+        write(signature=found.signature)
+    reason = differs(path, model.value, sample) if found.loosened else ""
+    if reason:
+        shutil.rmtree(path)
+        write()
+        notes.insert(0, f"No signature: with one, MLflow's predict gives not what the model gives ({reason}).")
+    return " ".join(filter(None, notes))
+
+
+def _write(
+    path: Path, model: Any, name: str, kept: LoggedModel, run_id: str, arguments: dict[str, Any], **about_input: Any
+) -> None:
     from mlflow.models import Model
 
-    flavour = importlib.import_module(f"mlflow.{how.flavour}")
+    flavour = importlib.import_module(f"mlflow.{name}")
     first = next(iter(inspect.signature(flavour.save_model).parameters))
-    signature, example = _signature(model.value, sample)
-    modules = model.modules | set(ALWAYS.get(how.flavour, ())) | {type(sample).__module__}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         flavour.save_model(
-            **{first: model.value},
+            **{first: model},
             path=str(path),
             mlflow_model=Model(
                 artifact_path=kept.artifact_location, model_uuid=kept.model_id, run_id=run_id, model_id=kept.model_id
             ),
-            pip_requirements=requirements(modules, how),
-            code_paths=_project_code(model.modules, root) or None,
-            signature=signature,
-            input_example=example,
-            **how.arguments,
+            **arguments,
+            **about_input,
         )
 
 
-def tags_of(name: str, how: Plan) -> dict[str, str]:
+def tags_of(name: str, how: Plan, signature_note: str = "") -> dict[str, str]:
     """What the step's MLflow run tells of its model."""
     found = {"mlops.model": name, "mlops.model_flavour": how.flavour}
     if "serialization_format" in how.arguments:
         found["mlops.model_format"] = how.arguments["serialization_format"]
     if how.reason:
         found["mlops.model_format_reason"] = how.reason[:2000]
+    if signature_note:
+        found["mlops.model_signature"] = signature_note[:2000]
     return found
 
 
@@ -222,21 +256,6 @@ def _skops(model: Any) -> tuple[list[str], str]:
     except Exception as error:  # noqa: BLE001 - skops raises anything on types it does not know; cloudpickle takes over
         return [], f"skops cannot keep it: {type(error).__name__}: {error}"
     return types, ""
-
-
-def _signature(model: Any, sample: Any) -> tuple[Any, Any]:
-    """Signature and input example from a sample of the input; without a usable sample neither, with a log line."""
-    from mlflow.models import infer_signature
-
-    if sample is None or not hasattr(model, "predict"):
-        return None, None
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            return infer_signature(sample, model.predict(sample)), sample
-        except Exception as error:  # noqa: BLE001 - predict is foreign code; the model is worth logging without
-            log.warning("no signature: predict failed on the sample: %s: %s", type(error).__name__, error)
-            return None, None
 
 
 def _project_code(modules: Iterable[str], root: Path) -> list[str]:
