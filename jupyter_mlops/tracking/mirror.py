@@ -27,6 +27,7 @@ from jupyter_mlops.tracking.tags import (
     TAG_LIMIT,
     data_of,
     data_tags,
+    infinite_tags,
     milliseconds,
     parameters,
     run_tags,
@@ -141,7 +142,8 @@ class Mirror:
             if not same_metric(float(value), known.data.metrics.get(name))
         ]
         new_params = [Param(name, value) for name, value in (params or {}).items()]
-        new_tags = [RunTag(name, value) for name, value in (tags or {}).items() if known.data.tags.get(name) != value]
+        told = {**(tags or {}), **infinite_tags(metrics or {})}
+        new_tags = [RunTag(name, value) for name, value in told.items() if known.data.tags.get(name) != value]
         write = self.ids.client.log_batch
         size = max(-(-len(new_metrics) // METRICS_BATCH), -(-len(new_params) // BATCH), -(-len(new_tags) // BATCH))
         for number in range(size):

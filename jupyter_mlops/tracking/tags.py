@@ -6,6 +6,7 @@ MLflow limits the length of values. What is too long is cut, and a tag says so a
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -150,6 +151,15 @@ def same_metric(value: float, known: float | None) -> bool:
     if math.isinf(value):
         return abs(known) > 1.7e308 and (known > 0) == (value > 0)
     return value == known
+
+
+def infinite_tags(metrics: Mapping[str, float]) -> dict[str, str]:
+    """What to say of metrics that MLflow cannot keep: an infinity becomes the largest finite number there."""
+    infinite = {name: float(value) for name, value in metrics.items() if math.isinf(value)}
+    return {
+        f"mlops.infinite.{name}": f"{value}; MLflow shows {math.copysign(sys.float_info.max, value):.3g}"
+        for name, value in infinite.items()
+    }
 
 
 def _own_name(name: str) -> str:

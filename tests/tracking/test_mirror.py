@@ -125,7 +125,7 @@ def test_a_pending_run_is_told_when_it_starts_or_ends(project: TrackedProject) -
 
 def test_an_executed_step_is_a_nested_run(project: TrackedProject) -> None:
     run = project.run()
-    step_run = project.step(run, "train", metrics={"loss": 0.5, "odd": math.nan})
+    step_run = project.step(run, "train", metrics={"loss": 0.5, "odd": math.nan, "ratio": -math.inf})
     failed = project.step(run, "check", status=Status.FAILED, error="ValueError: empty", unrepeatable="reads the clock")
     project.deliver()
 
@@ -134,6 +134,8 @@ def test_an_executed_step_is_a_nested_run(project: TrackedProject) -> None:
     assert (found.info.status, other.info.status) == ("FINISHED", "FAILED")
     assert found.data.metrics["loss"] == 0.5
     assert math.isnan(found.data.metrics["odd"])
+    assert found.data.metrics["ratio"] < -1e308
+    assert found.data.tags["mlops.infinite.ratio"] == "-inf; MLflow shows -1.8e+308"
     expected = {
         "mlops.step": "train",
         "mlops.version": "1",
