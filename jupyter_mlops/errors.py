@@ -6,7 +6,9 @@ MLOpsError                     1  500   something of ours failed
 │   └── NotebookError          2  422   a notebook that cannot be read or breaks a rule (two steps of one name)
 ├── StoreError                 1  500   the project's store cannot be read or written
 │   ├── NotWritableError       1  403   a folder or file we need to write is not writable
+│   ├── FullDiskError          1  507   the disk took no more; all that was stored is whole
 │   ├── IndexVersionError      1  409   the index was made by a newer version
+│   ├── DamagedIndexError      1  409   the index is damaged, empty, missing or an older copy; nothing is done with it
 │   ├── DamagedObjectError     1  500   stored bytes do not match their name or signature; never used
 │   └── NotStoredError         1  409   a value was not stored, and cannot be made again as it was
 └── RunError                   1  500   a run ended other than completed
@@ -84,8 +86,18 @@ class NotWritableError(StoreError):
     http_status = 403
 
 
+class FullDiskError(StoreError):
+    code = "full_disk"
+    http_status = 507
+
+
 class IndexVersionError(StoreError):
     code = "index_version"
+    http_status = 409
+
+
+class DamagedIndexError(StoreError):
+    code = "damaged_index"
     http_status = 409
 
 

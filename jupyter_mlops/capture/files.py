@@ -10,8 +10,9 @@ import stat
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from jupyter_mlops.errors import DamagedObjectError, NotWritableError, StoreError
+from jupyter_mlops.errors import DamagedObjectError, StoreError
 from jupyter_mlops.secrets.known import KNOWN
+from jupyter_mlops.store.disk import refused
 from jupyter_mlops.store.objects import Objects
 
 LARGEST = 2 << 30
@@ -120,10 +121,8 @@ def _make_folder(path: str) -> None:
     try:
         os.makedirs(path, exist_ok=True)
     except OSError as error:
-        raise NotWritableError(
-            f"The folder '{path}' cannot be made: {error.strerror or error}.",
-            f"Give yourself write permission on '{os.path.dirname(path.rstrip(os.sep))}'.",
-        ) from error
+        where = os.path.dirname(path.rstrip(os.sep))
+        raise refused(error, f"The folder '{path}' cannot be made", where) from error
 
 
 def _write(objects: Objects, target: str, name: str) -> None:
@@ -137,15 +136,12 @@ def _write(objects: Objects, target: str, name: str) -> None:
         if digest.hexdigest() != name:
             aside = objects.set_aside(name)
             raise DamagedObjectError(
-                f"Object {name[:12]} is damaged. It was moved to '{aside}'.", "The step runs again."
+                f"Object {name[:12]} is damaged. It lies in '{aside}' now.", "The step runs again."
             )
         with contextlib.suppress(OSError):
             os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         os.replace(temporary, target)
     except OSError as error:
-        raise NotWritableError(
-            f"'{target}' cannot be written: {error.strerror or error}.",
-            f"Check the permissions of '{os.path.dirname(target)}' and free disk space.",
-        ) from error
+        raise refused(error, f"'{target}' cannot be written", os.path.dirname(target)) from error
     finally:
         Path(temporary).unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from jupyter_mlops.errors import InputError, NotWritableError
 from jupyter_mlops.jobs.notebook_json import json_of
+from jupyter_mlops.store.disk import refused
 from jupyter_mlops.store.objects import write_atomically
 
 LEAST_SECONDS = 2.0
@@ -35,9 +36,10 @@ def check_output(output: Path, source: Path | None, *, make_folder: bool = True)
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise NotWritableError(
-            f"The folder '{output.parent}' cannot be made: {error.strerror}.", "Name a folder you may write to with -o."
-        ) from error
+        told = refused(error, f"The folder '{output.parent}' cannot be made", output.parent.parent)
+        if isinstance(told, NotWritableError):
+            told.hint = "Name a folder you may write to with -o."
+        raise told from error
     if not os.access(output.parent, os.W_OK | os.X_OK):
         raise NotWritableError(
             f"The folder '{output.parent}' is not writable.", "Name a folder you may write to with -o."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -9,6 +10,7 @@ from datetime import datetime
 from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
+from jupyter_mlops.errors import FullDiskError, NotWritableError
 from jupyter_mlops.jobs import notices
 from jupyter_mlops.jobs.recover import pay, recover, settle
 from jupyter_mlops.jobs.spawn import ensure_worker
@@ -49,6 +51,13 @@ def reconcile(store: Store, *, now: datetime, see_to_worker: Callable[[Store], N
         see_to_worker(store)
     notices.wake(store)
     return gone
+
+
+def reconcile_for_reading(store: Store, *, now: datetime) -> None:
+    """As `reconcile`, before something is shown: where nothing can be written it is shown as it stands."""
+    if store.index.refusal is None:
+        with contextlib.suppress(FullDiskError, NotWritableError):
+            reconcile(store, now=now)
 
 
 def _lose_leased(store: Store, at_work: Iterable[Run], workers: dict[str, Worker], now: datetime) -> list[Run]:

@@ -12,7 +12,7 @@ from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.request import request_of
 from jupyter_mlops.jobs.sources import changed_sources
 from jupyter_mlops.jobs.spawn import ensure_worker, log_path
-from jupyter_mlops.jobs.stale import reconcile
+from jupyter_mlops.jobs.stale import reconcile, reconcile_for_reading
 from jupyter_mlops.operations.store.needs import needed_ids
 from jupyter_mlops.store.attempts import CHANGED, OF_ONE_ATTEMPT
 from jupyter_mlops.store.store import Store
@@ -49,14 +49,14 @@ def list_jobs(
 ) -> JobList:
     """The jobs that fit, after a look at which of them were left by their workers."""
     now = store.now()
-    reconcile(store, now=now)
+    reconcile_for_reading(store, now=now)
     found = [run for run in store.runs.list(notebook=notebook) if run.kind in KINDS and status in (None, run.status)]
     return JobList(tuple(found[:limit]), tuple(store.queue.living(now)), store.queue.waiting())
 
 
 def show_job(store: Store, run: str | int) -> JobView:
     """One job. Raises `UnknownNameError`."""
-    reconcile(store, now=store.now())
+    reconcile_for_reading(store, now=store.now())
     found = store.runs.get(run)
     before = store.runs.get(found.resumes).number if found.resumes else None
     after = next((other.number for other in store.runs.continuing(found.id)), None)

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_mlops.domain.json_text import loads
-from jupyter_mlops.errors import InputError, NotWritableError, UnknownNameError
+from jupyter_mlops.errors import InputError, NotWritableError, StoreError, UnknownNameError
+from jupyter_mlops.store.disk import refused
 from jupyter_mlops.store.project import make_project
 
 DESCRIPTION = "template.json"
@@ -91,16 +92,13 @@ def new_project(template: str, folder: Path, *, folders: Sequence[Path] | None =
             _move_into(stage, target)
         else:
             stage.rename(target)
-    except (OSError, NotWritableError) as error:
+    except (OSError, StoreError) as error:
         shutil.rmtree(stage, ignore_errors=True)
         for parent in made_parents:
             _remove_empty(parent)
-        if isinstance(error, NotWritableError):
+        if isinstance(error, StoreError):
             raise
-        raise NotWritableError(
-            f"The project cannot be made in '{target}': {error.strerror or error}.",
-            "Name a folder that you may write to, on a disk with free space.",
-        ) from error
+        raise refused(error, f"The project cannot be made in '{target}'", target.parent) from error
     return NewProject(skeleton.name, target, target / skeleton.notebook)
 
 

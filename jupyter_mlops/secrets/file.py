@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.domain.json_text import dumps
-from jupyter_mlops.errors import InputError, NotWritableError
+from jupyter_mlops.errors import InputError, StoreError
+from jupyter_mlops.store.disk import refused
 from jupyter_mlops.store.locks import file_lock
 
 _HEAD = '# Secrets of jupyter-mlops: read in kernels, by secret("NAME"). Keep this file to yourself (mode 600).\n'
@@ -91,10 +92,8 @@ class SecretsFile:
             temporary.unlink(missing_ok=True)
 
 
-def _not_writable(path: Path, error: OSError) -> NotWritableError:
-    return NotWritableError(
-        f"'{path}' cannot be written: {error.strerror or error}.", f"Give yourself write permission on '{path.parent}'."
-    )
+def _not_writable(path: Path, error: OSError) -> StoreError:
+    return refused(error, f"'{path}' cannot be written", path.parent)
 
 
 def _key(name: str) -> str:

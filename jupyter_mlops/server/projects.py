@@ -175,7 +175,7 @@ class Projects:
             self._drop(project)
             from jupyter_mlops.store.store import Store
 
-            store = Store(project)
+            store = Store(project, reading=True)
             self._stores[project] = (store, (status.st_dev, status.st_ino))
             return store
 
@@ -189,5 +189,5 @@ def _reconcile(store: Store) -> None:
     from jupyter_mlops.jobs.stale import reconcile
     from jupyter_mlops.tracking import wake
 
-    if reconcile(store, now=store.now()):
+    if store.index.refusal is None and reconcile(store, now=store.now()):
         wake(store.root)

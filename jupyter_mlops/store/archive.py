@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from jupyter_mlops.domain.json_text import dumps
-from jupyter_mlops.errors import InputError, NotWritableError, StoreError
+from jupyter_mlops.errors import InputError, StoreError
 from jupyter_mlops.store import signing
+from jupyter_mlops.store.disk import refused
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -78,9 +79,7 @@ def write_archive(path: Path) -> Iterator[Writer]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        raise NotWritableError(
-            f"'{path}' cannot be written: {error.strerror or error}.", "Name a file in a folder of yours with room."
-        ) from error
+        raise refused(error, f"'{path}' cannot be written", path.parent) from error
     finally:
         temporary.unlink(missing_ok=True)
 

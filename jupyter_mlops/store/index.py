@@ -16,8 +16,9 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
-from jupyter_mlops.errors import IndexVersionError, StoreError
+from jupyter_mlops.errors import DamagedIndexError, IndexVersionError, StoreError
 from jupyter_mlops.store import schema
+from jupyter_mlops.store.readable import FAULTS, Unreadable, unreadable
 
 BUSY_SECONDS = 30
 """How long one waits for a writer at work, or for a database server that is just gone."""
@@ -38,6 +39,8 @@ class Index(abc.ABC):
     engine: sa.Engine
     place: str
     """Where it is, for people; never with a password."""
+    refusal: StoreError | None = None
+    """Why it can only be read; None where it can be written."""
 
     @abc.abstractmethod
     def read(self) -> AbstractContextManager[sa.Connection]:
@@ -67,9 +70,33 @@ class Index(abc.ABC):
     def size(self) -> int:
         """Bytes that it takes."""
 
+    def unreadable(self) -> list[Unreadable]:
+        """All rows that cannot be read."""
+        with self.engine.connect() as connection:
+            return list(unreadable(connection))
+
     def close(self) -> None:
         """Give the connections back."""
         self.engine.dispose()
+
+    @contextlib.contextmanager
+    def rows_told(self) -> Iterator[None]:
+        """What went wrong within may be a row that cannot be read: then that is told."""
+        try:
+            yield
+        except FAULTS as error:
+            self._tell_row(error)
+            raise
+
+    def _tell_row(self, error: BaseException) -> None:
+        found: Unreadable | None = None
+        with contextlib.suppress(sa.exc.SQLAlchemyError), self.engine.connect() as connection:
+            found = next(unreadable(connection), None)
+        if found is not None:
+            raise DamagedIndexError(
+                f"{found}.",
+                "`jupyter mlops store verify` names all such rows, `store recover` puts back what a backup has.",
+            ) from error
 
     def _make(self, connection: sa.Connection) -> None:
         """All tables at once: what the revisions would make, without Alembic's import."""

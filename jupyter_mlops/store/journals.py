@@ -15,7 +15,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.errors import NotWritableError
+from jupyter_mlops.store.disk import refused
 
 ROOM = 256 << 10
 """Bytes of the disk that a run sets aside while it runs, so that its end can be told on a disk that is full."""
@@ -43,10 +43,7 @@ class Journal:
             self._file: int | None = os.open(path, flags, 0o600)
             self._end = os.fstat(self._file).st_size
         except OSError as error:
-            raise NotWritableError(
-                f"The journal '{path}' cannot be made: {error.strerror or error}.",
-                f"Give yourself write permission on '{path.parent}'.",
-            ) from error
+            raise refused(error, f"The journal '{path}' cannot be made", path.parent) from error
         self._room = path.with_suffix(_ROOM_SUFFIX)
         _set_aside(self._room)
 

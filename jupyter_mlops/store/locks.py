@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from jupyter_mlops.errors import NotWritableError
+from jupyter_mlops.store.disk import refused
 
 if os.name == "posix":
     import fcntl
@@ -38,9 +38,7 @@ def try_file_lock(path: Path, *, wait: bool = False) -> Iterator[bool]:
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     except OSError as error:
-        raise NotWritableError(
-            f"'{path}' cannot be written: {error.strerror}.", f"Give yourself write permission on '{path.parent}'."
-        ) from error
+        raise refused(error, f"'{path}' cannot be written", path.parent) from error
     try:
         yield _acquire(descriptor, wait)
     finally:

@@ -15,8 +15,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from jupyter_mlops.errors import DamagedObjectError, NotWritableError, StoreError
+from jupyter_mlops.errors import DamagedObjectError, FullDiskError, NotWritableError, StoreError
 from jupyter_mlops.store import signing
+from jupyter_mlops.store.disk import refused, room_hint
 
 Chunk = bytes | bytearray | memoryview
 
@@ -31,7 +32,7 @@ MAPPED = 16 << 20
 def write_atomically(path: Path, chunks: Iterable[Chunk], sync: bool = True) -> None:
     """Write `path` so that a reader, or (with `sync`) a power cut, finds the old content or the new, nothing between.
 
-    Raises `NotWritableError` where the folder cannot be written, `StoreError` on a full disk.
+    Raises `NotWritableError` where the folder cannot be written, `FullDiskError` on a full disk.
     """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
@@ -45,14 +46,8 @@ def write_atomically(path: Path, chunks: Iterable[Chunk], sync: bool = True) -> 
         os.replace(temporary, path)
         if sync:
             _sync_folder(path.parent)
-    except PermissionError as error:
-        raise NotWritableError(
-            f"'{path}' cannot be written: {error.strerror}.", f"Give yourself write permission on '{path.parent}'."
-        ) from error
     except OSError as error:
-        raise StoreError(
-            f"'{path}' cannot be written: {error.strerror or error}.", "Free some disk space, then try again."
-        ) from error
+        raise refused(error, f"'{path}' cannot be written", path.parent) from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -137,9 +132,7 @@ class Objects:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             os.replace(file, path)
         except OSError as error:
-            raise NotWritableError(
-                f"'{path}' cannot be written: {error.strerror or error}.", "Check permissions and free disk space."
-            ) from error
+            raise refused(error, f"'{path}' cannot be written", path.parent) from error
 
     def renew(self, name: str) -> None:
         """Make the object as young as one just put: it is needed again. Raises `DamagedObjectError`."""
@@ -163,9 +156,7 @@ class Objects:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise NotWritableError(
-                f"'{path.parent}' cannot be made: {error.strerror}.", "Check permissions and free disk space."
-            ) from error
+            raise refused(error, f"'{path.parent}' cannot be made", self.folder) from error
         self.require_room(nbytes)
         write_atomically(path, chunks(), sync)
 
@@ -178,9 +169,9 @@ class Objects:
         except OSError:
             return
         if free < nbytes + SPARE:
-            raise StoreError(
+            raise FullDiskError(
                 f"'{self.folder}' has {free / 1e6:,.0f} MB free, and {nbytes / 1e6:,.0f} MB are to be stored.",
-                "Free some disk space, then try again.",
+                room_hint(self.folder),
             )
 
     def get(self, name: str) -> bytearray:
@@ -197,7 +188,7 @@ class Objects:
         if read != len(data) or hashlib.sha256(data).hexdigest() != name:
             aside = self.set_aside(name)
             raise DamagedObjectError(
-                f"Object {name[:12]} is damaged: its content does not match its name. It was moved to '{aside}'.",
+                f"Object {name[:12]} is damaged: its content does not match its name. It lies in '{aside}' now.",
                 _RECOMPUTE,
             )
         return data
@@ -329,11 +320,14 @@ class Objects:
 
     def set_aside(self, name: str) -> Path:
         """Move a damaged object out of the way, so that the next `put` writes it anew; returns where it is now."""
-        folder = self.folder.parent / "damaged"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        aside = folder / name
-        with contextlib.suppress(FileNotFoundError, PermissionError):  # another process moved it, or has it mapped
+        aside = self.folder.parent / "damaged" / name
+        try:
+            aside.parent.mkdir(mode=0o700, exist_ok=True)
             os.replace(self.path(name), aside)
+        except FileNotFoundError:  # another process moved it
+            return aside
+        except OSError:  # another process has it mapped, or nothing can be written here
+            return self.path(name)
         return aside
 
     def _is_signed(self, name: str) -> bool:

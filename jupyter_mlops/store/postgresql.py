@@ -68,7 +68,7 @@ class PostgresqlIndex(Index):
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        with self._told_clearly():
+        with self._told_clearly(), self.rows_told():
             connection = self._connected(_snapshot)
             with connection:
                 yield connection

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from jupyter_mlops.errors import NotWritableError, StoreError
+from jupyter_mlops.errors import DamagedIndexError, FullDiskError, NotWritableError, StoreError
 from jupyter_mlops.store.index import BUSY_SECONDS, IndexLostError
 
 _GONE = ("08", "57P01", "57P02", "57P03", "57P05", "25P03")
@@ -39,7 +39,12 @@ def explained(error: DBAPIError, place: str, url: sa.URL) -> Exception:
         return IndexLostError(f"The server of the index '{place}' went away: {text}.", "Try again when it is back.")
     if not state:
         return StoreError(f"The index '{place}' cannot be reached: {text}.", _mend(text, url))
-    if state in ("42501", "25006"):
+    if state == "25006":
+        return NotWritableError(
+            f"The index '{place}' cannot be written: {text}.",
+            "The server only lets one read (a standby, or a database set so): name the one that is written to.",
+        )
+    if state == "42501":
         return NotWritableError(
             f"The index '{place}' cannot be written: {text}.",
             f"Let the server's user '{url.username or ''}' create schemas: "
@@ -50,13 +55,30 @@ def explained(error: DBAPIError, place: str, url: sa.URL) -> Exception:
             f"The index '{place}' was busy for {BUSY_SECONDS} s.",
             "Try again; the server's pg_stat_activity says which process holds it.",
         )
-    if state.startswith("53"):
-        return StoreError(
-            f"The server of the index '{place}' is out of room: {text}.", "Make room on it, then try again."
+    if state == "53100":
+        return FullDiskError(
+            f"The disk of the server of the index '{place}' is full: {text}.",
+            "Make room on the server, then try again. What is stored is whole; delete nothing of it.",
         )
+    if state.startswith("53"):
+        return StoreError(f"The server of the index '{place}' has no more to give: {text}.", _SHORT.get(state, _LATER))
+    if state.startswith("XX00") or state == "58P01":
+        return DamagedIndexError(
+            f"The index '{place}' is damaged: {text}.",
+            "Bring the database back from the server's own backups. `store gc` removes nothing meanwhile.",
+        )
+    if state == "58030":
+        return StoreError(f"The disk of the server of the index '{place}' failed: {text}.", "See the server's log.")
     if state in ("42P01", "3F000"):
         return StoreError(f"The index '{place}' is not there any more: {text}.", "Close it and open it again.")
     return error
+
+
+_LATER = "Try again later."
+_SHORT = {
+    "53200": "Its memory is used up: end what else works there, then try again.",
+    "53300": "Too many programs are connected: close some kernels and workers, or raise `max_connections` there.",
+}
 
 
 def _mend(text: str, url: sa.URL) -> str:

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from jupyter_mlops.errors import NotWritableError
+from jupyter_mlops.store.disk import refused
 
 FOLDER = ".mlops"
 INDEX_FILE = "index.db"
@@ -52,10 +53,10 @@ def make_project(root: Path) -> Path:
             ignore.write_text("*\n", encoding="utf-8")
         (folder / "objects").mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        raise NotWritableError(
-            f"The project folder '{folder}' cannot be made: {error.strerror or error}.",
-            f"Make '{root}' writable, or work on a copy in a folder of your own.",
-        ) from error
+        told = refused(error, f"The project folder '{folder}' cannot be made", root)
+        if isinstance(told, NotWritableError):
+            told.hint = f"Make '{root}' writable, or work on a copy in a folder of your own."
+        raise told from error
     if not os.access(folder, os.W_OK):
         raise NotWritableError(
             f"The project folder '{folder}' is not writable.",

@@ -16,9 +16,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from jupyter_mlops.errors import DamagedObjectError, NotWritableError, StoreError
+from jupyter_mlops.errors import DamagedObjectError, StoreError
 from jupyter_mlops.store import signing
 from jupyter_mlops.store.bucket import Bucket
+from jupyter_mlops.store.disk import refused
 from jupyter_mlops.store.objects import PIECE, Chunk, Objects, write_atomically
 
 YOUNG = 1800.0
@@ -235,14 +236,12 @@ class RemoteObjects(Objects):
             if _digest(temporary) != name:
                 aside = self.set_aside(name)
                 raise DamagedObjectError(
-                    f"Object {name[:12]} is damaged: its content does not match its name. It was moved to '{aside}'.",
+                    f"Object {name[:12]} is damaged: its content does not match its name. It lies in '{aside}' now.",
                     _RECOMPUTE,
                 )
             os.replace(temporary, path)
         except OSError as error:
-            raise NotWritableError(
-                f"'{path}' cannot be written: {error.strerror or error}.", "Check permissions and free disk space."
-            ) from error
+            raise refused(error, f"'{path}' cannot be written", path.parent) from error
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -251,9 +250,7 @@ class RemoteObjects(Objects):
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
-            raise StoreError(
-                f"'{folder}' cannot be made: {error.strerror or error}.", "Check permissions and free disk space."
-            ) from error
+            raise refused(error, f"'{folder}' cannot be made", self.folder) from error
         return folder / f".{name[2:]}.{secrets.token_hex(6)}.tmp"
 
 

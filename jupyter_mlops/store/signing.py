@@ -9,6 +9,9 @@ import secrets
 from functools import lru_cache
 from pathlib import Path
 
+from jupyter_mlops.errors import StoreError
+from jupyter_mlops.store.disk import refused
+
 _PLACES = ("JUPYTER_DATA_DIR", "JUPYTER_PLATFORM_DIRS", "HOME", "XDG_DATA_HOME", "APPDATA", "USERPROFILE")
 """The variables that tell where Jupyter's data folder is."""
 
@@ -30,7 +33,23 @@ def _key(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _made(path)
+    except OSError as error:
+        raise StoreError(
+            f"Your key '{path}' cannot be read: {error.strerror or error}.", "Check its permissions."
+        ) from error
+
+
+def _made(path: Path) -> bytes:
+    """A new key. Raises `StoreError`."""
+    try:
+        return _make(path)
+    except OSError as error:
+        raise refused(error, f"Your key '{path}' cannot be made", path.parent) from error
+
+
+def _make(path: Path) -> bytes:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:

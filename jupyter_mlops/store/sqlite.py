@@ -7,19 +7,19 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError
 
-from jupyter_mlops.errors import NotWritableError, StoreError
+from jupyter_mlops.errors import FullDiskError, NotWritableError, StoreError
 from jupyter_mlops.store import schema
 from jupyter_mlops.store.index import BUSY_SECONDS, Index, revision_of
 from jupyter_mlops.store.locks import file_lock
-from jupyter_mlops.store.portable import from_json, to_json
 from jupyter_mlops.store.project import PLACE_FILE
+from jupyter_mlops.store.sqlite_connect import engine_of, reading_engine_of
+from jupyter_mlops.store.sqlite_errors import explained
 
 
 class SqliteIndex(Index):
@@ -29,15 +29,22 @@ class SqliteIndex(Index):
     commits, never half of one; a `durable` commit makes itself and all before it proof against that too.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, reading: bool = False) -> None:
+        """With `reading` it can be read also where nothing can be written; then `refusal` says why that is."""
         self.path = path
         self.place = str(path)
         self._mark: tuple[int, ...] | None = None
         self._watching = threading.Lock()
         self._watcher: sqlite3.Connection | None = None
-        self.engine = _engine(path)
+        self.engine = engine_of(path)
         try:
             self._migrate()
+        except (NotWritableError, FullDiskError) as error:
+            self.close()
+            if not reading or not path.is_file():
+                raise
+            self.refusal = error
+            self._open_reading()
         except BaseException:
             self.close()
             raise
@@ -45,12 +52,30 @@ class SqliteIndex(Index):
 
     @contextlib.contextmanager
     def read(self) -> Iterator[sa.Connection]:
-        with self._told_clearly(), self.engine.connect() as connection:
+        with self._told_clearly(), self.rows_told(), self.engine.connect() as connection:
             _driver(connection).execute("begin")
             yield connection
 
+    def _open_reading(self) -> None:
+        self.engine = reading_engine_of(self.path)
+        try:
+            with self.read() as connection:
+                found = revision_of(connection)
+        except BaseException:
+            self.close()
+            raise
+        if found != schema.HEAD:
+            self.close()
+            assert self.refusal is not None
+            raise NotWritableError(
+                f"{self.refusal.message} It has schema {found}, and must be brought to {schema.HEAD} before it is read.",
+                self.refusal.hint,
+            ) from self.refusal
+
     @contextlib.contextmanager
     def write(self, *, durable: bool = False) -> Iterator[sa.Connection]:
+        if self.refusal is not None:
+            raise self.refusal
         with (
             self._told_clearly(),
             self.engine.connect() as connection,
@@ -144,23 +169,12 @@ class SqliteIndex(Index):
     def _told_clearly(self) -> Iterator[None]:
         try:
             yield
-        except (OperationalError, sqlite3.OperationalError) as error:
-            text = str(getattr(error, "orig", error))
-            if "readonly" in text or "unable to open" in text:
-                raise NotWritableError(
-                    f"The index '{self.path}' cannot be written: {text}.",
-                    f"Give yourself write permission on '{self.path.parent}'.",
-                ) from error
-            if "locked" in text:
-                raise StoreError(
-                    f"The index '{self.path}' was busy for {BUSY_SECONDS} s.", "Try again; see which process holds it."
-                ) from error
-            raise StoreError(f"The index '{self.path}' failed: {text}.", self._aside()) from error
+        except (sa.exc.IntegrityError, sa.exc.ProgrammingError, sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise
         except (DatabaseError, sqlite3.DatabaseError) as error:
-            if isinstance(error, (sa.exc.IntegrityError, sa.exc.ProgrammingError)):
-                raise
-            text = str(getattr(error, "orig", error))
-            raise StoreError(f"The index '{self.path}' is corrupt: {text}.", self._aside()) from error
+            if "decode to UTF-8" in str(error):  # the one error of the driver's own that has no code
+                self._tell_row(error)
+            raise explained(error, self.path) from error
 
     def _is_current(self) -> bool:
         """Whether the index is there and as it must be: nearly always, and then asked without lock or engine."""
@@ -187,44 +201,6 @@ class SqliteIndex(Index):
                 self._make(connection)
             if os.name == "posix":
                 os.chmod(self.path, 0o600)
-
-
-def _engine(path: Path) -> sa.Engine:
-    """An engine on a file: as `create_engine` makes it, but all share what one of them has learned and compiled."""
-    template = _template()
-    return sa.Engine(
-        sa.QueuePool(partial(_connect, path), dialect=template.dialect),  # type: ignore[arg-type]
-        template.dialect,
-        sa.URL.create("sqlite", database=str(path)),
-        execution_options={"compiled_cache": _COMPILED},
-    )
-
-
-@lru_cache(maxsize=1)
-def _template() -> sa.Engine:
-    engine = sa.create_engine("sqlite://", json_serializer=to_json, json_deserializer=from_json)
-    with engine.connect():
-        pass  # the dialect asks what it has to know
-    engine.dispose()
-    return engine
-
-
-_COMPILED: Any = sa.util.LRUCache(500)
-"""Statements in SQLite's words."""
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    """A connection as all of the engine's are. Where each transaction begins is said by us, and not by an event of the
-    engine's, which takes as long as a small query.
-    """
-    connection = sqlite3.connect(str(path), timeout=BUSY_SECONDS, check_same_thread=False, isolation_level=None)
-    try:
-        for setting in ("journal_mode=wal", "synchronous=normal", "foreign_keys=on"):
-            connection.execute(f"pragma {setting}").close()
-    except BaseException:
-        connection.close()
-        raise
-    return connection
 
 
 def _driver(connection: sa.Connection) -> sqlite3.Connection:

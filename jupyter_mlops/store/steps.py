@@ -150,7 +150,7 @@ class StepStore:
         """The same; None where the record has been forgotten."""
         with self._index.read() as connection:
             found = connection.execute(_RUN, {"of_id": step_run_id}).mappings().one_or_none()
-        return None if found is None else step_run_from(found)
+            return None if found is None else step_run_from(found)
 
     def durations(self, step_run_ids: Iterable[str]) -> dict[str, float]:
         """Id → seconds, of those step runs that are there and have ended."""
@@ -210,7 +210,12 @@ class StepStore:
         at = list(step_runs.c.keys()).index("step")
         with self._index.read() as connection:
             rows = {row[at]: row for row in connection.execute(_LAST, {"in_notebook": notebook})}
-        return lambda step: next(self._known([rows[step]])) if step in rows else None
+
+        def of(step: str) -> StepRun | None:
+            with self._index.rows_told():
+                return next(self._known([rows[step]])) if step in rows else None
+
+        return of
 
     def _known(self, rows: Iterable[Any]) -> Iterator[StepRun]:
         """The step runs of rows of `_RAW` columns: a row that is as it was the last time is not taken apart again."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from jupyter_mlops.errors import UnknownNameError
+from jupyter_mlops.errors import FullDiskError, NotWritableError, UnknownNameError
 from jupyter_mlops.store.index import Index
 from jupyter_mlops.store.journals import Journals
 from jupyter_mlops.store.notices import NoticeStore
@@ -24,11 +24,12 @@ from jupyter_mlops.store.steps import StepStore
 class Store:
     """All that a project keeps in `.mlops/`. Gives out identity (`new_id`) and time (`now`)."""
 
-    def __init__(self, root: Path, place: Place | None = None) -> None:
+    def __init__(self, root: Path, place: Place | None = None, *, reading: bool = False) -> None:
+        """With `reading` also where nothing can be written: then `index.refusal` says why, and so does each write."""
         self.root = root
         self.folder = root / FOLDER
         self.place = place if place is not None else place_of(root, self.folder)
-        self.index: Index = open_index(self.place, self.folder)
+        self.index: Index = open_index(self.place, self.folder, reading=reading)
         self.objects = open_objects(self.place, self.folder, lambda: owner_of(self.place, self.index))
         self.journals = Journals(self.folder / "journals")
         self.runs = RunStore(self.index)
@@ -47,8 +48,12 @@ class Store:
                 f"There is no project at or above '{start}'.",
                 "A project is made on first use: run a notebook with a %%step, or `jupyter mlops demo`.",
             )
-        make_project(root)
-        return cls(root)
+        try:
+            make_project(root)
+        except (NotWritableError, FullDiskError):
+            if create:
+                raise
+        return cls(root, reading=not create)
 
     def now(self) -> datetime:
         """Aware UTC time."""
@@ -73,12 +78,12 @@ class Store:
         self.close()
 
 
-def open_index(place: Place, folder: Path) -> Index:
-    """The index at `place`; made or brought up to date where need be."""
+def open_index(place: Place, folder: Path, *, reading: bool = False) -> Index:
+    """The index at `place`; made or brought up to date where need be. With `reading` one that cannot be written will do."""
     if place.index is None:
         from jupyter_mlops.store.sqlite import SqliteIndex
 
-        return SqliteIndex(folder / INDEX_FILE)
+        return SqliteIndex(folder / INDEX_FILE, reading=reading)
     from jupyter_mlops.store.postgresql import PostgresqlIndex
 
     return PostgresqlIndex(index_url(place.index), place.project)

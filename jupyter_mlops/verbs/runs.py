@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.errors import InputError
-from jupyter_mlops.jobs.stale import reconcile
+from jupyter_mlops.jobs.stale import reconcile_for_reading
 from jupyter_mlops.store.objects import write_atomically
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs.numbers import count
@@ -40,7 +40,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     with open_project(context) as store:
-        reconcile(store, now=store.now())
+        reconcile_for_reading(store, now=store.now())
         if arguments.action == "compare":
             from jupyter_mlops.operations.compare import compare_runs
             from jupyter_mlops.verbs.compare_view import comparison_table

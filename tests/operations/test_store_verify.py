@@ -11,8 +11,11 @@ import pytest
 from keeping import NOW, add_result, add_run, kept, put
 
 from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.storage import VerifyReport
+from jupyter_mlops.errors import DamagedIndexError
 from jupyter_mlops.operations.store import references
+from jupyter_mlops.operations.store.gc import collect_garbage
 from jupyter_mlops.operations.store.verify import verify_store
 from jupyter_mlops.store.store import Store
 
@@ -131,3 +134,48 @@ def test_a_row_that_points_nowhere_is_found(store: Store) -> None:
     with closing(sqlite3.connect(store.index.path)) as connection, connection:
         connection.execute("update step_runs set run_id = 'none'")
     assert "refers to a row of runs that is not there" in messages(verify(store))
+
+
+BROKEN = {
+    "parameters of a run": ("runs", "parameters", "'{not json'"),
+    "a run's status": ("runs", "status", "'sleeping'"),
+    "when a run was made": ("runs", "created_at", "'yesterday'"),
+    "a notebook's name that is no text": ("runs", "notebook", "cast(x'ff80' as text)"),
+    "a number that is none": ("step_runs", "version", "'two'"),
+    "inputs of a step": ("step_runs", "inputs", """'{"df": 3}'"""),
+    "conditions of a step": ("step_runs", "conditions", "'[]'"),
+    "a message": ("outbox", "body", "'}'"),
+}
+
+
+@pytest.mark.parametrize(("table", "column", "value"), BROKEN.values(), ids=BROKEN)
+def test_a_row_that_cannot_be_read_is_named_and_so_it_is_where_it_is_to_be_shown(
+    store: Store, table: str, column: str, value: str
+) -> None:
+    made = add_result(store)
+    with closing(sqlite3.connect(store.index.path)) as connection, connection:
+        connection.execute(f"update {table} set {column} = {value}")
+    report = verify(store)
+    assert not report.is_sound
+    found = [text for text in messages(report).splitlines() if f"of {table} cannot be read" in text]
+    assert found
+    assert all("store recover" in text for text in found)
+    if table != "outbox":
+        assert (made.run_id if table == "runs" else made.id) in found[0]
+    if column in ("parameters", "created_at", "notebook", "body"):
+        assert f"column {column}" in found[0]
+    if column != "version":  # a word in place of a number is shown as it stands
+        with pytest.raises(DamagedIndexError, match=f"of {table} cannot be read"):
+            show(store, table, made)
+    with pytest.raises(DamagedIndexError, match=f"of {table} cannot be read"):
+        collect_garbage(store, now=NOW)
+    assert made.result in store.objects, "nothing is removed of a store that cannot be read"
+
+
+def show(store: Store, table: str, made: StepRun) -> None:
+    if table == "runs":
+        store.runs.list()
+    elif table == "step_runs":
+        store.steps.run(made.id)
+    else:
+        store.outbox.take()

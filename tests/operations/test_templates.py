@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.errors import InputError, NotWritableError, UnknownNameError
+from jupyter_mlops.errors import FullDiskError, InputError, NotWritableError, StoreError, UnknownNameError
 from jupyter_mlops.operations import templates
 from jupyter_mlops.operations.templates import list_templates, new_project
 from jupyter_mlops.store.project import find_project
@@ -144,7 +144,7 @@ def test_a_disk_that_fills_up_leaves_nothing_half(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(templates.shutil, "copytree", copy_then_fail)
-    with pytest.raises(NotWritableError, match="No space left on device"):
+    with pytest.raises(FullDiskError, match="No space left on device"):
         new_project("small", target, folders=[shelf])
     assert names_in(tmp_path) - names_in(shelf.parent) == set()
     assert target.exists() is existing
@@ -165,7 +165,7 @@ def test_what_fails_in_the_middle_of_filling_a_folder_is_taken_back(
         return rename(self, other)
 
     monkeypatch.setattr(Path, "rename", fail_at_last)
-    with pytest.raises(NotWritableError, match="Input/output error"):
+    with pytest.raises(StoreError, match="Input/output error"):
         new_project("small", target, folders=[shelf])
     assert names_in(target) == set()
 

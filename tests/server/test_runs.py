@@ -211,9 +211,9 @@ async def test_what_the_store_cannot_do_is_told_with_the_mend(ask: Ask, notebook
     (notebook.parent / ".mlops").mkdir()
     (notebook.parent / ".mlops" / "index.db").write_bytes(b"this is no database, but it is long enough to be one" * 20)
     answer = await ask("runs", path="work/study.ipynb")
-    assert answer.status == 500
-    assert answer.data["code"] == "store"
-    assert "aside" in answer.data["hint"]
+    assert answer.status == 409
+    assert answer.data["code"] == "damaged_index"
+    assert "store recover" in answer.data["hint"]
 
 
 async def test_what_no_one_expected_is_told_in_the_same_form(

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from jupyter_mlops.domain.storage import GcReport, RemovedResult
 from jupyter_mlops.operations.store.needs import GRACE, last_used, needed_ids
 from jupyter_mlops.operations.store.references import Closures
+from jupyter_mlops.operations.store.soundness import require_sound
 from jupyter_mlops.operations.store.status import folder_size
 from jupyter_mlops.operations.store.trash import put_back, redate, remove_object
 from jupyter_mlops.store.holdings import Holding, holdings, posted, release, run_holdings, tracked_runs
@@ -54,6 +55,7 @@ def collect_garbage(
     if keep is None and max_size is None:
         keep = KEEP
     with store.index.lock("gc"):
+        require_sound(store)
         closures = Closures(store)
         listing = store.objects.listing()
         sizes = {name: size for name, (size, _) in listing.items()}

@@ -13,9 +13,10 @@ from typing import IO, Any
 
 from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.domain.storage import Transfer
-from jupyter_mlops.errors import IndexVersionError, InputError, StoreError
+from jupyter_mlops.errors import IndexVersionError, InputError
 from jupyter_mlops.store import archive, schema
 from jupyter_mlops.store.archive import broken
+from jupyter_mlops.store.disk import refused
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.store.transfer import Row, merge, parse_row
 
@@ -129,14 +130,15 @@ def _rows(file: Path, table: str, content: IO[bytes], digest: str | None) -> lis
 
 def _prove(file: Path, name: str, size: int, content: IO[bytes], target: Path | None) -> None:
     digest, left = hashlib.sha256(), size
+    folder = file.parent if target is None else target.parent.parent
     with open(target or os.devnull, "wb") as out:
         while left and (piece := content.read(min(left, archive.PIECE))):
             digest.update(piece)
             left -= len(piece)
-            with _room():
+            with _room(folder):
                 out.write(piece)
         if target is not None:
-            with _room():
+            with _room(folder):
                 out.flush()
                 os.fsync(out.fileno())
     if digest.hexdigest() != name:
@@ -144,14 +146,12 @@ def _prove(file: Path, name: str, size: int, content: IO[bytes], target: Path | 
 
 
 @contextlib.contextmanager
-def _room() -> Iterator[None]:
+def _room(folder: Path) -> Iterator[None]:
     """A disk that is full is none of the archive's faults."""
     try:
         yield
     except OSError as error:
-        raise StoreError(
-            f"The store cannot be written: {error.strerror or error}.", "Nothing was imported. Free some disk space."
-        ) from error
+        raise refused(error, "Nothing was imported: the store cannot be written", folder) from error
 
 
 def _check_references(file: Path, tables: dict[str, list[Row]]) -> None:

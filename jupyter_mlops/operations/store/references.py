@@ -29,9 +29,10 @@ def references_of(store: Store, name: str) -> list[str]:
 class Closures:
     """Remembers what each values object needs; an object's content never changes."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, damaged: Iterable[str] = ()) -> None:
+        """What is `damaged`, and could not be set aside, cannot say what it needs."""
         self._store = store
-        self._known: dict[str, frozenset[str]] = {}
+        self._known: dict[str, frozenset[str]] = dict.fromkeys(damaged, frozenset())
 
     def of(self, held: Holding) -> frozenset[str]:
         """All objects that a step run needs."""

@@ -6,7 +6,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from jupyter_mlops.errors import NotWritableError
+from jupyter_mlops.store.disk import refused
 from jupyter_mlops.store.objects import write_atomically
 from jupyter_mlops.store.remote import RemoteObjects
 from jupyter_mlops.store.store import Store
@@ -34,10 +34,7 @@ def remove_object(store: Store, name: str, before: float) -> bool:
     except FileNotFoundError:
         pass  # another process removed it
     except OSError as error:
-        raise NotWritableError(
-            f"Object {name[:12]} cannot be deleted: {error.strerror or error}.",
-            "Check the permissions of the store, and close the kernels that use it.",
-        ) from error
+        raise refused(error, f"Object {name[:12]} cannot be deleted", path.parent) from error
     return False
 
 

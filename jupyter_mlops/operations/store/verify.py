@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
 from jupyter_mlops.domain.storage import Finding, VerifyReport
-from jupyter_mlops.errors import StoreError
+from jupyter_mlops.errors import FullDiskError, NotWritableError, StoreError
 from jupyter_mlops.operations.store.references import Closures
 from jupyter_mlops.operations.store.status import object_sizes
 from jupyter_mlops.store.holdings import (
@@ -29,17 +30,20 @@ def verify_store(store: Store, *, now: datetime, on_progress: OnProgress = lambd
     """Read everything once. Damaged objects go to `.mlops/damaged/`, and step runs that needed them or miss others are no
     longer reusable; the notes say what is left over and fine.
     """
-    findings = [Finding(f"The index is damaged: {text}.", "") for text in store.index.integrity()]
-    with store.index.read() as connection:
-        held = holdings(connection)
+    findings = [Finding(f"The index is damaged: {text}.", RECOVER) for text in store.index.integrity()]
+    rows = store.index.unreadable()
+    findings += [Finding(f"{row}.", RECOVER) for row in rows]
     sizes = object_sizes(store)
     damaged = _damaged(store, sizes, on_progress)
     for name in damaged:
-        aside = store.objects.set_aside(name)
         findings.append(Finding(f"Object {name[:12]} is damaged: its content is not what its name says.",
-                                f"It was moved to '{aside}'."))  # fmt: skip
-    closures = Closures(store)  # only now: what is damaged cannot say what it needs
-    findings += _settle_steps(store, held, closures, now)
+                                _set_aside(store, name)))  # fmt: skip
+    if rows:  # who needs what cannot be said
+        return VerifyReport(len(sizes), sum(sizes.values()), tuple(findings), ())
+    with store.index.read() as connection:
+        held = holdings(connection)
+    closures = Closures(store, damaged)  # only now: what was set aside cannot say what it needs
+    findings += _settle_steps(store, held, closures, damaged, now)
     findings += _settle_runs(store, now)
     with store.index.read() as connection:
         findings += [
@@ -67,27 +71,51 @@ def _damaged(store: Store, sizes: dict[str, int], on_progress: OnProgress) -> se
     return damaged
 
 
-def _settle_steps(store: Store, held: list[Holding], closures: Closures, now: datetime) -> Iterable[Finding]:
+def _set_aside(store: Store, name: str) -> str:
+    """What was done with a damaged object: nothing, where nothing can be written."""
+    if store.index.refusal is None:
+        aside = store.objects.set_aside(name)
+        if aside != store.objects.path(name):
+            return f"It was moved to '{aside}'."
+    return f"It was left where it is. {UNCHANGED}"
+
+
+RECOVER = "`jupyter mlops store recover` puts back what can be; nothing is removed meanwhile."
+UNCHANGED = "Nothing was changed, since the store cannot be written now: verify again when it can."
+
+
+def _settle_steps(
+    store: Store, held: list[Holding], closures: Closures, damaged: set[str], now: datetime
+) -> Iterable[Finding]:
     """Take results that lack an object from their step runs; tell them by step."""
-    lacking = {each.id for each in held if any(not store.objects.is_kept(name) for name in closures.of(each))}
+
+    def is_lacking(each: Holding) -> bool:
+        return any(name in damaged or not store.objects.is_kept(name) for name in (*each.objects, *closures.of(each)))
+
+    lacking = {each.id for each in held if is_lacking(each)}
     if not lacking:
         return []
-    with store.index.write() as connection:  # those that gc has taken meanwhile lack nothing
-        lost = [
-            each
-            for each in holdings(connection)
-            if each.id in lacking and any(not store.objects.is_kept(name) for name in closures.of(each))
-        ]
+    lost, done = [each for each in held if each.id in lacking], UNCHANGED
+    with _where_writable(), store.index.write() as connection:  # those that gc has taken meanwhile lack nothing
+        lost = [each for each in holdings(connection) if each.id in lacking and is_lacking(each)]
         note = f"its result was damaged or missing, found by verify on {now.date().isoformat()}"
         release(connection, [each.id for each in lost], note)
+        done = "They are not reused any more: the step runs again."
     steps: dict[tuple[str, str], int] = defaultdict(int)
     for each in lost:
         steps[each.notebook, each.step] += 1
     return [
         Finding(f"{_number(count, 'result')} of step '{step}' of '{notebook}' cannot be read back whole.",
-                "They are not reused any more: the step runs again.")
+                done)
         for (notebook, step), count in sorted(steps.items())
     ]  # fmt: skip
+
+
+@contextlib.contextmanager
+def _where_writable() -> Iterator[None]:
+    """Leave out what cannot be written: what was found is told all the same."""
+    with contextlib.suppress(NotWritableError, FullDiskError):
+        yield
 
 
 def _settle_runs(store: Store, now: datetime) -> list[Finding]:
@@ -103,9 +131,11 @@ def _settle_runs(store: Store, now: datetime) -> list[Finding]:
             if run.is_open:
                 findings.append(Finding(message, ""))
                 continue
-            with store.index.write() as connection:
+            done = UNCHANGED
+            with _where_writable(), store.index.write() as connection:
                 release_run(connection, run.id, column, f"lost, found by verify on {now.date().isoformat()}")
-            findings.append(Finding(message, "Its record says so from now on."))
+                done = "Its record says so from now on."
+            findings.append(Finding(message, done))
     return findings
 
 

@@ -1,0 +1,88 @@
+"""What an error of the operating system means when something was to be written: by its number, never by its words."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from jupyter_mlops.errors import FullDiskError, NotWritableError, StoreError
+
+FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_FORBIDDEN = frozenset({errno.EACCES, errno.EPERM, errno.EROFS})
+_GONE = frozenset({errno.ENOENT, errno.ESTALE} if hasattr(errno, "ESTALE") else {errno.ENOENT})
+_NO_FOLDER = frozenset({errno.ENOTDIR, errno.EISDIR, errno.EEXIST})
+_TOO_MANY = frozenset({errno.EMFILE, errno.ENFILE})
+_NUMBER = re.compile(r"\[Errno (\d+)\]")
+_PROBE = 64 << 10
+"""Bytes: more than SQLite sets aside for the index of its log."""
+
+
+def refused(error: OSError, what: str, folder: Path | str) -> StoreError:
+    """The error for `what` ("'x' cannot be written") that was tried in `folder`, with a mend that loses nothing."""
+    message = f"{what}: {error.strerror or error}."
+    number = error.errno
+    if number is None and (found := _NUMBER.search(str(error))):  # several in one, as of shutil
+        number = int(found[1])
+    if number in FULL:
+        return FullDiskError(message, room_hint(folder))
+    if number in _FORBIDDEN:
+        return NotWritableError(message, f"Give yourself write permission on '{folder}'.")
+    if number in _NO_FOLDER:
+        return NotWritableError(
+            message, f"Something else is in the way below '{folder}': move it, or name another place."
+        )
+    if number in _GONE and os.path.isdir(folder):
+        return NotWritableError(message, f"Nothing can be made in '{folder}': name another place.")
+    if number in _GONE:
+        return StoreError(
+            message, f"The folder '{folder}' is not there: bring it back (or mount its disk), then try again."
+        )
+    if number in _TOO_MANY:
+        return StoreError(message, "Too many files are open: close some programs, or raise the limit (`ulimit -n`).")
+    if number == errno.EIO:
+        return StoreError(message, failing_hint(folder))
+    return StoreError(
+        message, f"Nothing that was stored before is lost. See what is wrong with '{folder}', then try again."
+    )
+
+
+def room_hint(folder: Path | str) -> str:
+    """What to do where a disk is full."""
+    return (
+        f"Free some disk space for '{folder}', then try again. What is stored is whole; move and delete nothing of it."
+    )
+
+
+def failing_hint(folder: Path | str) -> str:
+    """What to do where a disk fails."""
+    return (
+        f"The disk of '{folder}' does not do what it is told: see the system's log (`dmesg`). Copy the folder to another"
+        " disk, then `jupyter mlops store verify` there says what of it is sound."
+    )
+
+
+def trouble_of(folder: Path) -> OSError | None:
+    """What keeps one from writing into a folder now, found by writing into it; None where nothing does."""
+    try:
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            left = memoryview(bytes(_PROBE))
+            while left:
+                left = left[file.write(left) :]
+            os.fsync(file.fileno())
+    except OSError as error:
+        return error
+    return None
+
+
+def trouble_with(path: Path) -> OSError | None:
+    """What keeps one from writing to a file that is there; None where nothing does, or it is not there."""
+    try:
+        os.close(os.open(path, os.O_RDWR))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return error
+    return None
