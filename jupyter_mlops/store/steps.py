@@ -205,6 +205,17 @@ class StepStore:
             rows = connection.execute(_LAST, {"in_notebook": notebook})
             return {run.step: run for run in self._known(rows)}
 
+    def last_of_run(self, run_id: str) -> dict[str, StepRun]:
+        """The newest step run of each step that a run came to, however it ended."""
+        with self._index.read() as connection:
+            return {run.step: run for run in self._known(connection.execute(_LAST_IN_RUN, {"in_run": run_id}))}
+
+    def some(self, step_run_ids: Iterable[str]) -> dict[str, StepRun]:
+        """The step runs of these ids, as far as they are there."""
+        with self._index.read() as connection:
+            rows = connection.execute(_SOME, {"of_ids": dumps(list(step_run_ids))})
+            return {run.id: run for run in self._known(rows)}
+
     def last_by_need(self, notebook: str) -> Callable[[str], StepRun | None]:
         """The same as of now, in one question; what it gives takes apart only the step run of the step that is wanted."""
         at = list(step_runs.c.keys()).index("step")
@@ -373,5 +384,11 @@ def _at_rows(rows: sa.Select[Any]) -> Any:
 
 
 _LAST = _at_rows(_LAST_OF_STEPS)
+_LAST_IN_RUN = _at_rows(
+    sa.select(sa.func.max(sa.literal_column("step_runs.rowid")))
+    .where(step_runs.c.run_id == sa.bindparam("in_run"))
+    .group_by(step_runs.c.step)
+)
+_SOME = sa.select(*_RAW).where(in_list(step_runs.c.id, "of_ids"))
 _NEWEST_OF_VERSIONS = _at_rows(_LAST_ROWS)
 _NEWEST_OF_DIGESTS = _at_rows(_LAST_ROWS.where(in_list(step_runs.c.version_digest, "of_digests")))
