@@ -130,17 +130,10 @@ class RecordedWorld:
             self.makers[name] = step
 
 
-def forecast(
-    store: Store | None, notebook: str, cells: Sequence[Cell], first: Mapping[str, StepRun] | None = None
-) -> tuple[Forecast, ...]:
-    """What each step of `cells` would do, in order; `notebook` is its path as the index names it.
-
-    `first` are step runs, by step, that are looked at before all others of the record.
-    """
+def forecast(store: Store | None, notebook: str, cells: Sequence[Cell]) -> tuple[Forecast, ...]:
+    """What each step of `cells` would do, in order; `notebook` is its path as the index names it."""
     steps, _ = steps_in(tuple(cells))
     runs = _newest(store, notebook, steps)
-    for name, run in (first or {}).items():
-        runs[name] = [run, *(other for other in runs.get(name, ()) if other.id != run.id)]
     folder = str((store.root / notebook).parent) if store is not None else ""
     return tuple(_Forecaster(store, RecordedWorld(where=folder), runs, folder).steps(steps))
 
@@ -158,11 +151,9 @@ def _newest(store: Store | None, notebook: str, steps: Sequence[StepCell]) -> di
         return {}
     digests = {facts.digest for step in steps if (facts := facts_of(step)) is not None}
     found = store.steps.newest(notebook, digests)
-    if any(step.spec.name not in found for step in steps):
-        found = {
-            **store.steps.newest(notebook),
-            **found,
-        }  # of other code: it tells what changed, and about how long it takes
+    missing = [step.spec.name for step in steps if step.spec.name not in found]
+    if missing:  # of other code: it tells what changed, and about how long it takes
+        found |= {name: [run] for name, run in store.steps.completed(notebook, missing).items()}
     return found
 
 

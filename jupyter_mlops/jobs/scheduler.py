@@ -178,7 +178,7 @@ class Scheduler:
 
     def _is_full(self, schedule: Schedule, fire_at: datetime) -> bool:
         """Whether a missed run has to wait, because as many runs as there are processors are at work."""
-        open_runs = [run for run in self.store.runs.list(limit=500) if run.schedule_id and not run.status.ended]
+        open_runs = [run for run in self.store.runs.open() if run.schedule_id]
         if len(open_runs) < MISSED_AT_ONCE:
             self._waiting = 0
             return False

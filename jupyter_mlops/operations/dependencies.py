@@ -119,16 +119,15 @@ def _imports(planned: Plan, facts: Mapping[str, CodeFacts]) -> dict[str, tuple[s
 
 def _newest(store: Store, notebook: str, names: Iterable[str], facts: Mapping[str, CodeFacts]) -> dict[str, StepRun]:
     """The newest run of each step that succeeded: of the code as it is now, else of any."""
-    computed = store.steps.newest(notebook)
-    runs: dict[str, StepRun] = {}
-    for name in names:
-        digest = facts[name].digest if name in facts else ""
-        found = computed.get(name) or [
-            run for run in store.steps.runs(step=name, notebook=notebook, limit=1) if run.status.succeeded
-        ]
-        if found:
-            runs[name] = next((run for run in found if run.version_digest == digest), found[0])
-    return runs
+    names = list(names)
+    last = store.steps.last(notebook, names)
+    runs = {name: run for name, run in last.items() if run.status.succeeded}
+    runs |= store.steps.completed(notebook, names)
+    for name, found in store.steps.newest(notebook, {each.digest for each in facts.values()}).items():
+        same = [run for run in found if name in facts and run.version_digest == facts[name].digest]
+        if same:
+            runs[name] = same[0]
+    return {name: runs[name] for name in names if name in runs}
 
 
 def makers_of(planned: Plan, place: int) -> dict[str, tuple[str, ...]]:

@@ -50,8 +50,8 @@ def list_jobs(
     """The jobs that fit, after a look at which of them were left by their workers."""
     now = store.now()
     reconcile_for_reading(store, now=now)
-    found = [run for run in store.runs.list(notebook=notebook) if run.kind in KINDS and status in (None, run.status)]
-    return JobList(tuple(found[:limit]), tuple(store.queue.living(now)), store.queue.waiting())
+    found = store.runs.list(notebook=notebook, kinds=KINDS, status=status, limit=limit)
+    return JobList(tuple(found), tuple(store.queue.living(now)), store.queue.waiting())
 
 
 def show_job(store: Store, run: str | int) -> JobView:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.notebook import match_step
-from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun, StepVersion
 from jupyter_mlops.errors import InputError, UnknownNameError
 
@@ -32,12 +31,7 @@ def find_version(store: Store, step: str, version: str, notebook: str | None = N
     found = known.get(version.removeprefix("v"))
     if found is None:
         raise UnknownNameError.among(f"version of '{versions[0].step}'", version, [f"v{number}" for number in known])
-    runs = (
-        run
-        for run in store.steps.runs(step=found.step, notebook=found.notebook)
-        if run.version == found.number and run.status is Status.COMPLETED and run.result is not None
-    )
-    return Restored(found, next(runs, None))
+    return Restored(found, store.steps.computed(found))
 
 
 def step_versions(store: Store, step: str, notebook: str | None = None) -> list[StepVersion]:

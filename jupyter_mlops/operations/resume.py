@@ -27,11 +27,9 @@ def unfinished(store: Store, run: str | int | None) -> Run:
     """
     reconcile(store, now=store.now())
     if run is None:
-        runs = [found for found in store.runs.list(limit=500) if found.kind != "session"]
-        continued = {found.resumes for found in runs}
-        for found in runs:
-            if found.status in (Status.FAILED, Status.CANCELED, Status.LOST) and found.id not in continued:
-                return found
+        newest = store.runs.unfinished()
+        if newest is not None:
+            return newest
         raise InputError("No run of this project waits to be continued.", "See them all: jupyter mlops runs")
     found = store.runs.get(run)
     if found.kind == "session":

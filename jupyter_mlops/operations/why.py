@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 DEEPEST = 12
 SHOWN = 6
+PAGE = 8
+"""So many runs of a step are read at once to find the one before, and `FARTHEST` at most."""
+FARTHEST = 200
 CODE_CHANGED = reason("code", {})
 
 
@@ -93,7 +96,8 @@ def _would(
     detail: tuple[str, ...] = ()
     if step.reason == CODE_CHANGED and store is not None:
         last = store.steps.runs(step=name, notebook=notebook, limit=1)
-        known = {item.number: item.source for item in store.steps.versions(name, notebook)} if last else {}
+        versions = store.steps.versions(name, notebook, numbers=[last[0].version]) if last else []
+        known = {item.number: item.source for item in versions}
         if last and last[0].version in known:
             names = f"{name} v{last[0].version}", f"{name} now"
             detail = code_diff(known[last[0].version], codes.get(name, ""), names)
@@ -155,7 +159,7 @@ class _Teller:
             gone = "" if name in run.inputs else " is gone"
             return Cause(run.step, f"its input '{name}'{gone or ' changed'}")
         text = f"its input '{name}' changed"
-        made = next((item for item in self._of(maker) if _earlier(item, run)), None)  # its newest before
+        made = self._newest_before(maker, run)
         if made is None or depth >= DEEPEST:
             return Cause(run.step, f"{text} (from step '{maker}')")
         if made.reused_from:
@@ -184,7 +188,8 @@ class _Teller:
         return f"{values[0]!r} → {values[1]!r}" if values[0] != values[1] else ""
 
     def _code(self, before: StepRun, run: StepRun) -> tuple[str, ...]:
-        known = {item.number: item.source for item in self._store.steps.versions(run.step, self._notebook)}
+        versions = self._store.steps.versions(run.step, self._notebook, numbers=(before.version, run.version))
+        known = {item.number: item.source for item in versions}
         names = f"{run.step} v{before.version}", f"{run.step} v{run.version}"
         return code_diff(known.get(before.version, ""), known.get(run.version, ""), names)
 
@@ -217,12 +222,22 @@ class _Teller:
             return None
 
     def _before(self, run: StepRun) -> StepRun | None:
-        return next((item for item in self._of(run.step) if _earlier(item, run)), None)
+        return self._newest_before(run.step, run)
 
-    def _of(self, step: str) -> Sequence[StepRun]:
-        if step not in self._history:
-            self._history[step] = self._store.steps.runs(step=step, notebook=self._notebook, limit=200)
-        return self._history[step]
+    def _newest_before(self, step: str, run: StepRun) -> StepRun | None:
+        """The newest run of a step that began before `run`; what is read ends there, since the record may be long."""
+        known = self._history.setdefault(step, [])
+        place = 0
+        while True:
+            for item in known[place:]:
+                if _earlier(item, run):
+                    return item
+            place = len(known)
+            if place >= FARTHEST:
+                return None
+            known += self._store.steps.runs(step=step, notebook=self._notebook, limit=PAGE, after=place)
+            if len(known) == place:
+                return None
 
 
 def _earlier(one: StepRun, other: StepRun) -> bool:

@@ -153,12 +153,34 @@ class RunStore:
                 raise UnknownNameError.among("run", text, [str(number) for number in numbers])
         return found[0]
 
-    def list(self, *, notebook: str | None = None, before: int | None = None, limit: int | None = None) -> Runs:
-        """Runs, newest first; with `before` only those of a lower number."""
+    def list(
+        self,
+        *,
+        notebook: str | None = None,
+        kinds: Sequence[str] = (),
+        status: Status | None = None,
+        before: int | None = None,
+        limit: int | None = None,
+    ) -> Runs:
+        """Runs, newest first: of a notebook, of these kinds, of a status; with `before` only those of a lower number."""
         query = _RUNS if notebook is None else _RUNS.where(runs.c.notebook == notebook)
+        if kinds:
+            query = query.where(runs.c.kind.in_(kinds))
+        if status is not None:
+            query = query.where(runs.c.status == status.value)
         if before is not None:
             query = query.where(runs.c.number < before)
         return self._select(query.limit(limit))
+
+    def numbers(self, run_ids: Iterable[str]) -> dict[str, int]:
+        """The numbers of these runs, by id."""
+        with self._index.read() as connection:
+            rows = connection.execute(_NUMBERS, {"of_ids": dumps(sorted(set(run_ids)))})
+            return {row.id: row.number for row in rows}
+
+    def unfinished(self) -> Run | None:
+        """The newest run, no session, that ended without completing and that no other continues."""
+        return next(iter(self._select(_UNFINISHED)), None)
 
     def continuing(self, run_id: str) -> Runs:
         """Runs that continue this one, newest first."""
@@ -173,23 +195,6 @@ class RunStore:
             connection.execute(notices.delete().where(notices.c.run_id == run_id))
             connection.execute(step_runs.delete().where(step_runs.c.run_id == run_id))
             connection.execute(runs.delete().where(runs.c.id == run_id))
-
-    def newest_session(self, notebook: str) -> str | None:
-        """The id of the newest live session of a notebook, looked for among the newest runs of the project."""
-        with self._index.read() as connection:
-            found: str | None = connection.execute(_NEWEST_SESSION, {"in_notebook": notebook}).scalar()
-            return found
-
-    def of_output(self, paths: Iterable[str]) -> Run | None:
-        """The newest run whose executed notebook was written to one of these paths."""
-        found = self._select(_OF_OUTPUT, of_paths=dumps(list(paths)))
-        return found[0] if found else None
-
-    def numbers(self, run_ids: Iterable[str]) -> dict[str, tuple[int, str]]:
-        """Id → number and kind, of those runs that are there."""
-        with self._index.read() as connection:
-            rows = connection.execute(_NUMBERS, {"of_ids": dumps(list(run_ids))})
-            return {run_id: (number, kind) for run_id, number, kind in rows}
 
     def open(self) -> Runs:
         """Runs that have not ended, newest first."""
@@ -255,19 +260,15 @@ _ROW = sa.select(runs).where(runs.c.id == sa.bindparam("of_id"))
 _TAGS = sa.select(runs.c.tags).where(runs.c.id == sa.bindparam("of_id"))
 _BY_ID = _RUNS.where(runs.c.id == sa.bindparam("of_id"))
 _BY_NUMBER = _RUNS.where(runs.c.number == sa.bindparam("of_number"))
-_NUMBERS = sa.select(runs.c.id, runs.c.number, runs.c.kind).where(in_list(runs.c.id, "of_ids"))
-_OF_OUTPUT = _RUNS.where(in_list(runs.c.output_path, "of_paths")).limit(1)
-_NEWEST = sa.select(runs.c.id, runs.c.number, runs.c.kind, runs.c.notebook).order_by(runs.c.number.desc()).limit(500)
-_LATELY = _NEWEST.subquery()
-"""So many runs are looked at, however many there are."""
-_NEWEST_SESSION = (
-    sa.select(_LATELY.c.id)
-    .where(_LATELY.c.notebook == sa.bindparam("in_notebook"), _LATELY.c.kind == "session")
-    .order_by(_LATELY.c.number.desc())
-    .limit(1)
-)
 _OPEN = _RUNS.where(runs.c.status.in_(OPEN))
 _GOING_ON = sa.select(runs.c.id, runs.c.status).where(in_list(runs.c.id, "of_ids"), runs.c.status.in_(OPEN))
+_NUMBERS = sa.select(runs.c.id, runs.c.number).where(in_list(runs.c.id, "of_ids"))
+_LATER = runs.alias("later")
+_UNFINISHED = _RUNS.where(
+    runs.c.kind != "session",
+    runs.c.status.in_([Status.FAILED.value, Status.CANCELED.value, Status.LOST.value]),
+    ~sa.exists().where(_LATER.c.resumes == runs.c.id),
+).limit(1)
 _AT_WORK = _OPEN.where(runs.c.pid.is_not(None))
 
 

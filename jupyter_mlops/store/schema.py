@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from jupyter_mlops.store.portable import JsonText
 
-HEAD = "0004"
+HEAD = "0006"
 """The newest Alembic revision."""
 
 
@@ -33,10 +33,31 @@ class UtcDateTime(sa.types.TypeDecorator[datetime]):
 
 
 JSON = sa.JSON().with_variant(JsonText(), "postgresql")
+COMPLETED: sa.ColumnClause[str] = sa.literal_column("'completed'", sa.String)
+"""The status, as the conditions of partial indexes and of what is to be found by them have to name it."""
 SPARE_JSON = sa.JSON(none_as_null=True).with_variant(JsonText(), "postgresql")
 """NULL where there is nothing."""
 
 metadata = sa.MetaData()
+
+
+def _index(name: str, *columns: str, where: str | None = None) -> sa.Index:
+    """An index of step runs by which the newest is found first.
+
+    SQLite has the `rowid` in each index by itself; PostgreSQL is given one that ends with it (`_with_rowid`).
+    """
+    condition = None if where is None else sa.text(where)
+    return sa.Index(name, *columns, sqlite_where=condition).ddl_if(dialect="sqlite")
+
+
+_COMPLETED = "status = 'completed'"
+NEWEST_FIRST: dict[str, tuple[tuple[str, ...], str | None]] = {
+    "ix_step_runs_step": (("notebook", "step"), None),
+    "ix_step_runs_completed": (("notebook", "step"), _COMPLETED),
+    "ix_step_runs_version": (("notebook", "version_digest", "step"), _COMPLETED),
+    "ix_step_runs_reusable": (("key", "unrepeatable"), _COMPLETED),
+}
+"""Indexes of step runs by which the newest is found first: columns, and of which rows (all, where it is None)."""
 
 step_versions = sa.Table(
     "step_versions",
@@ -50,6 +71,8 @@ step_versions = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.UniqueConstraint("notebook", "step", "digest", name="uq_step_versions_digest"),
     sa.UniqueConstraint("notebook", "step", "number", name="uq_step_versions_number"),
+    sa.Index("ix_step_versions_digest", "digest"),
+    sa.Index("ix_step_versions_step", "step", "notebook", "number"),
 )
 
 runs = sa.Table(
@@ -58,7 +81,7 @@ runs = sa.Table(
     sa.Column("id", sa.String, primary_key=True),
     sa.Column("number", sa.Integer, nullable=False, unique=True),
     sa.Column("kind", sa.String, nullable=False),
-    sa.Column("notebook", sa.String, nullable=False, index=True),
+    sa.Column("notebook", sa.String, nullable=False),
     sa.Column("status", sa.String, nullable=False, index=True),
     sa.Column("parameters", JSON, nullable=False),
     sa.Column("metrics", JSON, nullable=False),
@@ -82,20 +105,22 @@ runs = sa.Table(
     sa.Column("lease_until", UtcDateTime),
     sa.Column("resumes", sa.String),
     sa.Index("ix_runs_queue", "status", "priority", "number"),
+    sa.Index("ix_runs_notebook", "notebook", "number"),
+    sa.Index("ix_runs_resumes", "resumes"),
 )
 
 step_runs = sa.Table(
     "step_runs",
     metadata,
     sa.Column("id", sa.String, primary_key=True),
-    sa.Column("run_id", sa.String, sa.ForeignKey("runs.id"), nullable=False, index=True),
+    sa.Column("run_id", sa.String, sa.ForeignKey("runs.id"), nullable=False),
     sa.Column("notebook", sa.String, nullable=False),
     sa.Column("step", sa.String, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("version_digest", sa.String, nullable=False),
     sa.Column("position", sa.Integer, nullable=False),
     sa.Column("status", sa.String, nullable=False),
-    sa.Column("key", sa.String, nullable=False, index=True),
+    sa.Column("key", sa.String, nullable=False),
     sa.Column("inputs", JSON, nullable=False),
     sa.Column("outputs", JSON, nullable=False),
     sa.Column("ingredients", JSON, nullable=False),
@@ -117,8 +142,8 @@ step_runs = sa.Table(
     sa.Column("known", SPARE_JSON),
     sa.Column("effects", SPARE_JSON),
     sa.Column("files", SPARE_JSON),
-    sa.Index("ix_step_runs_step", "notebook", "step"),
-    sa.Index("ix_step_runs_newest", "notebook", "step", "version_digest", "status"),
+    sa.Index("ix_step_runs_run", "run_id", "status"),
+    *(_index(name, *columns, where=where) for name, (columns, where) in NEWEST_FIRST.items()),
 )
 """In the order in which they were recorded: `rowid` says which is newest, since a clock may be set back.
 
@@ -185,6 +210,7 @@ notices = sa.Table(
     sa.Column("error", sa.Text, nullable=False, server_default=""),
     sa.Column("next_at", UtcDateTime),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Index("ix_notices_due", "status", "next_at"),
 )
 """Word of runs to be sent to a target (a webhook, a mail address, a command): pending, sent or given up."""
 
@@ -210,6 +236,15 @@ tracked = sa.Table(
 )
 
 
+def with_rowid() -> list[str]:
+    """What makes the indexes `NEWEST_FIRST` in PostgreSQL."""
+    made = ((name, ", ".join(columns), where) for name, (columns, where) in NEWEST_FIRST.items())
+    return [
+        f"create index {name} on step_runs ({columns}, rowid)" + (f" where {where}" if where else "")
+        for name, columns, where in made
+    ]
+
+
 def _on_postgresql(table: sa.Table, statement: str) -> None:
     made: Any = sa.DDL  # it has no annotations
     sa.event.listen(table, "after_create", made(statement).execute_if(dialect="postgresql"))
@@ -219,6 +254,8 @@ for _table in metadata.tables.values():
     if not isinstance(_table.primary_key.columns[0].type, sa.Integer):
         _on_postgresql(_table, "alter table %(table)s add column rowid bigint generated by default as identity")
 _on_postgresql(step_runs, "create unique index ix_step_runs_rowid on step_runs (rowid)")
+for _statement in with_rowid():
+    _on_postgresql(step_runs, _statement)
 
 
 def recorded(table: sa.Table) -> sa.ColumnElement[Any]:

@@ -108,7 +108,10 @@ class SqliteIndex(Index):
 
     def has_key(self, key: str) -> bool:
         try:
-            return self._first("select 1 from step_runs where key = ? limit 1", (key,)) is not None
+            return (
+                self._first("select 1 from step_runs where key = ? and status = 'completed' limit 1", (key,))
+                is not None
+            )
         except (sqlite3.Error, sa.exc.DBAPIError):
             return True  # the real question tells what is wrong
 

@@ -12,13 +12,14 @@ from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepLine, StepRun, StepVersion, is_named
 from jupyter_mlops.errors import UnknownNameError
+from jupyter_mlops.store import newest
 from jupyter_mlops.store.index import Index, surviving
+from jupyter_mlops.store.newest import NEWEST
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.portable import Upsert, in_list
 from jupyter_mlops.store.rows import plain, step_run_from
-from jupyter_mlops.store.schema import step_runs, step_versions
+from jupyter_mlops.store.schema import COMPLETED, step_runs, step_versions
 
-NEWEST: sa.UnaryExpression[Any] = sa.literal_column("step_runs.rowid").desc()
 UNSAVED = "was not saved before its kernel ended"
 """Why the result of a step that completed is not reused."""
 
@@ -43,13 +44,22 @@ class StepStore:
                 row = connection.execute(_VERSION, sought).mappings().one()
         return _version_from(row)
 
-    def versions(self, step: str, notebook: str | None = None) -> list[StepVersion]:
-        """All versions of a step, oldest first. Raises `UnknownNameError` where no step of this name was ever run."""
-        query = sa.select(step_versions).where(step_versions.c.step == step)
-        if notebook is not None:
-            query = query.where(step_versions.c.notebook == notebook)
+    def versions(
+        self, step: str, notebook: str | None = None, *, numbers: Iterable[int] = (), limit: int | None = None
+    ) -> list[StepVersion]:
+        """Versions of a step by notebook, oldest first: all, those of these `numbers`, or the newest of each notebook.
+
+        Raises `UnknownNameError` where no step of this name was ever run.
+        """
+        query = sa.select(step_versions).where(step_versions.c.step == step).order_by(step_versions.c.number.desc())
+        if numbers := tuple(numbers):
+            query = query.where(step_versions.c.number.in_(numbers))
+        rows: list[Any] = []
         with self._index.read() as connection:
-            rows = connection.execute(query.order_by(step_versions.c.notebook, step_versions.c.number)).mappings().all()
+            notebooks = [notebook] if notebook is not None else _notebooks_with(connection, step)
+            for each in notebooks:
+                of_it = query.where(step_versions.c.notebook == each).limit(limit)
+                rows += reversed(connection.execute(of_it).mappings().all())
         if not rows:
             raise UnknownNameError.among("step", step, self.names())
         return [_version_from(row) for row in rows]
@@ -74,11 +84,9 @@ class StepStore:
 
     def names(self, notebook: str | None = None) -> list[str]:
         """Names of all steps ever recorded (in one notebook)."""
-        query = sa.select(step_versions.c.step).distinct()
-        if notebook is not None:
-            query = query.where(step_versions.c.notebook == notebook)
+        query, values = (newest.NAMES, {}) if notebook is None else (newest.NAMES_IN, {"in_notebook": notebook})
         with self._index.read() as connection:
-            return list(connection.execute(query).scalars())
+            return list(connection.execute(query, values).scalars())
 
     def record(self, *step_runs: StepRun, told_at: datetime | None = None) -> None:
         """Put whole step runs, new or known, in one transaction; with `told_at` (now) they are also told to tracking."""
@@ -165,15 +173,28 @@ class StepStore:
         step: str | None = None,
         notebook: str | None = None,
         limit: int | None = None,
+        after: int = 0,
     ) -> list[StepRun]:
-        """Step runs, newest first."""
+        """Step runs, newest first; `after` so many that are newer."""
         query = sa.select(step_runs)
         for column, value in ((step_runs.c.run_id, run_id), (step_runs.c.step, step), (step_runs.c.notebook, notebook)):
             if value is not None:
                 query = query.where(column == value)
-        query = query.order_by(NEWEST).limit(limit)
+        query = query.order_by(NEWEST).limit(limit).offset(after or None)
         with self._index.read() as connection:
+            if limit is not None and step is not None and notebook is None and run_id is None:
+                query = _of_any_notebook(connection, step, after + limit).limit(limit).offset(after)
             return [step_run_from(row) for row in connection.execute(query).mappings()]
+
+    def computed(self, version: StepVersion) -> StepRun | None:
+        """The newest step run of a version that computed a result which is kept."""
+        of_it = (step_runs.c.notebook == version.notebook, step_runs.c.version_digest == version.digest)
+        query = sa.select(step_runs).where(
+            *of_it, step_runs.c.step == version.step, step_runs.c.status == COMPLETED, step_runs.c.result.is_not(None)
+        )
+        with self._index.read() as connection:
+            row = connection.execute(query.order_by(NEWEST).limit(1)).mappings().first()
+        return None if row is None else step_run_from(row)
 
     def lines(self, run_id: str) -> list[StepLine]:
         """The step runs of a run in short, newest first."""
@@ -199,28 +220,24 @@ class StepStore:
                     found.setdefault(row["key"], []).append(step_run)
         return found
 
-    def last(self, notebook: str) -> dict[str, StepRun]:
-        """The newest step run of each step of a notebook, however it ended."""
+    def last(self, notebook: str, steps: Iterable[str] | None = None) -> dict[str, StepRun]:
+        """The newest step run of each step of a notebook (of these `steps`), however it ended."""
+        query, values = newest.LAST, {"in_notebook": notebook}
+        if steps is not None:
+            query, values = newest.LAST_OF, {**values, "of_steps": dumps(list(steps))}
         with self._index.read() as connection:
-            rows = connection.execute(_LAST, {"in_notebook": notebook})
-            return {run.step: run for run in self._known(rows)}
+            return {run.step: run for run in self._known(connection.execute(query, values))}
 
-    def last_of_run(self, run_id: str) -> dict[str, StepRun]:
-        """The newest step run of each step that a run came to, however it ended."""
+    def last_everywhere(self) -> list[StepRun]:
+        """The newest step run of each step of each notebook, however it ended; the newest first."""
         with self._index.read() as connection:
-            return {run.step: run for run in self._known(connection.execute(_LAST_IN_RUN, {"in_run": run_id}))}
-
-    def some(self, step_run_ids: Iterable[str]) -> dict[str, StepRun]:
-        """The step runs of these ids, as far as they are there."""
-        with self._index.read() as connection:
-            rows = connection.execute(_SOME, {"of_ids": dumps(list(step_run_ids))})
-            return {run.id: run for run in self._known(rows)}
+            return list(self._known(connection.execute(newest.EVERYWHERE)))
 
     def last_by_need(self, notebook: str) -> Callable[[str], StepRun | None]:
         """The same as of now, in one question; what it gives takes apart only the step run of the step that is wanted."""
         at = list(step_runs.c.keys()).index("step")
         with self._index.read() as connection:
-            rows = {row[at]: row for row in connection.execute(_LAST, {"in_notebook": notebook})}
+            rows = {row[at]: row for row in connection.execute(newest.LAST, {"in_notebook": notebook})}
 
         def of(step: str) -> StepRun | None:
             with self._index.rows_told():
@@ -229,7 +246,7 @@ class StepStore:
         return of
 
     def _known(self, rows: Iterable[Any]) -> Iterator[StepRun]:
-        """The step runs of rows of `_RAW` columns: a row that is as it was the last time is not taken apart again."""
+        """The step runs of rows of `newest.RAW` columns: a row that is as it was the last time is not taken apart again."""
         if not self._parts:
             self._parts += _processors(self._index.engine.dialect)
         for row in rows:
@@ -246,13 +263,33 @@ class StepStore:
     def newest(self, notebook: str, digests: Iterable[str] | None = None) -> dict[str, list[StepRun]]:
         """For each step of a notebook the newest completed step run of each version (of these `digests`), newest first."""
         found: dict[str, list[StepRun]] = {}
-        query, values = _NEWEST_OF_VERSIONS, {"in_notebook": notebook}
+        query, values = newest.OF_VERSIONS, {"in_notebook": notebook}
         if digests is not None:
-            query, values = _NEWEST_OF_DIGESTS, {**values, "of_digests": dumps(list(digests))}
+            query, values = newest.OF_DIGESTS, {**values, "of_digests": dumps(list(digests))}
         with self._index.read() as connection:
             for step_run in self._known(connection.execute(query, values)):
                 found.setdefault(step_run.step, []).append(step_run)
         return found
+
+    def completed(self, notebook: str, steps: Iterable[str]) -> dict[str, StepRun]:
+        """The newest completed step run of each of these steps of a notebook, whatever its code was."""
+        values = {"in_notebook": notebook, "of_steps": dumps(list(steps))}
+        with self._index.read() as connection:
+            return {run.step: run for run in self._known(connection.execute(newest.COMPLETED_OF, values))}
+
+
+def _notebooks_with(connection: sa.Connection, step: str) -> list[str]:
+    return list(connection.execute(newest.NOTEBOOKS_WITH, {"of_step": step}).scalars())
+
+
+def _of_any_notebook(connection: sa.Connection, step: str, most: int) -> sa.Select[Any]:
+    """The newest step runs of a step in whatever notebook: an index has those of each notebook in their order."""
+    row: sa.ColumnElement[int] = sa.literal_column("step_runs.rowid")
+    found: list[int] = []
+    for notebook in connection.execute(newest.NOTEBOOKS).scalars().all():
+        of_it = sa.select(row).where(step_runs.c.notebook == notebook, step_runs.c.step == step)
+        found += connection.execute(of_it.order_by(NEWEST).limit(most)).scalars()
+    return sa.select(step_runs).where(row.in_(sorted(found)[-most:])).order_by(NEWEST)
 
 
 def _processors(dialect: sa.Dialect) -> list[tuple[str, Any]]:
@@ -342,7 +379,7 @@ _OPEN_OF = sa.select(step_runs.c.id, step_runs.c.cell_id).where(
 )
 _RUN_OF = sa.select(step_runs.c.run_id).where(step_runs.c.id == sa.bindparam("of_id"))
 _REUSABLE = (
-    step_runs.c.status == Status.COMPLETED.value,
+    step_runs.c.status == COMPLETED,
     step_runs.c.unrepeatable == "",
     step_runs.c.result.is_not(None),
 )
@@ -363,32 +400,3 @@ _BY_KEYS = (
 )
 _KEPT = 4096
 """So many step runs are kept as they were read."""
-_RAW = [sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in step_runs.c]
-"""The columns as the database has them; the first is the id."""
-_LAST_ROWS: sa.Select[Any] = (
-    sa.select(sa.func.max(sa.literal_column("step_runs.rowid")))
-    .where(step_runs.c.notebook == sa.bindparam("in_notebook"), step_runs.c.status == Status.COMPLETED.value)
-    .group_by(step_runs.c.step, step_runs.c.version_digest)
-)
-
-
-_LAST_OF_STEPS: sa.Select[Any] = (
-    sa.select(sa.func.max(sa.literal_column("step_runs.rowid")))
-    .where(step_runs.c.notebook == sa.bindparam("in_notebook"))
-    .group_by(step_runs.c.step)
-)
-
-
-def _at_rows(rows: sa.Select[Any]) -> Any:
-    return sa.select(*_RAW).where(sa.literal_column("step_runs.rowid").in_(rows)).order_by(NEWEST)
-
-
-_LAST = _at_rows(_LAST_OF_STEPS)
-_LAST_IN_RUN = _at_rows(
-    sa.select(sa.func.max(sa.literal_column("step_runs.rowid")))
-    .where(step_runs.c.run_id == sa.bindparam("in_run"))
-    .group_by(step_runs.c.step)
-)
-_SOME = sa.select(*_RAW).where(in_list(step_runs.c.id, "of_ids"))
-_NEWEST_OF_VERSIONS = _at_rows(_LAST_ROWS)
-_NEWEST_OF_DIGESTS = _at_rows(_LAST_ROWS.where(in_list(step_runs.c.version_digest, "of_digests")))

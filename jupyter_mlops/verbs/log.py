@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("step", help="the step's name, or the beginning of it")
     parser.add_argument("--notebook", help="only in this notebook")
-    parser.add_argument("-n", "--limit", type=count, default=20, help="how many runs to show (default 20)")
+    parser.add_argument("-n", "--limit", type=count, default=20, help="how many to show of each (default 20)")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     with open_project(context) as store:
         step = match_step(arguments.step, store.steps.names(arguments.notebook))
-        versions = store.steps.versions(step, arguments.notebook)
+        versions = store.steps.versions(step, arguments.notebook, limit=arguments.limit)
         runs = store.steps.runs(step=step, notebook=arguments.notebook, limit=arguments.limit)
-        numbers = {run.id: run.number for run in store.runs.list()}
+        numbers = store.runs.numbers(run.run_id for run in runs)
         alike = store.steps.alike({version.digest for version in versions})
     also = {(item.notebook, item.number): _others(item, versions, alike) for item in versions}
     data = {

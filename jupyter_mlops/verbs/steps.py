@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.verbs.project import open_project
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
@@ -19,20 +18,18 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     with open_project(context) as store:
-        newest: dict[tuple[str, str], StepRun] = {}
-        for run in store.steps.runs():
-            newest.setdefault((run.notebook, run.step), run)
+        newest = store.steps.last_everywhere()
     rows = [
         {
-            "notebook": notebook,
-            "step": step,
+            "notebook": run.notebook,
+            "step": run.step,
             "version": run.version,
             "status": run.status,
             "duration": run.duration,
             "ended_at": run.ended_at,
             "unrepeatable": run.unrepeatable,
         }
-        for (notebook, step), run in sorted(newest.items(), key=lambda item: (item[0][0], item[1].position))
+        for run in sorted(newest, key=lambda run: (run.notebook, run.position))
     ]
     if not arguments.all:
         rows = [row for row in rows if "@" not in str(row["step"])] or rows

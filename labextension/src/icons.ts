@@ -54,10 +54,7 @@ export const stateIcons: { readonly [state in StepState]: LabIcon } = {
   stale: staleIcon,
   running: runningIcon,
   failed: failedIcon,
-  canceled: canceledIcon,
-  never_run: neverIcon,
-  completed: doneIcon,
-  reused: reusedIcon
+  never_run: neverIcon
 };
 
 export const statusIcons: { readonly [status in Status]: LabIcon } = {

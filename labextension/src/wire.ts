@@ -33,17 +33,9 @@ export interface Parameter {
 }
 
 /** What the panel and `status` say of a step as its notebook stands now. */
-export type StepState =
-  | 'fresh'
-  | 'stale'
-  | 'running'
-  | 'failed'
-  | 'canceled'
-  | 'never_run'
-  | 'completed'
-  | 'reused';
+export type StepState = 'fresh' | 'stale' | 'running' | 'failed' | 'never_run';
 
-/** A step in pipeline order: its state, the reason in one line, and its figures. */
+/** A step in pipeline order: its state, the reason in one line, and its newest run's figures. */
 export interface StepStatus {
   name: string;
   cell_id: string;
@@ -59,8 +51,6 @@ export interface StepStatus {
   run_number: number | null;
   label: string;
   computed: number | null;
-  named: boolean;
-  here: boolean;
 }
 
 /** Something wrong in the notebook that the author should mend. */
@@ -76,11 +66,6 @@ export interface PipelineStatus {
   steps: StepStatus[];
   parameters: Parameter[];
   problems: Problem[];
-  in_view: string;
-  run_number: number | null;
-  source: string | null;
-  captured: boolean;
-  hidden: number;
 }
 
 /** How far a Run or a StepRun has come. */

@@ -218,13 +218,24 @@ def test_an_index_of_the_revision_before_is_upgraded_as_the_schema_says(
     columns = (
         f"select table_name, column_name, data_type from information_schema.columns where table_schema = '{there}'"
     )
-    made = sorted(postgresql.sql(columns).split())
+    indexes = f"select indexdef from pg_indexes where schemaname = '{there}' order by indexname"
+    made, indexed = sorted(postgresql.sql(columns).split()), postgresql.sql(indexes)
     postgresql.sql(
         f"alter table {there}.schedules drop column notify; update {there}.alembic_version set version_num = '0003'"
     )
+    newer = {"runs": ["notebook", "resumes"], "step_runs": ["run", "step", "completed", "version", "reusable"]}
+    newer |= {"step_versions": ["digest", "step"], "notices": ["due"]}
+    for table, names in newer.items():
+        postgresql.sql(";".join(f"drop index {there}.ix_{table}_{name}" for name in names))
+    postgresql.sql(f"create index ix_runs_notebook on {there}.runs (notebook)")
+    older = {"run_id": "run_id", "key": "key", "step": "notebook, step"}
+    older |= {"newest": "notebook, step, version_digest, status"}
+    for name, of in older.items():
+        postgresql.sql(f"create index ix_step_runs_{name} on {there}.step_runs ({of})")
     with open_store(tmp_path) as store:
         assert store.schedules.list() == []
     assert sorted(postgresql.sql(columns).split()) == made
+    assert postgresql.sql(indexes) == indexed
 
 
 def test_an_index_of_a_newer_version_and_a_schema_of_someone_else_are_left_alone(

@@ -7,7 +7,6 @@ import { formatDuration } from '../format';
 import type { OpenNotebook } from '../notebook/openNotebook';
 import { stepMarkOf } from '../steps/name';
 import type { Pipeline } from '../steps/pipeline';
-import { restoredText } from '../words';
 import type { StepStatus } from '../wire';
 import { Badge } from './badge';
 import type { BadgeContent } from './badge';
@@ -53,8 +52,7 @@ export class Badges implements IDisposable {
       const widget = widgets[index];
       if (mark !== null && mark.name !== '' && widget?.model.id === cell.id) {
         seen.add(widget);
-        const step = steps.get(cell.id);
-        this._show(widget, contentOf(mark.name, step, this._options.trans));
+        this._show(widget, contentOf(mark.name, steps.get(cell.id)));
       }
     });
     for (const [widget, badge] of this._badges) {
@@ -120,21 +118,13 @@ function headerOf(widget: CellWidget): HTMLElement | null {
   return null;
 }
 
-function figureOf(step: StepStatus, trans: TranslationBundle): string {
-  const took = step.duration === null ? '' : formatDuration(step.duration);
-  return restoredText(step, trans) || took;
-}
-
-function contentOf(
-  name: string,
-  step: StepStatus | undefined,
-  trans: TranslationBundle
-): BadgeContent {
+function contentOf(name: string, step: StepStatus | undefined): BadgeContent {
   const isCurrent = step?.name === name;
   return {
     name,
     state: isCurrent ? step.state : null,
     reason: isCurrent ? step.reason : '',
-    figure: isCurrent ? figureOf(step, trans) : ''
+    figure:
+      isCurrent && step.duration !== null ? formatDuration(step.duration) : ''
   };
 }
