@@ -28,8 +28,10 @@ class Cell:
 
     @property
     def text(self) -> str:
-        """Streams, plain texts and tracebacks in order."""
-        return "".join(str(content) for _, content in self.outputs)
+        """Streams, plain texts and tracebacks in order, and what we warned of."""
+        warned = [note for note in self.notes if note["note"] == "warning"]
+        said = "".join(f"{note['message']}\nHint: {note['hint']}\n" for note in warned)
+        return "".join(str(content) for _, content in self.outputs) + said
 
     @property
     def error(self) -> str:

@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-import sysconfig
-from functools import lru_cache
 from types import FrameType
+
+from jupyter_mlops.store.installed import is_installed_file
 
 _LOGGING = ("mlflow.tracking", "mlflow.store", "mlflow.utils", "mlflow.telemetry", "mlflow.artifacts")
 """Parts of MLflow that act for themselves."""
 
 
-@lru_cache(maxsize=1)
-def library_folders() -> tuple[str, ...]:
-    """Folders of the interpreter and its packages: the package versions in the key stand for their files."""
-    import site
-
-    folders = {sys.prefix, sys.base_prefix, *sysconfig.get_paths().values(), site.getusersitepackages()}
-    return tuple(sorted(f"{os.path.abspath(folder)}{os.sep}" for folder in folders if folder and folder != "/"))
-
-
-def is_library_file(path: str) -> bool:
-    """Whether a file belongs to the interpreter or an installed package."""
-    return _lies_in_library(path if os.path.isabs(path) else os.path.abspath(path))
-
-
-@lru_cache(maxsize=4096)
-def _lies_in_library(path: str) -> bool:
-    return os.path.normpath(path).startswith(library_folders())
+is_library_file = is_installed_file
+"""Whether a file belongs to the interpreter or an installed package: their versions in the key stand for it."""
 
 
 _IMPORTING = tuple(os.path.join("importlib", name) for name in ("metadata", "resources", "_bootstrap"))
@@ -36,7 +21,6 @@ _OUR_FOLDER = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.s
 LIBRARY = ""
 
 
-@lru_cache(maxsize=4096)
 def _is_library_code(file: str) -> bool:
     return file.startswith(("<", _OUR_FOLDER)) or is_library_file(file)
 

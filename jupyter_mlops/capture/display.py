@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTE = "application/vnd.jupyter-mlops.note+json"
 """Marks our own line among a cell's outputs, so that tools can tell it from the cell's."""
+WARNING = "warning"
+"""What a note says it is that tells something the user should know."""
 METADATA = "jupyter_mlops"
 """Where the cells of a notebook that a job executed say that they were reused."""
 LONG = 1 << 15
@@ -81,7 +83,8 @@ class DisplayRecorder:
             self.events.append({"type": "stream", "name": name, "text": text})
 
     def _message(self, message: dict[str, Any]) -> dict[str, Any]:
-        self.events.append({"type": message["header"]["msg_type"], "content": dict(message["content"])})
+        if NOTE not in message["content"].get("data", {}):
+            self.events.append({"type": message["header"]["msg_type"], "content": dict(message["content"])})
         return message
 
     def doubts(self) -> list[str]:

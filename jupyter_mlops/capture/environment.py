@@ -14,6 +14,8 @@ from functools import lru_cache
 
 import xxhash
 
+from jupyter_mlops.store.installed import distributions, editable_content, editables, read_metadata
+
 
 def python_minor() -> str:
     """Implementation and minor version, such as "CPython 3.11"."""
@@ -21,17 +23,11 @@ def python_minor() -> str:
 
 
 def packages_digest() -> str:
-    """A digest of the names and versions of all installed packages, from their `.dist-info` folders.
-
-    A folder is listed again only when it was changed, so that asking before each step costs next to nothing.
-    """
+    """A digest of the names and versions of all installed packages, from their `.dist-info` folders."""
     names: set[str] = set()
-    for entry in sys.path:
-        try:
-            names |= _packages_in(entry, os.stat(entry).st_mtime_ns) if entry else frozenset()
-        except OSError:
-            continue
-    return _digest(frozenset(names))
+    for entry in filter(None, sys.path):
+        names |= _packages_in(entry)
+    return _digest(frozenset(names | {f"{name} {_content(name)}" for name in _in_development()}))
 
 
 def versions_digest(packages: Iterable[str]) -> str:
@@ -39,11 +35,49 @@ def versions_digest(packages: Iterable[str]) -> str:
 
     Where it is not known what gives one of them, all installed packages count.
     """
-    return _versions(tuple(packages), _marks(tuple(sys.path), int(time.monotonic() / _GLANCE_SECONDS)))
+    found, developed = _versions(tuple(packages), _marks(tuple(sys.path), _moment()))
+    if not developed:
+        return found
+    return _digest(frozenset((found, *(f"{name} {_content(name)}" for name in developed))))
+
+
+def changed_since_loaded(packages: Iterable[str]) -> list[str]:
+    """Which of these top-level packages, in development, are loaded as they were before an edit of their sources."""
+    changed = []
+    developed = _in_development()
+    for package in packages if developed else ():
+        name = next((name for name in developed if _normal(name.partition("-")[0]) == _given_by(package)), None)
+        if name is not None and package in sys.modules:
+            content = _content(name)
+            if _loaded_as.setdefault(name, content) != content:
+                changed.append(package)
+    return changed
+
+
+_loaded_as: dict[str, str] = {}
+"""What the sources of packages in development were when they were first seen loaded."""
 
 
 _GLANCE_SECONDS = 0.1
 """How long what was seen of the folders of packages holds: a plan of many steps looks once."""
+
+
+def _moment() -> int:
+    return int(time.monotonic() / _GLANCE_SECONDS)
+
+
+def _in_development() -> dict[str, str]:
+    """Distributions that stand for themselves by what their sources are, not by a version → the folder of these."""
+    return {name: place for name, place in editables().items() if not name.startswith(_OURS)}
+
+
+def _content(name: str) -> str:
+    return _content_at(_in_development()[name], _moment())
+
+
+@lru_cache(maxsize=32)
+def _content_at(place: str, _moment: int) -> str:
+    return xxhash.xxh3_128_hexdigest(editable_content(place).encode("utf-8", "surrogateescape"))
 
 
 @lru_cache(maxsize=2)
@@ -68,20 +102,25 @@ _WITHOUT_PACKAGES = _standard_library()
 
 
 @lru_cache(maxsize=256)
-def _versions(packages: tuple[str, ...], marks: tuple[tuple[str, int], ...]) -> str:
+def _versions(packages: tuple[str, ...], marks: tuple[tuple[str, int], ...]) -> tuple[str, tuple[str, ...]]:
+    """The digest, and which of the distributions that it tells of are in development."""
     installed = _installed(marks)
-    waiting = [_normal(_GIVEN_BY.get(package, package)) for package in packages]
+    waiting = [_given_by(package) for package in packages]
     if any(name not in installed for name in waiting):
-        return packages_digest()
-    found = {os.path.basename(installed[name]) for name in ("ipython",) if name in installed}
+        return packages_digest(), ()
+    found = {installed[name][1] for name in ("ipython",) if name in installed}
     seen: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name in installed and name not in seen:
             seen.add(name)
-            found.add(os.path.basename(installed[name]))
-            waiting += _required_by(installed[name])
-    return _digest(frozenset(found))
+            found.add(installed[name][1])
+            waiting += _required_by(*installed[name])
+    return _digest(frozenset(found)), tuple(sorted(found & _in_development().keys()))
+
+
+def _given_by(package: str) -> str:
+    return _normal(_GIVEN_BY.get(package, package))
 
 
 _GIVEN_BY = {
@@ -101,46 +140,33 @@ def _normal(name: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _installed(marks: tuple[tuple[str, int], ...]) -> dict[str, str]:
-    """Distribution → its folder with the metadata; of two the one that is found first."""
-    installed: dict[str, str] = {}
-    for entry, modified in marks:
-        for name in _packages_in(entry, modified):
-            installed.setdefault(_normal(name.partition("-")[0]), os.path.join(entry, name))
+def _installed(marks: tuple[tuple[str, int], ...]) -> dict[str, tuple[str, str]]:
+    """Distribution → the entry of the path it is in, and the name of its metadata; of two the one that is found first."""
+    installed: dict[str, tuple[str, str]] = {}
+    for entry, _ in marks:
+        for name in _packages_in(entry):
+            installed.setdefault(_normal(name.removesuffix(".egg-info").partition("-")[0]), (entry, name))
     return installed
 
 
 @lru_cache(maxsize=512)
-def _required_by(folder: str) -> tuple[str, ...]:
+def _required_by(entry: str, name: str) -> tuple[str, ...]:
     """What a distribution may require, under whatever condition, from the head of its metadata."""
+    text = read_metadata(entry, name, "METADATA") or read_metadata(entry, name, "PKG-INFO") or ""
     names = []
-    for file in ("METADATA", "PKG-INFO"):
-        try:
-            with open(os.path.join(folder, file), encoding="utf-8", errors="replace") as lines:
-                for line in lines:
-                    if not line.strip():
-                        break
-                    match = re.match(r"Requires-Dist:\s*([\w.-]+)", line)
-                    extra = re.search(r"extra\s*==\s*['\"]([\w-]+)", line)
-                    if match is not None and (extra is None or not extra[1].startswith(_NOT_FOR_USE)):
-                        names.append(_normal(match[1]))
-        except OSError:
-            continue
-        break
+    for line in text.partition("\n\n")[0].splitlines():
+        match = re.match(r"Requires-Dist:\s*([\w.-]+)", line)
+        extra = re.search(r"extra\s*==\s*['\"]([\w-]+)", line)
+        if match is not None and (extra is None or not extra[1].startswith(_NOT_FOR_USE)):
+            names.append(_normal(match[1]))
     return tuple(names)
 
 
-@lru_cache(maxsize=64)
-def _packages_in(folder: str, _modified: int) -> frozenset[str]:
-    try:
-        entries = os.listdir(folder)
-    except NotADirectoryError:
-        return frozenset()
-    return frozenset(
-        name
-        for name in entries
-        if name.endswith((".dist-info", ".egg-info")) and not name.startswith(("jupyter_mlops-", "~"))
-    )
+def _packages_in(entry: str) -> frozenset[str]:
+    return frozenset(name for name in distributions(entry) if not name.startswith(_OURS))
+
+
+_OURS = "jupyter_mlops-"
 
 
 @lru_cache(maxsize=16)

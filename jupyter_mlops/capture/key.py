@@ -14,7 +14,6 @@ import sys
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
-from pathlib import Path
 
 import xxhash
 
@@ -28,6 +27,7 @@ from jupyter_mlops.capture.modules import LocalModules, module_doubts
 from jupyter_mlops.capture.resolver import Resolver as Resolver
 from jupyter_mlops.capture.world import World
 from jupyter_mlops.secrets.known import holds, keyed
+from jupyter_mlops.store.archives import source_text
 from jupyter_mlops.store.digests import named_files
 
 ABSENT = "absent"
@@ -291,6 +291,8 @@ class _Examiner:
                 found.ingredients[f"effects:{library}"] = digest
         used = found.packages - sys.stdlib_module_names - {name.partition(".")[0] for name in self._local}
         found.ingredients["packages"] = environment.versions_digest(sorted(used - {"jupyter_mlops"}))
+        for package in environment.changed_since_loaded(sorted(used)):
+            found.reasons.append(f"{package} changed since it was imported (restart the kernel)")
         relevant = relevant_libraries(found.packages)
         if relevant is not None and any(_BY_LOCALE.search(text) for text in self._texts()):
             relevant.add("locale")
@@ -393,6 +395,6 @@ def _imports_in(source: str) -> frozenset[str]:
 
 def _imports_of(file: str) -> frozenset[str]:
     try:
-        return source_facts(Path(file).read_text(encoding="utf-8")).names.imports
+        return source_facts(source_text(file)).names.imports
     except (OSError, SyntaxError, ValueError):
         return frozenset()

@@ -9,9 +9,7 @@ import os
 import sys
 import types
 from collections.abc import Iterable, Mapping
-from functools import lru_cache
 from itertools import islice, takewhile
-from pathlib import Path
 from typing import Any
 
 import xxhash
@@ -25,6 +23,7 @@ from jupyter_mlops.capture.imported import ImportNotes, find_by_others
 from jupyter_mlops.capture.libraries.snapshots import note_module
 from jupyter_mlops.capture.snapshot import fixed_source, has_changed, install_where_told
 from jupyter_mlops.capture.watch import begin, import_reads, is_library_file
+from jupyter_mlops.store.archives import archive_of, source_text
 from jupyter_mlops.store.digests import file_digest
 
 _OURS = __name__.partition(".")[0]
@@ -205,13 +204,15 @@ def _source_digest(file: str) -> str:
     if facts is not None:
         return facts.digest
     fixed = fixed_source(file)
-    return file_digest(file) if fixed is None else xxhash.xxh3_128_hexdigest(fixed)
+    if fixed is None:
+        return file_digest(archive_of(file) or file)
+    return xxhash.xxh3_128_hexdigest(fixed)
 
 
 def _text_of(file: str) -> str:
     """A module's source, as this kernel imports it."""
     fixed = fixed_source(file)
-    return Path(file).read_text(encoding="utf-8") if fixed is None else fixed.decode("utf-8")
+    return source_text(file) if fixed is None else fixed.decode("utf-8")
 
 
 def _files_of(name: str, file: str) -> str:
@@ -251,12 +252,7 @@ def _local_file(module: Any) -> str | None:
     name = getattr(module, "__name__", "")
     if not isinstance(file, str) or name.partition(".")[0] == _OURS:
         return None
-    return None if _is_library(file) else os.path.abspath(file)
-
-
-@lru_cache(maxsize=8192)
-def _is_library(file: str) -> bool:
-    return is_library_file(file)
+    return None if is_library_file(file) else os.path.abspath(file)
 
 
 def _find_file(name: str) -> str | None:
@@ -272,7 +268,7 @@ def _find_file(name: str) -> str | None:
     origin = spec.origin if spec is not None else None
     if not isinstance(origin, str) or is_library_file(origin):
         return None
-    if not os.path.isfile(origin) and fixed_source(origin) is None:
+    if not os.path.isfile(origin) and fixed_source(origin) is None and archive_of(origin) is None:
         return None
     return os.path.abspath(origin)
 

@@ -40,6 +40,8 @@ class ShellHooks:
         self._depth = 0
         self._execution: Any = None
         self._facts: CodeFacts | None = None
+        self._is_interrupted = False
+        """Whether the cell was to be stopped while it was looked at, before it began."""
         self._names_before: dict[str, Any] = {}
         self._thread = threading.get_ident()
 
@@ -66,7 +68,7 @@ class ShellHooks:
         self._depth += 1
         if self._depth > 1:
             return
-        self._execution, self._facts = None, None
+        self._execution, self._facts, self._is_interrupted = None, None, False
         self.session.stir()
         # In the trap `get_ipython` is a builtin, as in a cell: a library imported here must find itself in a notebook.
         with self.shell.builtin_trap:
@@ -91,6 +93,10 @@ class ShellHooks:
             self._names_before = dict(self.session.namespace)
         except SyntaxError:
             pass  # IPython is about to say so
+        except KeyboardInterrupt:
+            # IPython would print that a callback failed, and go on with the cell that was to be stopped.
+            self._abandon()
+            self._is_interrupted = True
         except MLOpsError as error:
             self._give_up(error.message, error.hint)
         except Exception as error:
@@ -134,13 +140,18 @@ class ShellHooks:
             self.session.cells_of_steps[name] = cell_id
 
     def _give_up(self, message: str, hint: str) -> None:
+        self._abandon()
+        self.session.listener.warn(message, hint)
+
+    def _abandon(self) -> None:
         if self._execution is not None:
             self._execution.abandon()
             self._execution = None
-        self.session.listener.warn(message, hint)
 
     def visit(self, node: ast.AST) -> ast.AST:
         """As an AST transformer: put the restoration in place of a cell whose result is reused."""
+        if self._is_interrupted and self._depth == 1:
+            return ast.parse(_RESTORE)
         execution = self._execution
         if self._depth != 1 or execution is None or execution.placed:
             return node
@@ -151,6 +162,9 @@ class ShellHooks:
 
     def restore(self) -> None:
         """What the replaced cell calls. Raises `BadStepLine` where the step's claims are contradicted."""
+        if self._is_interrupted:
+            self._is_interrupted = False
+            raise _Interrupt
         if self._execution.refused is not None:
             raise BadStepLine(self._execution.refused)
         self._execution.restore()
@@ -182,14 +196,19 @@ class ShellHooks:
                 bound, _ = names_bound(self.session.world, self._names_before)
             if facts is not None:
                 self.session.cell_ended(facts, execution.step.spec.name if execution else "", bound, effects)
+        except KeyboardInterrupt:
+            self._not_recorded("it was interrupted when it had ended")
         except Exception as error:
             log.debug("A step could not be recorded", exc_info=True)
-            self.session.listener.warn(
-                f"This step was run, but not recorded: {type(error).__name__}: {error}",
-                "Its result stands in the kernel; it will not be reused.",
-            )
+            self._not_recorded(f"{type(error).__name__}: {error}")
         finally:
             self._names_before = {}
+
+    def _not_recorded(self, why: str) -> None:
+        self.session.listener.warn(
+            f"This step was run, but not recorded: {why}",
+            "Its result stands in the kernel; it will not be reused.",
+        )
 
     def _refuse(self, execution: Any, result: Any) -> None:
         """Let a cell fail whose claims about its outputs turned out wrong when it had run."""
@@ -198,6 +217,16 @@ class ShellHooks:
         error = (StepTimedOut if isinstance(execution.refused, RunError) else BadStepLine)(execution.refused)
         result.error_in_exec = error
         self.shell.showtraceback((type(error), error, None))
+
+
+class _Interrupt(KeyboardInterrupt):
+    """The cell was interrupted before its first line: IPython shows no traceback of ours."""
+
+    def _render_traceback_(self) -> list[str]:
+        return ["KeyboardInterrupt: "]
+
+
+_Interrupt.__name__ = KeyboardInterrupt.__name__
 
 
 class BadStepLine(Exception):

@@ -24,12 +24,12 @@ from jupyter_mlops.capture.callers import (
     importing,
     is_entropy_of_a_library,
     is_library_file,
-    library_folders,
     may_exist,
 )
 from jupyter_mlops.capture.threads import Beside, is_worker
 from jupyter_mlops.secrets.known import CONDITION, KNOWN
 from jupyter_mlops.store.digests import EXISTS, file_digest
+from jupyter_mlops.store.installed import looking
 
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _LISTINGS = ("os.listdir", "os.scandir")
@@ -227,7 +227,7 @@ class Watch:
         """Whether a path is neither ours nor, for reading, a library's or a device's."""
         if os.path.basename(path).startswith(("fontlist-v", ".matplotlib-lock")):
             return False  # matplotlib's own memory of the machine's fonts
-        return not path.startswith((*self._ignored, *(_DEVICES if write else (*library_folders(), *_DEVICES))))
+        return not path.startswith((*self._ignored, *_DEVICES)) and (write or not is_library_file(path))
 
     def _is_new_here(self, path: str) -> bool:
         return path not in self.seen.writes and self._is_the_worlds(path, write=True)
@@ -329,6 +329,8 @@ _EVENTS = frozenset(Watch()._events)
 
 
 def _hook(name: str, arguments: tuple[Any, ...]) -> None:
+    if looking and threading.get_ident() in looking:
+        return
     if name == "open":
         _note_import(arguments)
     if _active and name in _EVENTS:
@@ -360,7 +362,7 @@ def _note_import(arguments: tuple[Any, ...]) -> None:
     if isinstance(path, (str, bytes, os.PathLike)) and threading.get_ident() not in KNOWN.looking:
         module = importing()
         absolute = _absolute(path) if module else ""
-        if module and not absolute.startswith((*library_folders(), *_DEVICES)):
+        if module and not absolute.startswith(_DEVICES) and not is_library_file(absolute):
             import_reads.setdefault(module, set()).add(absolute)
 
 

@@ -17,7 +17,7 @@ from nbformat import NotebookNode
 from traitlets import Type
 
 from jupyter_mlops.analysis.notebook import all_steps_of, cells_of, tags_of
-from jupyter_mlops.capture.display import METADATA, NOTE
+from jupyter_mlops.capture.display import METADATA, NOTE, WARNING
 
 IOPUB_SECONDS = 60
 """How long outputs may lag behind a cell's reply (nbclient's 4 s fail on megabytes of output)."""
@@ -97,6 +97,8 @@ class CellClient(NotebookClient):
     on_output: Callable[[Any], None]
     on_message: Callable[[int, dict[str, Any]], None] | None = None
     """Where given, told of each message that says something of a cell, before it changes the notebook."""
+    on_warning: Callable[[str, str], None] | None = None
+    """Where given, told of what the kernel says that the user should know, and how to mend it."""
     kc: Any
 
     def __init__(self, notebook: Any, manager: Any, on_output: Callable[[Any], None], **options: Any) -> None:
@@ -182,12 +184,18 @@ class CellClient(NotebookClient):
             self.on_message(cell_index, msg)
         note = msg["content"].get("data", {}).get(NOTE) if msg["msg_type"] == "display_data" else None
         if note is not None:
-            cell.metadata[METADATA] = {"step": note["step"], "status": note["note"], "source": note.get("source")}
+            self._noted(note, cell)
             self.on_output(None)
             return None
         output = super().process_message(msg, cell, cell_index)
         self.on_output(output)
         return output
+
+    def _noted(self, note: dict[str, Any], cell: Any) -> None:
+        if note["note"] != WARNING:
+            cell.metadata[METADATA] = {"step": note["step"], "status": note["note"], "source": note.get("source")}
+        elif self.on_warning is not None:
+            self.on_warning(note["message"], note["hint"])
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
         """Append an output; a piece of a stream joins the piece before it, as JupyterLab does it."""

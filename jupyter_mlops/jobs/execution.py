@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -169,6 +170,7 @@ class Execution:
     async def _execute(self) -> Outcome:
         self._client = self._kernel.client(self.notebook, self._on_output, cell_seconds=None)
         self._client.on_message = self._on_message
+        self._client.on_warning = partial(self._tell, "warn")
         try:
             await self._client.start()
             self._ending.has_answered = True

@@ -31,6 +31,7 @@ class CellRunner(Protocol):
     """Executes cells of a notebook, one at a time, in one kernel. Where that dies, `DeadKernelError` is raised."""
 
     on_message: Callable[[int, dict[str, Any]], None] | None
+    on_warning: Callable[[str, str], None] | None
     """Where given, told of each message that says something of a cell, before it changes the notebook."""
 
     async def start(self) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import html
 import logging
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.capture.display import NOTE
+from jupyter_mlops.capture.display import NOTE, WARNING
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 
@@ -83,8 +82,9 @@ class KernelListener:
         )
 
     def warn(self, message: str, hint: str) -> None:
-        """Two lines on the error stream."""
-        sys.stderr.write(f"jupyter-mlops: {message}\n" + (f"Hint: {hint}\n" if hint else ""))
+        """Two lines, marked as ours: a job takes them for its log, and no cell's output has them."""
+        text = f"jupyter-mlops: {message}" + (f"\nHint: {hint}" if hint else "")
+        self._publish({"text/plain": text, NOTE: {"note": WARNING, "message": message, "hint": hint}})
 
     def _publish(self, data: dict[str, Any]) -> None:
         assert self.session is not None

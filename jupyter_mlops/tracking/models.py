@@ -22,6 +22,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.store.installed import is_installed_file
 from jupyter_mlops.tracking.signatures import Signed, differs, signed
 
 if TYPE_CHECKING:
@@ -266,7 +267,7 @@ def _project_code(modules: Iterable[str], root: Path) -> list[str]:
         if file is None:
             continue
         path = Path(file)
-        if root in path.parents and "site-packages" not in path.parts:
+        if root in path.parents and not is_installed_file(str(path)):
             found.add(str(path.parent if path.name == "__init__.py" else path))
     return sorted(found)
 

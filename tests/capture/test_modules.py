@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import sys
 import types
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -156,3 +157,50 @@ def test_libraries_that_came_at_once_are_passed_over_and_all_others_noted(
     modules.look()
     assert {"mlopsa", "mlopsb", "mlopspkg"} <= modules._sources.keys()
     assert not {"one", "one.part", "two"} & modules._library
+
+
+def test_a_library_is_not_parsed_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is parsed and walked through decides what a step costs: of a large library nothing may be."""
+    package = tmp_path / "mlopspkg"
+    package.mkdir()
+    (package / "__init__.py").write_text("from . import one\n")
+    (package / "one.py").write_text("x = 1\n")
+    (tmp_path / "mlopsa.py").write_text("import mlopspkg\n")
+    info = tmp_path / "mlopspkg-1.0.dist-info"
+    info.mkdir()
+    (info / "RECORD").write_text("mlopspkg/__init__.py,,\nmlopspkg/one.py,,\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    parsed: list[str] = []
+    read = capture_modules._text_of
+    monkeypatch.setattr(capture_modules, "_text_of", lambda file: (parsed.append(file), read(file))[1])
+    modules = LocalModules().install()
+    try:
+        importlib.import_module("mlopsa")
+        modules.look()
+        assert modules.closure({"mlopsa", "mlopspkg.one"}) == {"mlopsa": str(tmp_path / "mlopsa.py")}
+    finally:
+        sys.meta_path[:] = [finder for finder in sys.meta_path if type(finder).__name__ != "ImportNotes"]
+        for name in ("mlopsa", "mlopspkg", "mlopspkg.one"):
+            sys.modules.pop(name, None)
+    assert {file for file in parsed if file.startswith(str(tmp_path))} == {str(tmp_path / "mlopsa.py")}
+
+
+def test_a_module_in_an_archive_is_known_by_its_source_before_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def packed(source: str) -> None:
+        with zipfile.ZipFile(tmp_path / "deps.zip", "w") as archive:
+            archive.writestr("mlopsb.py", "import mlopsa\n")
+            archive.writestr("mlopsa.py", source)
+
+    packed("x = 1\n")
+    monkeypatch.syspath_prepend(tmp_path / "deps.zip")
+    before, doubts = digests(LocalModules(), "mlopsb")
+    assert before.keys() == {"mlopsa", "mlopsb"}
+    assert doubts == []
+    found = module_doubts(str(tmp_path / "deps.zip" / "mlopsa.py"))
+    assert found is not None
+    packed("x = 2\n")
+    after, _ = digests(LocalModules(), "mlopsb")
+    assert after["mlopsa"] != before["mlopsa"]
+    assert after["mlopsb"] == before["mlopsb"]

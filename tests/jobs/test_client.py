@@ -14,6 +14,7 @@ from jupyter_client.session import Session
 from nbformat import ValidationError
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from jupyter_mlops.capture.display import METADATA, NOTE, WARNING
 from jupyter_mlops.jobs.client import AttentiveChannel, CellClient, joined
 
 
@@ -116,3 +117,18 @@ def test_a_display_that_no_notebook_can_hold_becomes_json_text() -> None:
     client.process_message(message, client.nb.cells[0], 0)
     (output,) = client.nb.cells[0].outputs
     assert output.data == data | {"application/x-thing": '{"a": "ü"}', "text/html": '["one", 2]'}
+
+
+def test_what_the_kernel_says_for_itself_goes_to_whoever_watches_and_into_no_cell() -> None:
+    client = CellClient(new_notebook(cells=[new_code_cell()]), SimpleNamespace(), lambda output: None)
+    told: list[tuple[str, str]] = []
+    client.on_warning = lambda message, hint: told.append((message, hint))
+    cell = client.nb.cells[0]
+    note = {"note": WARNING, "message": "This step is not recorded.", "hint": "The cell runs as ever."}
+    message = _message("")
+    message["msg_type"] = message["header"]["msg_type"] = "display_data"
+    message["content"] = {"data": {"text/plain": "jupyter-mlops: ...", NOTE: note}, "metadata": {}}
+    client.process_message(message, cell, 0)
+    assert told == [("This step is not recorded.", "The cell runs as ever.")]
+    assert cell.outputs == []
+    assert METADATA not in cell.metadata

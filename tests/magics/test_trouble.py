@@ -272,3 +272,26 @@ def test_a_notebook_that_exchanges_the_functions_of_json_is_recorded_and_reused(
         for run in store.runs.list():
             assert run.environment is not None
             assert json.loads(store.objects.get(run.environment))["packages"]
+
+
+_INTERRUPTED = """
+from jupyter_mlops.capture import step
+def interrupted(*_):
+    raise KeyboardInterrupt
+kept = step.Execution.{place}
+step.Execution.{place} = interrupted
+"""
+
+
+@pytest.mark.parametrize(("place", "runs"), [("before", False), ("after", True)])
+def test_an_interrupt_while_we_look_at_a_cell_stops_that_cell_and_shows_nothing_of_ours(
+    kernel: LiveKernel, place: str, runs: bool
+) -> None:
+    kernel.run(_INTERRUPTED.format(place=place))
+    cell = kernel.run(f"%%step interrupted_{place}\nran_{place} = 1\nprint('ran')")
+    kernel.run(f"step.Execution.{place} = kept")
+    assert "callback" not in cell.text
+    assert "jupyter_mlops" not in cell.error
+    assert ("ran" in cell.text, "KeyboardInterrupt" in cell.error) == (runs, not runs)
+    assert [note["note"] for note in cell.notes] == (["warning"] if runs else [])
+    assert kernel.run("%%step fine\nprint('fine')").outputs == [("stdout", "fine\n")]

@@ -113,13 +113,14 @@ class ForkedKernel:
             shown.became = "reused" if record["status"] == "reused" else "ran"
         for kind, content in messages:
             if NOTE in content.get("data", {}):
-                if content["data"][NOTE]["note"] == "reused":
+                note = content["data"][NOTE]
+                if note["note"] == "reused":
                     shown.became = "reused"
+                elif note["note"] == "warning":
+                    shown.complaint += f"{note['message']}\n"
             elif kind == "stream":
                 text = normal(content["text"], self._folder)
-                if content["name"] == "stderr" and "jupyter-mlops:" in text:
-                    shown.complaint += text
-                elif shown.outputs and shown.outputs[-1][0] == content["name"]:
+                if shown.outputs and shown.outputs[-1][0] == content["name"]:
                     shown.outputs[-1] = (content["name"], shown.outputs[-1][1] + text)
                 elif text:
                     shown.outputs.append((content["name"], text))
