@@ -53,10 +53,16 @@ class LiveKernel:
             self.run("%load_ext jupyter_mlops")
 
     def run(
-        self, code: str, *, cell_id: str | None = None, tags: list[str] | None = None, silent: bool = False
+        self,
+        code: str,
+        *,
+        cell_id: str | None = None,
+        tags: list[str] | None = None,
+        silent: bool = False,
+        metadata: dict[str, Any] | None = None,
     ) -> Cell:
-        """Run a cell to its end."""
-        metadata: dict[str, Any] = {"cellId": cell_id} if cell_id else {}
+        """Run a cell to its end; `metadata` are what a front end sends besides."""
+        metadata = {**(metadata or {}), **({"cellId": cell_id} if cell_id else {})}
         if tags is not None:
             metadata["mlops"] = {"tags": tags}
         content = {"code": code, "silent": silent, "store_history": not silent, "user_expressions": {}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +51,12 @@ class NotebookView:
         self._looked = True
         return self._read[1]
 
+    @property
+    def saved_at(self) -> int:
+        """When the file was last saved, as it was last read, in nanoseconds; 0 where there is none."""
+        state = self._read[0]
+        return state[0] if isinstance(state, tuple) else 0
+
     def look_again(self) -> None:
         """A cell begins or ends: the file may have been saved since."""
         self._looked = False
@@ -92,29 +98,40 @@ class NotebookView:
                 return place
         return next((place for place, other in enumerate(steps) if other.code.strip() == step.code.strip()), -1)
 
-    def has_step_cell(self, cell_id: str, name: str) -> bool:
-        """Whether the notebook still has this cell as a step of this name."""
-        return any(step.cell.id == cell_id and step.spec.name == name for step in self.steps())
+
+def parent_metadata(shell: Any) -> dict[str, Any]:
+    """The metadata of the request that is being answered."""
+    get_parent = getattr(getattr(shell, "kernel", None), "get_parent", dict)
+    parent: dict[str, Any] = get_parent() or {}
+    sent = parent.get("metadata")
+    return sent if isinstance(sent, dict) else {}
 
 
-def sent_tags(info: Any, shell: Any) -> tuple[tuple[str, ...] | None, str]:
-    """What the front end or the engine sent with a cell: its tags (None where nothing was sent) and its name."""
+def sent_metadata(info: Any, shell: Any) -> dict[str, Any]:
+    """The metadata of the request that a cell runs by; nothing for a cell that another cell runs."""
     sent = getattr(info, "cell_meta", None)
-    if not sent:
-        get_parent = getattr(getattr(shell, "kernel", None), "get_parent", dict)
-        parent: dict[str, Any] = get_parent() or {}
-        sent = parent.get("metadata", {})
-    mlops = sent.get("mlops") if isinstance(sent, dict) else None
-    if not isinstance(mlops, dict):
-        return None, ""
-    return tags_of({"tags": list(mlops.get("tags", ()))}), str(mlops.get("name", ""))
+    if isinstance(sent, dict) and sent:
+        return sent
+    sent = parent_metadata(shell)
+    return sent if sent.get("cellId", info.cell_id) == info.cell_id else {}
+
+
+def sent_tags(sent: Mapping[str, Any]) -> tuple[tuple[str, ...] | None, str]:
+    """What was sent with a cell: its tags (None where nothing was sent) and its name.
+
+    The engine sends both as `mlops`. JupyterLab and its like send the cell's own metadata, as it stands in the editor.
+    """
+    mlops = sent.get("mlops")
+    if isinstance(mlops, dict) and isinstance(mlops.get("tags"), list):
+        return tags_of({"tags": mlops["tags"]}), str(mlops.get("name", ""))
+    if isinstance(sent.get("tags"), list) or "deletedCells" in sent:
+        return tags_of(sent), ""
+    return None, ""
 
 
 def sent_position(shell: Any) -> int | None:
     """The place that the engine gave the running cell in its notebook; None where it gave none."""
-    get_parent = getattr(getattr(shell, "kernel", None), "get_parent", dict)
-    parent: dict[str, Any] = get_parent() or {}
-    sent = parent.get("metadata", {}).get("mlops")
+    sent = parent_metadata(shell).get("mlops")
     return sent.get("position") if isinstance(sent, dict) else None
 
 

@@ -21,6 +21,7 @@ from jupyter_mlops.capture.hydrate import Hydrator, reached
 from jupyter_mlops.capture.key import add_effects, effects_of, reads_everything
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import NotebookView, reads_shown, sent_position
+from jupyter_mlops.capture.owners import Owners
 from jupyter_mlops.capture.threads import Beside
 from jupyter_mlops.capture.world import LiveWorld
 from jupyter_mlops.domain.status import Status
@@ -90,7 +91,7 @@ class Session:
         self.producers: dict[str, str] = {}
         self.unseeded = {libraries.random_digests()["random"]}
         """Digests of states of `random` that no cell has set."""
-        self.cells_of_steps: dict[str, str] = {}
+        self.owners = Owners(self.view, self._cell_of)
         self.is_job = bool(os.environ.get(RUN_VARIABLE))
         """Whether the engine started this kernel."""
         self.capture_all = os.environ.get(CAPTURE_VARIABLE) == "all"
@@ -289,6 +290,11 @@ class Session:
                 self._recorded = notebook, self.store.steps.last_by_need(notebook)
             self._last[notebook, step] = self._recorded[1](step)
         return self._last[notebook, step]
+
+    def _cell_of(self, step: str) -> str | None:
+        """The cell that a step was when it last ran."""
+        last = self.last_of(self.notebook, step)
+        return None if last is None else last.cell_id
 
     def remember_last(self, step_run: StepRun) -> None:
         """Note the newest run of a step."""

@@ -15,7 +15,7 @@ from jupyter_mlops.analysis.code import CodeFacts, cell_facts
 from jupyter_mlops.analysis.notebook import MAGIC, StepCell, spec_from_tags, split_magic
 from jupyter_mlops.analysis.options import spec_named
 from jupyter_mlops.capture import libraries
-from jupyter_mlops.capture.notebook import sent_tags
+from jupyter_mlops.capture.notebook import parent_metadata, sent_metadata, sent_tags
 from jupyter_mlops.capture.outcome import names_bound
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.domain.pipeline import Cell
@@ -47,6 +47,7 @@ class ShellHooks:
 
     def install(self) -> None:
         """Hook into the shell."""
+        self.session.owners.heard(parent_metadata(self.shell))
         self.shell.input_transformers_cleanup.insert(0, strip_magic)
         self.shell.ast_transformers.append(self)
         self.shell.events.register("pre_run_cell", self.before_cell)
@@ -85,10 +86,13 @@ class ShellHooks:
             if self.session.beside.goes_on:
                 self.session.world.touch(None)  # values may have changed since the last cell
             self._facts = cell_facts(code)
-            spec = spec or self._spec(info, code)
+            sent = sent_metadata(info, self.shell)
+            self.session.owners.heard(sent)
+            spec = spec or self._spec(info, code, sent)
             if spec is not None:
                 self._begin_step(spec, code, info)
             else:
+                self._claim(info.cell_id, None)
                 self.session.before_plain(self._facts)
             self._names_before = dict(self.session.namespace)
         except SyntaxError:
@@ -103,9 +107,9 @@ class ShellHooks:
             log.debug("A step could not be recorded", exc_info=True)
             self._give_up(f"This step is not recorded: {type(error).__name__}: {error}", "The cell runs as ever.")
 
-    def _spec(self, info: Any, code: str) -> StepSpec | None:
+    def _spec(self, info: Any, code: str, sent: dict[str, Any]) -> StepSpec | None:
         """What the cell's tags ask for; where all cells are captured, any cell but one that only steers us."""
-        tags, name = sent_tags(info, self.shell)
+        tags, name = sent_tags(sent)
         if tags is None:
             tags = () if self.session.is_job else self.session.view.tags(info.cell_id)
         spec = spec_from_tags(tags)
@@ -117,27 +121,18 @@ class ShellHooks:
     def _begin_step(self, spec: StepSpec, code: str, info: Any) -> None:
         from jupyter_mlops.capture.step import Execution
 
-        if spec.named:
-            self._check_name(spec.name, info.cell_id)
         cell = Cell(-1, info.cell_id or "", "code", info.raw_cell)
         execution = Execution(self.session, StepCell(cell, spec, code), self._facts)
         self._execution = execution
+        execution.refused = self._claim(info.cell_id, spec)
         execution.before()
 
-    def _check_name(self, name: str, cell_id: str | None) -> None:
-        """A name stands once in a notebook: two cells of one name that both still exist are told."""
-        known = self.session.cells_of_steps.get(name)
-        if (
-            known is not None
-            and cell_id is not None
-            and known != cell_id
-            and self.session.view.has_step_cell(known, name)
-        ):
-            self.session.listener.warn(
-                f"Two steps are named '{name}'.", "A name stands once in a notebook: rename one of them."
-            )
-        if cell_id is not None:
-            self.session.cells_of_steps[name] = cell_id
+    def _claim(self, cell_id: str | None, spec: StepSpec | None) -> MLOpsError | None:
+        """The error where the step's name is another cell's. A job's notebook was looked at when it was asked for."""
+        if self.session.is_job or self._facts is None:
+            return None
+        name = spec.name if spec is not None and spec.named else None
+        return self.session.owners.claim(cell_id, name, self._facts.digest)
 
     def _give_up(self, message: str, hint: str) -> None:
         self._abandon()

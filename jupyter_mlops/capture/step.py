@@ -47,7 +47,7 @@ class Execution:
         self._shown: Any = None
         self._recorded_ahead: StepRun | None = None
         self.refused: MLOpsError | None = None
-        """Set where a claim of the step is contradicted, or its time is over: the cell then fails."""
+        """Set where its name is another cell's, a claim is contradicted, or its time is over: the cell then fails."""
         self._libraries_before: dict[str, str] | None = None
         self._recorder: display.DisplayRecorder | None = None
         self._watch: watch.Watch | None = None
@@ -56,6 +56,9 @@ class Execution:
         """Examine the step, and either find what to reuse or begin to record."""
         session = self.session
         self._began = time.perf_counter()
+        if self.refused is not None:
+            self.examination = Examination(self.facts)
+            return
         started_at = session.store.now()
         session.recall(self.step, self.facts)
         if self._is_left_out():

@@ -11,7 +11,7 @@ from jupyter_mlops.analysis.span import needed, span
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import ALL
 from jupyter_mlops.domain.run import Run
-from jupyter_mlops.errors import CellFailedError
+from jupyter_mlops.errors import CellFailedError, NotebookError
 from jupyter_mlops.operations.plan import working
 
 
@@ -65,9 +65,12 @@ def run_steps(
     """Run from step `start` to step `until`; returns how many cells it were.
 
     Cells above `start` run only where they make something that is needed and not there. `force` is a step that is not
-    reused, or `ALL`. Raises `UnknownNameError`, or `CellFailedError` at the first cell that fails.
+    reused, or `ALL`. Raises `NotebookError` before anything runs where steps are named or asked for wrongly,
+    `UnknownNameError`, or `CellFailedError` at the first cell that fails.
     """
-    steps, _ = all_steps_of(working(cells))
+    steps, problems = all_steps_of(working(cells))
+    if problems:
+        raise NotebookError(problems[0].message, problems[0].hint, cell_id=problems[0].cell_id)
     names = [step.spec.name for step in steps]
     first, last = span(names, start, until)
     forced = names[first:last] if force == ALL else [] if force is None else [match_step(force, names)]

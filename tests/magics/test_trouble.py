@@ -201,27 +201,61 @@ def test_an_index_of_a_newer_version_is_told_and_cells_run(
     assert "upgrade with `pip install -U jupyter-mlops`" in cell.text
 
 
-def write_notebook(path: Path, sources: dict[str, str]) -> None:
+def write_notebook(path: Path, sources: dict[str, str], tags: list[str] | None = None) -> None:
+    metadata = {} if tags is None else {"tags": tags}
     cells = [
-        {"cell_type": "code", "id": name, "source": source, "metadata": {}, "outputs": [], "execution_count": None}
+        {
+            "cell_type": "code",
+            "id": name,
+            "source": source,
+            "metadata": metadata,
+            "outputs": [],
+            "execution_count": None,
+        }
         for name, source in sources.items()
     ]
     path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
 
 
-def test_two_steps_of_one_name_in_the_notebook_are_told(
+@pytest.mark.parametrize("by", ["magic", "tag"])
+def test_a_second_cell_of_a_steps_name_fails_before_it_runs_and_leaves_no_record(
+    start_kernel: Callable[..., LiveKernel], tmp_path: Path, by: str
+) -> None:
+    path = tmp_path / "nb.ipynb"
+    magic, tags = ("%%step twin\n", None) if by == "magic" else ("", ["step:twin"])
+    sources = {"one": f"{magic}a = 1", "two": f"{magic}a = 2\nran = True"}
+    write_notebook(path, sources, tags)
+    kernel = start_kernel(tmp_path, JPY_SESSION_NAME=str(path))
+    assert kernel.run(sources["one"], cell_id="one", tags=tags).text == ""
+    for cell_id in ("two", "copied"):  # the one in the file, the other not saved yet
+        error, hint = two_lines(kernel.run(sources["two"], cell_id=cell_id, tags=tags))
+        assert "Two steps are named 'twin'" in error
+        assert "rename one of them" in hint
+    assert "NameError" in kernel.run("ran").error
+    assert kernel.run("a").text == "1"
+    assert "Two steps are named 'twin'" in kernel.run("%mlops status").text
+    assert "Two steps are named 'twin'" in kernel.run("%mlops run").text
+    with open_store(tmp_path, create=False) as store:
+        assert [(run.version, run.cell_id) for run in store.steps.runs(step="twin")] == [(1, "one")]
+        assert len(store.steps.versions("twin")) == 1
+    assert kernel.run(f"{magic}a = 3\na", cell_id="one", tags=tags).text == "3"
+
+
+def test_jupyterlabs_word_of_tags_and_of_deleted_cells_is_taken(
     start_kernel: Callable[..., LiveKernel], tmp_path: Path
 ) -> None:
     path = tmp_path / "nb.ipynb"
-    sources = {"one": "%%step twin\na = 1", "two": "%%step twin\na = 2"}
-    write_notebook(path, sources)
+    write_notebook(path, {"one": "a = 1"}, ["step:early"])
     kernel = start_kernel(tmp_path, JPY_SESSION_NAME=str(path))
-    assert kernel.run(sources["one"], cell_id="one").text == ""
-    second = kernel.run(sources["two"], cell_id="two")
-    assert "Two steps are named 'twin'." in second.text
-    assert "rename one of them" in second.text
-    assert kernel.run("a").text == "2"
-    assert "Two steps are named 'twin'" in kernel.run("%mlops status").text
+    sent = {"tags": ["step:late"], "trusted": True, "deletedCells": [], "recordTiming": False}
+    assert kernel.run("a = 1", cell_id="one", metadata=sent).text == ""
+    assert "Two steps" in kernel.run("a = 2", cell_id="two", metadata=sent).text
+    assert kernel.run("a = 2\na", cell_id="two", metadata={**sent, "deletedCells": ["one"]}).text == "2"
+    asked = {"mlops": {"step": "by-metadata"}, "deletedCells": []}
+    assert kernel.run("b = 1", cell_id="three", metadata=asked).text == ""
+    kernel.run("%mlops drain")
+    with open_store(tmp_path, create=False) as store:
+        assert [run.step for run in store.steps.runs()] == ["by-metadata", "late", "late"]
 
 
 def test_a_step_whose_cell_was_cut_and_pasted_is_not_taken_for_two(

@@ -13,6 +13,7 @@ from jupyter_mlops.operations.cancel import cancel
 from jupyter_mlops.operations.params import read_parameters
 from jupyter_mlops.operations.run import run_notebook
 from jupyter_mlops.operations.schedule import add_schedule, list_schedules, remove_schedule
+from jupyter_mlops.operations.submit import submit
 from jupyter_mlops.store.store import Store
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=timezone.utc)
@@ -48,6 +49,22 @@ def test_a_notebook_without_parameters_says_how_to_declare_them(tmp_path: Path) 
     path = write_notebook(tmp_path / "b.ipynb", code("x = 1"))
     with pytest.raises(UnknownNameError, match="declares none"):
         read_parameters(path, [("x", "2")])
+
+
+@pytest.mark.parametrize("cells", [("%%step a\n1", "%%step a\n2"), ("1", "2"), ("%%step a\n1", "2")])
+def test_a_notebook_with_two_steps_of_one_name_is_refused_before_anything_runs(
+    tmp_path: Path, cells: tuple[str, str]
+) -> None:
+    path = write_notebook(tmp_path / "b.ipynb", *(code(source, "step:a") for source in cells))
+    with Store.open(path) as store:
+        with pytest.raises(NotebookError, match="Two steps are named 'a'"):
+            run_notebook(path, {})
+        with pytest.raises(NotebookError, match="Two steps are named 'a'"):
+            submit(store, path, {})
+        with pytest.raises(NotebookError, match="Two steps are named 'a'"):
+            add_schedule(store, path, "0 3 * * *", {}, now=NOW)
+        assert (store.runs.list(), store.steps.names()) == ([], [])
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_project_that_cannot_be_written_is_named(notebook: Path, monkeypatch: pytest.MonkeyPatch) -> None:
