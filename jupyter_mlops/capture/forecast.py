@@ -5,6 +5,7 @@ The same examination as in the kernel, in a world made of what the record knows 
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
@@ -12,13 +13,17 @@ from functools import lru_cache
 
 from jupyter_mlops.analysis.code import CodeFacts
 from jupyter_mlops.analysis.magics import EVERYTHING
+from jupyter_mlops.analysis.named import Scope
+from jupyter_mlops.analysis.names import Reach
 from jupyter_mlops.analysis.notebook import StepCell, all_steps_of
 from jupyter_mlops.analysis.pipeline import later_reads
+from jupyter_mlops.analysis.plain_values import plain_values, reach_of, scope_above
 from jupyter_mlops.analysis.reasons import differences, reason
 from jupyter_mlops.capture.asked import add_asked
+from jupyter_mlops.capture.digest import Undigestible, Walker
 from jupyter_mlops.capture.hydrate import reached
 from jupyter_mlops.capture.key import Examination, add_effects, examine
-from jupyter_mlops.capture.known import Known
+from jupyter_mlops.capture.known import Known, known_of
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import facts_of, reads_shown
 from jupyter_mlops.capture.reuse import conditions_hold, file_holds, in_time, known_in
@@ -125,9 +130,13 @@ class RecordedWorld:
         else:
             changed |= {name for name, known in found.inputs.items() if known.kind == "value"}
         for name in self.component(changed):
-            self.names[name] = Known(digest=f"{_NOT_YET}:{step}:{name}")
-            self.groups[name] = frozenset({name})
-            self.makers[name] = step
+            self.bind(step, name, Known(digest=f"{_NOT_YET}:{step}:{name}"))
+
+    def bind(self, step: str, name: str, known: Known) -> None:
+        """The step binds a name to a value that shares nothing with others."""
+        self.names[name] = known
+        self.groups[name] = frozenset({name})
+        self.makers[name] = step
 
 
 def forecast(store: Store | None, notebook: str, cells: Sequence[Cell]) -> tuple[Forecast, ...]:
@@ -190,7 +199,7 @@ class _Forecaster:
         waiting = [name for name, known in found.inputs.items() if known.digest.startswith(_NOT_YET)]
         if waiting:
             maker = self._world.makers.get(waiting[0], "")
-            self._world.doubt(step.spec.name, facts, found, history)
+            self._doubt(step, facts, found, history)
             return self._forecast(step, UNKNOWN, f"depends on what '{maker}' gives", found, history)
         return self._decide(step, facts, found, history, place)
 
@@ -213,8 +222,7 @@ class _Forecaster:
         if same is not None:
             world.take(spec.name, same)  # it ran on the same before, and will most likely give the same
         else:
-            world.doubt(spec.name, facts, found, history)
-            if not history and self._as_seen(step, facts):
+            if self._doubt(step, facts, found, history):
                 why = "it is no step in a live kernel"
         shown = self._forecast(step, RUN, why, found, [same] if same else history)
         return replace(shown, repeats=same.id) if same is not None else shown
@@ -224,6 +232,24 @@ class _Forecaster:
         if run.unrepeatable:
             run = replace(run, conditions=replace(run.conditions, random_before={}))
         return conditions_hold(run, self._world)
+
+    def _doubt(self, step: StepCell, facts: CodeFacts, found: Examination, history: Sequence[StepRun]) -> bool:
+        """The step will run: what it gives is open, but for values that its code says plainly. True where it is a plain
+        cell that was never recorded, and steps have told what they read of it."""
+        self._world.doubt(step.spec.name, facts, found, history)
+        seen = not history and self._as_seen(step, facts)
+        for name, value in plain_values(step.code, lambda: self._scope_above(step), self._reach).items():
+            with contextlib.suppress(Undigestible):
+                known = known_of(value, Walker({}).fingerprint(name, value))
+                self._world.bind(step.spec.name, name, known)
+        return seen
+
+    def _scope_above(self, step: StepCell) -> Scope:
+        return scope_above(other.code for other in self._steps[: self._steps.index(step)])
+
+    def _reach(self) -> Reach:
+        facts = (facts_of(step) for step in self._steps)
+        return reach_of(item.names.functions for item in facts if item is not None)
 
     def _as_seen(self, step: StepCell, facts: CodeFacts) -> bool:
         """Let a plain cell that was never recorded give what steps read of it; False where none did."""

@@ -184,7 +184,7 @@ class _Examiner:
                 continue
             known = self.world.know(name)
             if known is None:
-                if name not in vars(builtins):
+                if name not in vars(builtins) or name == "__annotations__":  # which any look at a module may make
                     found.ingredients[f"input:{name}"] = ABSENT
                 elif name not in _BUILTINS or _BUILTINS[name] not in (None, vars(builtins)[name]):
                     found.packages.add("builtins")  # what someone put there is known by the cell that did it

@@ -6,6 +6,7 @@ Only names that are missing are taken, and only from steps that a run from the t
 from __future__ import annotations
 
 import builtins
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.code import CodeFacts
@@ -34,8 +35,11 @@ def recall(session: Session, step: StepCell, facts: CodeFacts) -> dict[str, str]
     told = {item.cell_index: item for item in forecast(session.store, session.notebook, session.view.cells())}
     taken: dict[str, str] = {}
     changed: dict[str, str] = {}
+    open_ones = {item.name for item in told.values() if item.source is None and item.repeats is None}
     for other in above:
-        _take(session, told[other.cell.index], taken, changed)
+        item = told[other.cell.index]
+        source = None if _is_contradicted(session, item, open_ones) else item.source or item.repeats
+        _take(session, item, source, taken, changed)
     for name in sorted(missing & changed.keys()):
         session.listener.warn(
             f"'{name}' is not in this kernel, and there is no result of '{changed[name]}', which makes it, that holds now.",
@@ -44,8 +48,19 @@ def recall(session: Session, step: StepCell, facts: CodeFacts) -> dict[str, str]
     return {name: taken[name] for name in sorted(missing & taken.keys())}
 
 
-def _take(session: Session, item: Forecast, taken: dict[str, str], changed: dict[str, str]) -> None:
-    source = item.source or item.repeats
+def _is_contradicted(session: Session, item: Forecast, open_ones: Collection[str]) -> bool:
+    """Whether a result counts on a value that a step will bind when it runs, and this kernel still holds another."""
+    foreseen = [name for name, maker in item.inputs.items() if maker in open_ones]
+    if item.source is None or not foreseen:
+        return False
+    world, inputs = session.world, session.store.steps.run(item.source).inputs
+    return any(
+        name in world.namespace and name in inputs and getattr(world.know(name), "digest", "") != inputs[name].digest
+        for name in foreseen
+    )
+
+
+def _take(session: Session, item: Forecast, source: str | None, taken: dict[str, str], changed: dict[str, str]) -> None:
     if source is None:
         for name in item.outputs:
             changed[name] = item.name

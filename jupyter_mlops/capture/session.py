@@ -8,7 +8,6 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -22,6 +21,7 @@ from jupyter_mlops.capture.key import add_effects, effects_of, reads_everything
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import NotebookView, reads_shown, sent_position
 from jupyter_mlops.capture.owners import Owners
+from jupyter_mlops.capture.rewriters import has_rewriters
 from jupyter_mlops.capture.threads import Beside
 from jupyter_mlops.capture.world import LiveWorld
 from jupyter_mlops.domain.status import Status
@@ -153,6 +153,11 @@ class Session:
         return not self.forced.isdisjoint((step, "*"))
 
     @property
+    def has_store(self) -> bool:
+        """Whether the project's store is open."""
+        return self._store is not None
+
+    @property
     def store(self) -> Store:
         """The project's store; opened, and made where it is missing, on first use."""
         with self._opening:
@@ -279,9 +284,7 @@ class Session:
     @property
     def runs_code_as_it_stands(self) -> bool:
         """Whether no one but us rewrites cells before they run."""
-        shell = self.shell
-        own = len(shell.ast_transformers), len(shell.input_transformers_post), len(shell.input_transformers_cleanup)
-        return own == (1, 0, _own_cleanups() + 1)
+        return not has_rewriters(self.shell)
 
     def last_of(self, notebook: str, step: str) -> StepRun | None:
         """The newest run of a step."""
@@ -383,14 +386,6 @@ class Session:
             names = None if everything else reached(self.world.know, facts.names.reads) | bound
             self.world.touch(names)
         add_effects(self.world, facts, effects)
-
-
-@lru_cache(maxsize=1)
-def _own_cleanups() -> int:
-    """How many transformers IPython itself begins with."""
-    from IPython.core.inputtransformer2 import TransformerManager
-
-    return len(TransformerManager().cleanup_transforms)
 
 
 def _import_needed() -> None:
