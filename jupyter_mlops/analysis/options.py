@@ -18,14 +18,14 @@ UNKNOWN = "mlops-unknown"
 _NAME = re.compile(r"[^\W\d][\w-]*\Z")
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_FLAGS = ("no-cache", "repeatable", "skip")
+FLAGS = ("no-cache", "repeatable", "skip")
 _MANY = ("reads", "writes")
 """Options whose value is one path, and that may be given several times."""
-_LISTS = ("metrics", "params", "inputs", "outputs")
+LISTS = ("metrics", "params", "inputs", "outputs")
 _CLAIMS = ("inputs", "outputs")
 """Lists that may be empty: that says "none"."""
-_VALUES: dict[str, str] = {
-    **dict.fromkeys(_LISTS, "A,B"),
+VALUES: dict[str, str] = {
+    **dict.fromkeys(LISTS, "A,B"),
     **dict.fromkeys(_MANY, "PATH"),
     "model": "VARIABLE",
     "ttl": "DURATION",
@@ -34,9 +34,9 @@ _VALUES: dict[str, str] = {
     "retries": "NUMBER",
     "skip-if": "EXPRESSION",
 }
-OPTIONS = (*_FLAGS, *_VALUES)
-USAGE = f"Usage: %%step NAME {' '.join([f'[--{name} {value}]' for name, value in _VALUES.items()])} " + " ".join(
-    f"[--{name}]" for name in _FLAGS
+OPTIONS = (*FLAGS, *VALUES)
+USAGE = f"Usage: %%step NAME {' '.join([f'[--{name} {value}]' for name, value in VALUES.items()])} " + " ".join(
+    f"[--{name}]" for name in FLAGS
 )
 Given: TypeAlias = list[tuple[str, str]]
 
@@ -57,12 +57,12 @@ def parse_step_line(line: str) -> StepSpec:
         option = word[2:] if word.startswith("--") else word
         if option not in OPTIONS:
             raise InputError(f"%%step has no option '{word}'.", _nearest(option, [f"--{name}" for name in OPTIONS]))
-        if option in _FLAGS and equals:
+        if option in FLAGS and equals:
             raise InputError(f"'{word}' of %%step takes no value.", f"Write just {word}.")
-        if option not in _FLAGS and not equals:
+        if option not in FLAGS and not equals:
             if not words or words[0].startswith("--"):
                 none = f"; {word} '' says none" if option in _CLAIMS else ""
-                raise InputError(f"'{word}' of %%step needs a value.", f"Write {word} {_VALUES[option]}{none}.")
+                raise InputError(f"'{word}' of %%step needs a value.", f"Write {word} {VALUES[option]}{none}.")
             value = words.pop(0)
         given.append((option, value))
     if len(names) != 1:
@@ -90,9 +90,9 @@ def spec_named(name: str, tags: Sequence[str], *, named: bool = True) -> StepSpe
     given: Given = []
     for tag in tags:
         option, colon, value = tag.partition(":")
-        if option in _FLAGS and not colon:
+        if option in FLAGS and not colon:
             given.append((option, ""))
-        elif option in _VALUES and colon:
+        elif option in VALUES and colon:
             given.append((option, value))
     return _spec(name, given, lambda option: f"{option}:", named=named)
 
@@ -108,7 +108,7 @@ def tags_of(metadata: Mapping[str, Any]) -> tuple[str, ...]:
         option = str(key).replace("_", "-")
         if option not in (STEP, *OPTIONS):
             tags.append(f"{UNKNOWN}:{key}")
-        elif option in _FLAGS:
+        elif option in FLAGS:
             tags += [option] if value is True else [] if value in (False, None) else [f"{UNKNOWN}:{key}={value}"]
         elif value is None:
             continue
@@ -154,11 +154,11 @@ def _spec(name: str, given: Given, written: Callable[[str], str], *, named: bool
     found: dict[str, Any] = {}
     for option, value in given:
         shown, field = written(option), option.replace("-", "_")
-        if option in found and option not in (*_MANY, *_LISTS, *_FLAGS):
+        if option in found and option not in (*_MANY, *LISTS, *FLAGS):
             raise InputError(f"'{shown}' of step '{name}' is given twice.", "Keep one of them.")
-        if option in _FLAGS:
+        if option in FLAGS:
             found[field] = True
-        elif option in _LISTS:
+        elif option in LISTS:
             found[field] = (*found.get(field, ()), *(item for item in value.replace(" ", "").split(",") if item))
         elif option in _MANY:
             found[field] = (*found.get(field, ()), value)
@@ -166,20 +166,20 @@ def _spec(name: str, given: Given, written: Callable[[str], str], *, named: bool
             found[field] = parse_duration(value, shown)
         else:
             found[field] = value
-        if not value and option not in (*_FLAGS, *_CLAIMS):
-            raise InputError(f"'{shown}' of step '{name}' needs a value.", f"Write {_VALUES[option]} after it.")
+        if not value and option not in (*FLAGS, *_CLAIMS):
+            raise InputError(f"'{shown}' of step '{name}' needs a value.", f"Write {VALUES[option]} after it.")
     _check(name, found, written)
     return StepSpec(name=name, named=named, **found)
 
 
 def _check(name: str, found: dict[str, Any], written: Callable[[str], str]) -> None:
-    for option in (*_LISTS, "model"):
+    for option in (*LISTS, "model"):
         values = found.get(option) or ()
         for variable in (values,) if isinstance(values, str) else values:
             if not variable.isidentifier():
                 raise InputError(
                     f"'{variable}' of step '{name}' is not a variable's name.",
-                    f"Write {written(option)} {_VALUES[option]} with names of variables.",
+                    f"Write {written(option)} {VALUES[option]} with names of variables.",
                 )
     if "retries" in found:
         if not found["retries"].strip().isdecimal():

@@ -11,10 +11,11 @@ from typing import Any
 from jupyter_mlops.capture.sending import keep_packing, send_before_flush_returns
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.capture.shell import ShellHooks
+from jupyter_mlops.magics.completion import add_matcher
 from jupyter_mlops.magics.listener import KernelListener
 from jupyter_mlops.secrets.known import KNOWN
 
-_loaded: dict[int, tuple[ShellHooks, Any]] = {}
+_loaded: dict[int, tuple[ShellHooks, Any, Callable[[], None]]] = {}
 
 
 def load(shell: Any, form: Callable[[Path], None] | None = None) -> None:
@@ -31,7 +32,7 @@ def load(shell: Any, form: Callable[[Path], None] | None = None) -> None:
     keep_packing(shell)
     shell.register_magic_function(_line_magic(session, form), "line", "mlops")
     atexit.register(session.close)
-    _loaded[id(shell)] = (hooks, session)
+    _loaded[id(shell)] = (hooks, session, add_matcher(shell.Completer, session))
     session.warm()
 
 
@@ -39,8 +40,9 @@ def unload(shell: Any) -> None:
     """`%unload_ext jupyter_mlops`."""
     found = _loaded.pop(id(shell), None)
     if found is not None:
-        hooks, session = found
+        hooks, session, forget_matcher = found
         hooks.remove()
+        forget_matcher()
         shell.magics_manager.magics["line"].pop("mlops", None)
         atexit.unregister(session.close)
         session.close()

@@ -182,6 +182,11 @@ class RunStore:
         """The newest run, no session, that ended without completing and that no other continues."""
         return next(iter(self._select(_UNFINISHED)), None)
 
+    def newest_numbers(self, *, limit: int) -> Sequence[int]:
+        """The numbers of the newest runs, newest first."""
+        with self._index.read() as connection:
+            return connection.execute(_NEWEST_NUMBERS, {"at_most": limit}).scalars().all()
+
     def continuing(self, run_id: str) -> Runs:
         """Runs that continue this one, newest first."""
         return self._select(_RUNS.where(runs.c.resumes == run_id))
@@ -260,6 +265,9 @@ _ROW = sa.select(runs).where(runs.c.id == sa.bindparam("of_id"))
 _TAGS = sa.select(runs.c.tags).where(runs.c.id == sa.bindparam("of_id"))
 _BY_ID = _RUNS.where(runs.c.id == sa.bindparam("of_id"))
 _BY_NUMBER = _RUNS.where(runs.c.number == sa.bindparam("of_number"))
+_NEWEST_NUMBERS = (
+    sa.select(runs.c.number).order_by(runs.c.number.desc()).limit(sa.bindparam("at_most", type_=sa.Integer))
+)
 _OPEN = _RUNS.where(runs.c.status.in_(OPEN))
 _GOING_ON = sa.select(runs.c.id, runs.c.status).where(in_list(runs.c.id, "of_ids"), runs.c.status.in_(OPEN))
 _NUMBERS = sa.select(runs.c.id, runs.c.number).where(in_list(runs.c.id, "of_ids"))

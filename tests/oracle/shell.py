@@ -117,7 +117,7 @@ class Kernel:
         """Cell id → what the store knows of its latest run since the last time this was asked."""
         from jupyter_mlops.magics.extension import _loaded
 
-        _, session = _loaded[id(self.shell)]
+        _, session, _ = _loaded[id(self.shell)]
         if session._store is None or session._run_id is None:
             return {}
         session.drain(60)
