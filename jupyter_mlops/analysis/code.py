@@ -17,6 +17,7 @@ from jupyter_mlops.analysis.magics import automagic
 from jupyter_mlops.analysis.names import Names, find_names
 from jupyter_mlops.analysis.tree import canonical
 from jupyter_mlops.analysis.unwarned import unwarned
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 
 _PROMPT = re.compile(r"(?m)^\s*(>>>|\.\.\.|In \[|\[)")
 """Lines that IPython may take for pasted prompts."""
@@ -63,7 +64,7 @@ def _facts(source: str, *, cell: bool, automagic: str = "") -> CodeFacts:
     free = names.reads.union(*(function.reads for function in names.functions.values()))
     doubts = find_doubts(tree, idle=names.idle if cell else (), free=free)
     if names.everything and not doubts.certain:
-        doubts = replace(doubts, certain=("may read any variable",))
+        doubts = replace(doubts, certain=(Reason(ReasonCode.ANY_VARIABLE),))
     if automagic:
         doubts = replace(doubts, automagic=automagic)
     return CodeFacts(digest, names, doubts, inert=not automagic and is_inert(tree))

@@ -27,6 +27,7 @@ from jupyter_mlops.analysis.parts import (
 from jupyter_mlops.analysis.texts import constant_text
 from jupyter_mlops.analysis.tree import children
 from jupyter_mlops.analysis.world import configures, reason_for
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 
 __all__ = ["SHELL_NAMES", "Doubts", "configures", "find_doubts", "reason_for"]
 SHELL_NAMES = frozenset({"_", "__", "___", "Out", "In", "_oh", "_ih", "_dh", "_i", "_ii", "_iii"})
@@ -43,7 +44,7 @@ class Doubts:
     cells give.
     """
 
-    certain: tuple[str, ...]
+    certain: tuple[Reason, ...]
     chains: frozenset[str]
     stores: frozenset[str]
     calls: frozenset[str]
@@ -92,7 +93,7 @@ def find_doubts(tree: ast.Module, *, idle: Iterable[str] = (), free: Iterable[st
 
 class _Finder:
     def __init__(self, idle: frozenset[str], free: frozenset[str] | None, tree: ast.Module) -> None:
-        self.certain: list[str] = []
+        self.certain: list[Reason] = []
         self.chains: set[str] = set()
         self.stores: set[str] = set()
         self.calls: set[str] = set()
@@ -149,7 +150,7 @@ class _Finder:
     def _import_from(self, node: ast.ImportFrom, top: bool) -> None:
         for alias in node.names:
             if alias.name == "*":
-                self.certain.append(f"imports all of {node.module}")
+                self.certain.append(Reason(ReasonCode.IMPORTS_ALL, str(node.module)))
             elif not node.level:
                 self.aliases.add((alias.asname or alias.name, f"{node.module}.{alias.name}"))
 
@@ -167,7 +168,7 @@ class _Finder:
     def _name(self, node: ast.Name, top: bool) -> None:
         if isinstance(node.ctx, ast.Load):
             if node.id in world.BARE and self._is_free(node.id):
-                self.certain.append(f"{world.BARE[node.id]} ({node.id})")
+                self.certain.append(Reason(world.BARE[node.id], node.id))
             self.chains.add(node.id)
 
     def _is_free(self, name: str) -> bool:
@@ -178,9 +179,9 @@ class _Finder:
         if chain is not None:
             (self.chains if isinstance(node.ctx, ast.Load) else self.stores).add(chain)
         if isinstance(node.ctx, ast.Load) and node.attr in world.ATTRIBUTES:
-            self.certain.append(f"{world.ATTRIBUTES[node.attr]} ({node.attr})")
+            self.certain.append(Reason(world.ATTRIBUTES[node.attr], node.attr))
         if is_environ(node):
-            self.certain.append("reads the environment")
+            self.certain.append(Reason(ReasonCode.ENVIRONMENT))
         self.each([node.value], top=top)
 
     def _subscript(self, node: ast.Subscript, top: bool) -> None:
@@ -220,22 +221,22 @@ class _Finder:
         if name in world.UNSEEDED:
             self._seed(name, first)
         if name in world.LOCAL_BARE and isinstance(node.func, ast.Name) and top and not (node.args or node.keywords):
-            self.certain.append(f"{world.LOCAL_BARE[name]} ({name})")
+            self.certain.append(Reason(world.LOCAL_BARE[name], name))
         if name in ("setattr", "delattr") and isinstance(node.func, ast.Name):
             self._attribute_by_name(name, node)
         queried = name in ("query", "eval") and isinstance(node.func, ast.Attribute) and (node.args or node.keywords)
         if queried and constant_text(argument(node, 0, ("expr",)) or node) is None:
-            self.certain.append(f"may read any variable ({name} of a computed text)")
+            self.certain.append(Reason(ReasonCode.COMPUTED_QUERY, name))
         self._native(name, node)
         if name in ("Timestamp", "to_datetime", "datetime64") and text_of(argument(node, 0, ())) in ("now", "today"):
-            self.certain.append(f"{world.CLOCK} ({name})")
+            self.certain.append(Reason(ReasonCode.CLOCK, name))
         self.each(children(node), top=top)
 
     def _seed(self, name: str, given: ast.expr | None) -> None:
         if given is None or is_none(given):
-            self.certain.append(f"{world.ENTROPY} ({name} without a seed)")
+            self.certain.append(Reason(ReasonCode.ENTROPY_NO_SEED, name))
         elif isinstance(given, ast.Name) and given.id in self._none:
-            self.certain.append(f"{world.ENTROPY} ({name} with a seed that may be None)")
+            self.certain.append(Reason(ReasonCode.ENTROPY_SEED_MAY_BE_NONE, name))
         elif isinstance(given, ast.Name):
             self.seed_names.add(given.id)
 
@@ -243,25 +244,25 @@ class _Finder:
         """`setattr(o, "a", 1)` is as `o.a = 1`."""
         chain = chain_of(node.args[0]) if node.args else None
         if chain is None:
-            self.certain.append(f"sets attributes by name ({name})")
+            self.certain.append(Reason(ReasonCode.SETS_BY_NAME, name))
         else:
             self.stores.add(f"{chain}.{text_of(node.args[1] if len(node.args) > 1 else None) or '?'}")
 
     def _native(self, name: str, node: ast.Call) -> None:
         given = argument(node, world.NATIVE_WRITERS.get(name, 0), world.PATHS)
         if name in world.NATIVE_READERS:
-            reason = f"reads a file whose name is computed ({name})"
+            reason = Reason(ReasonCode.COMPUTED_READ, name)
             if given is not None:
                 self._file(given, reason, self.native_texts, self.native_names)
             elif node.keywords:
                 self.certain.append(reason)
         elif name in world.MAYBE_READERS and is_path(given):
-            self._file(given, f"reads a file whose name is computed ({name})", self.native_texts, self.native_names)
+            self._file(given, Reason(ReasonCode.COMPUTED_READ, name), self.native_texts, self.native_names)
         elif name in world.NATIVE_WRITERS and not (given is None or is_none(given)):
             texts, names = self.native_write_texts, self.native_write_names
-            self._file(given, f"writes a file whose name is computed ({name})", texts, names)
+            self._file(given, Reason(ReasonCode.COMPUTED_WRITE, name), texts, names)
 
-    def _file(self, given: ast.expr, reason: str, texts: set[str], names: set[str]) -> None:
+    def _file(self, given: ast.expr, reason: Reason, texts: set[str], names: set[str]) -> None:
         text = constant_text(given)
         if text is not None:
             texts.add(text)
@@ -310,21 +311,21 @@ class _Finder:
         if inner is not None:
             self.each(inner[0].body, top=top)
         elif magic.kind == "shell":
-            self.certain.append(f"{world.PROCESS} (!)")
+            self.certain.append(Reason(ReasonCode.PROCESS, "!"))
         elif magic.kind == "other":
-            self.certain.append("talks to the shell")
+            self.certain.append(Reason(ReasonCode.SHELL))
         elif magic.kind == "cell":
             self._cell_magic(magic)
         elif not _is_silent(magic):
-            self.certain.append(f"runs the magic %{magic.name}")
+            self.certain.append(Reason(ReasonCode.MAGIC, f"%{magic.name}"))
             if magic.name not in world.QUIET_MAGICS:
                 self.magics.add(magic.name)
 
     def _cell_magic(self, magic: MagicCall) -> None:
         if magic.name in SCRIPTS:
-            self.certain.append(f"{world.PROCESS} (%%{magic.name})")
+            self.certain.append(Reason(ReasonCode.PROCESS, f"%%{magic.name}"))
         elif magic.name not in DISPLAYS | FILES:
-            self.certain.append(f"runs the magic %%{magic.name}")
+            self.certain.append(Reason(ReasonCode.MAGIC, f"%%{magic.name}"))
             self.magics.add(magic.name)
 
 

@@ -4,38 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-_ORDER: tuple[str, ...] = ("code", "model", "input:", "file:", "exists:", "module:", "environment:", "library:")
-_ORDER += ("effects", "packages", "python", "display")
-_TEXTS = {
-    "code": "its code changed",
-    "model": "its --model changed",
-    "effects": "a cell before it that configures libraries changed",
-    "packages": "installed packages changed",
-    "python": "the Python version changed",
-    "display": "the shell's display settings changed",
+from jupyter_mlops.domain.reason import Reason, ReasonCode
+from jupyter_mlops.domain.step import is_cell
+
+_OF_KIND = {
+    "code": ReasonCode.CODE_CHANGED,
+    "model": ReasonCode.MODEL_CHANGED,
+    "input": ReasonCode.INPUT_CHANGED,
+    "file": ReasonCode.FILE_CHANGED,
+    "exists": ReasonCode.FILE_CAME_OR_WENT,
+    "module": ReasonCode.MODULE_CHANGED,
+    "environment": ReasonCode.VARIABLE_CHANGED,
+    "library": ReasonCode.OPTIONS_CHANGED,
+    "effects": ReasonCode.EFFECTS_CHANGED,
+    "packages": ReasonCode.PACKAGES_CHANGED,
+    "python": ReasonCode.PYTHON_CHANGED,
+    "display": ReasonCode.DISPLAY_CHANGED,
+    "quiet": ReasonCode.QUIET_CHANGED,
 }
+"""What stands before the ":" of an ingredient's name → why a step runs that differs in it; the most telling first."""
+_RANKS = {kind: rank for rank, kind in enumerate(_OF_KIND)}
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Names of the ingredients that differ, the most telling first."""
     changed = [name for name in {**before, **now} if before.get(name) != now.get(name)]
-    return sorted(changed, key=lambda name: (_rank(name), name))
+    return sorted(changed, key=lambda name: (_RANKS.get(name.partition(":")[0], len(_RANKS)), name))
 
 
-def _rank(name: str) -> int:
-    return next((place for place, prefix in enumerate(_ORDER) if name.startswith(prefix)), len(_ORDER))
-
-
-def reason(name: str, producers: Mapping[str, str]) -> str:
-    """One differing ingredient in words; `producers` says what bound an input."""
+def reason(name: str, producers: Mapping[str, str]) -> Reason:
+    """Why a step runs of which this ingredient differs; `producers` says what bound an input."""
     kind, _, rest = name.partition(":")
-    if kind == "input":
+    code = _OF_KIND.get(kind)
+    if code is None:
+        return Reason(ReasonCode.INGREDIENT_CHANGED, name)
+    if code is ReasonCode.INPUT_CHANGED:
         producer = producers.get(rest, "")
-        source = f" (from step {producer})" if producer and not producer.startswith("cell:") else ""
-        return f"its input '{rest}' changed{source}"
-    if kind == "exists":
-        return f"{rest} came, went or became something else"
-    if kind in ("file", "module", "library", "environment"):
-        what = {"file": "the file", "module": "the module", "library": "the options of", "environment": "the variable"}
-        return f"{what[kind]} {rest} changed"
-    return _TEXTS.get(name, f"{name} changed")
+        return Reason(code, rest, "" if is_cell(producer) else producer)
+    return Reason(code, "" if rest == "*" else rest)

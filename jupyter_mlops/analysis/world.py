@@ -4,41 +4,27 @@ from __future__ import annotations
 
 import re
 
-CLOCK = "reads the clock"
-FILES = "looks for files"
-ENTROPY = "draws fresh entropy"
-NETWORK = "talks to the network"
-PROCESS = "starts a process"
-THREAD = "starts threads or tasks"
-DATABASE = "reads a database"
-INSIDE = "looks into the interpreter"
-CHANGES_FILES = "changes files"
-ASKS = "asks the user"
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 
-OF_THE_WORLD = (
-    *(CLOCK, FILES, ENTROPY, NETWORK, PROCESS, DATABASE, ASKS),
-    *("reads the working folder", "reads the environment", "makes temporary files", "draws from the generator of"),
-    *("draws from numpy's generator", "may read files natively", "may write files natively", "reads a file"),
-    *("reads what is no plain file", "writes a file whose name is computed"),
-    *(f"{INSIDE} ({name}" for name in ("os.getpid", "os.getppid", "os.getlogin", "os.cpu_count", "os.uname", "psutil")),
-)
-"""How reasons begin that tell only where a result came from: once there, it is whole, and can be put in place."""
-
-
-def is_of_the_world(reason: str) -> bool:
-    """Whether a reason tells only that the world may give another result next time."""
-    return reason.startswith(OF_THE_WORLD)
-
+CLOCK = ReasonCode.CLOCK
+FILES = ReasonCode.LOOKS_FOR_FILES
+ENTROPY = ReasonCode.ENTROPY
+NETWORK = ReasonCode.NETWORK
+PROCESS = ReasonCode.PROCESS
+DATABASE = ReasonCode.DATABASE
+INSIDE = ReasonCode.INTERPRETER
+CHANGES_FILES = ReasonCode.CHANGES_FILES
+ASKS = ReasonCode.ASKS
 
 BARE = {
-    **dict.fromkeys(("eval", "exec", "compile", "__import__"), "runs code made while running"),
-    "globals": "looks into the namespace",
-    **dict.fromkeys(("id", "hash"), "reads what differs from process to process"),
+    **dict.fromkeys(("eval", "exec", "compile", "__import__"), ReasonCode.RUNS_CODE),
+    "globals": ReasonCode.NAMESPACE,
+    **dict.fromkeys(("id", "hash"), ReasonCode.IDENTITY),
     **dict.fromkeys(("input", "breakpoint"), ASKS),
-    "get_ipython": "talks to the shell",
+    "get_ipython": ReasonCode.SHELL,
 }
 """Functions that are a reason wherever they are named."""
-LOCAL_BARE = dict.fromkeys(("locals", "vars", "dir"), "looks into the namespace")
+LOCAL_BARE = dict.fromkeys(("locals", "vars", "dir"), ReasonCode.NAMESPACE)
 """The same where they are called without an argument, outside any function."""
 ATTRIBUTES = {
     **dict.fromkeys(("now", "today", "utcnow"), CLOCK),
@@ -59,21 +45,22 @@ MODULES = {
     **dict.fromkeys(("requests", "httpx", "aiohttp", "urllib.request", "http.client", "socket", "ftplib"), NETWORK),
     **dict.fromkeys(("subprocess", "multiprocessing", "pexpect"), PROCESS),
     **dict.fromkeys(("concurrent.futures.ProcessPoolExecutor", "concurrent.futures.process"), PROCESS),
-    **dict.fromkeys(("threading", "concurrent.futures", "asyncio"), THREAD),
+    **dict.fromkeys(("threading", "concurrent.futures", "asyncio"), ReasonCode.THREADS),
     **dict.fromkeys(("psycopg", "psycopg2", "duckdb", "pymysql"), DATABASE),
-    **dict.fromkeys(("ctypes", "inspect", "importlib", "weakref", "sys", "builtins", "psutil"), INSIDE),
+    **dict.fromkeys(("ctypes", "inspect", "importlib", "weakref", "sys", "builtins"), INSIDE),
     **dict.fromkeys(("gc.get_objects", "gc.get_referrers", "types.FunctionType"), INSIDE),
     **dict.fromkeys(("secrets",), ENTROPY),
     **dict.fromkeys(("os.path.exists", "os.path.isfile", "os.path.isdir", "os.stat"), FILES),
-    **dict.fromkeys(("os.getcwd", "os.getcwdb", "pathlib.Path.cwd", "pathlib.Path.home"), "reads the working folder"),
+    **dict.fromkeys(("os.getcwd", "os.getcwdb", "pathlib.Path.cwd", "pathlib.Path.home"), ReasonCode.WORKING_FOLDER),
     **dict.fromkeys(("time.time", "time.time_ns", "time.localtime", "time.gmtime", "time.ctime"), CLOCK),
     **dict.fromkeys(("time.strftime", "time.asctime"), CLOCK),
     **dict.fromkeys(("os.system", "os.popen", "os.fork", "os.spawnl", "os.spawnv", "os.posix_spawn"), PROCESS),
-    **dict.fromkeys(("os.getpid", "os.getppid", "os.getlogin", "os.cpu_count", "os.uname"), INSIDE),
+    **dict.fromkeys(("os.getpid", "os.getppid", "os.getlogin", "os.cpu_count", "os.uname"), ReasonCode.MACHINE),
+    "psutil": ReasonCode.MACHINE,
     **dict.fromkeys(("os.remove", "os.unlink", "os.rename", "os.replace", "os.rmdir", "shutil"), CHANGES_FILES),
     **dict.fromkeys(("os.removedirs", "os.symlink", "os.link", "os.chmod"), CHANGES_FILES),
     **dict.fromkeys(("getpass.getpass",), ASKS),
-    "tempfile": "makes temporary files",
+    "tempfile": ReasonCode.TEMPORARY_FILES,
     "random.SystemRandom": ENTROPY,
 }
 """Dotted prefixes of what is a reason when it is used."""
@@ -188,11 +175,11 @@ SILENT_MAGICS = frozenset(
 """Line magics that are no reason to run a step again."""
 
 
-def reason_for(chain: str) -> str | None:
+def reason_for(chain: str) -> Reason | None:
     """Why a use of `chain` (its root the real module's dotted name) makes a result unrepeatable, or None."""
     root, _, rest = chain.partition(".")
     if root == "mlflow":
-        return None if not rest or rest.startswith(MLFLOW_HARMLESS) else "talks to MLflow"
+        return None if not rest or rest.startswith(MLFLOW_HARMLESS) else Reason(ReasonCode.MLFLOW)
     if rest and root in HOMES:
         chain = f"{HOMES[root]}.{rest}"
     for inside, home in _INSIDE.items():
@@ -202,10 +189,10 @@ def reason_for(chain: str) -> str | None:
         return None
     member = chain.rpartition(".")[2]
     if rest and member in ATTRIBUTES:
-        return f"{ATTRIBUTES[member]} ({chain})"
-    for prefix, reason in MODULES.items():
+        return Reason(ATTRIBUTES[member], chain)
+    for prefix, code in MODULES.items():
         if chain == prefix or chain.startswith(f"{prefix}."):
-            return f"{reason} ({chain})" if "." in chain else None
+            return Reason(code, chain) if "." in chain else None
     return None
 
 

@@ -9,17 +9,11 @@ from collections.abc import Iterable
 from jupyter_mlops.analysis.code import is_quiet
 from jupyter_mlops.analysis.notebook import StepCell
 from jupyter_mlops.capture.key import Examination
+from jupyter_mlops.domain.reason import AUTHORS_WORD, Reason, ReasonCode
 from jupyter_mlops.domain.step import StepSpec
 from jupyter_mlops.store.digests import file_digest
 
 _MATPLOTLIB = re.compile(r"^\s*%matplotlib\s+(?!inline\b)(\S+)", re.MULTILINE)
-_AUTHORS_WORD = (
-    "reads the clock",
-    "draws fresh entropy",
-    "talks to the network",
-    "starts a process",
-    "looks for files",
-)
 
 
 def add_asked(found: Examination, step: StepCell) -> Examination:
@@ -33,13 +27,13 @@ def add_asked(found: Examination, step: StepCell) -> Examination:
         found.ingredients[f"file:{path}"] = file_digest(path)
     magic = _MATPLOTLIB.search(step.code)
     if magic is not None:
-        found.reasons.append(f"runs %matplotlib {magic[1]}")
+        found.reasons.append(Reason(ReasonCode.MAGIC, f"%matplotlib {magic[1]}"))
     found.reasons = answered_for(spec, found.reasons)
     return found
 
 
-def answered_for(spec: StepSpec, reasons: Iterable[str]) -> list[str]:
+def answered_for(spec: StepSpec, reasons: Iterable[Reason]) -> list[Reason]:
     """The reasons that are left where the author answers for the result with `--repeatable` or `--ttl`."""
     if not spec.repeatable and spec.ttl is None:
         return list(reasons)
-    return [reason for reason in reasons if not reason.startswith(_AUTHORS_WORD)]
+    return [reason for reason in reasons if reason.code not in AUTHORS_WORD]

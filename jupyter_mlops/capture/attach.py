@@ -8,6 +8,7 @@ from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.placing import put_in_place
 from jupyter_mlops.capture.reuse import Reuse, known_in, open_result
 from jupyter_mlops.capture.world import Pending
+from jupyter_mlops.domain.reason_text import phrases
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import DamagedObjectError
@@ -40,7 +41,7 @@ def attach(session: Session, runs: list[StepRun]) -> tuple[list[str], dict[str, 
             lost.pop(name, None)
             session.producers[name] = source.step
             if source.result is None or item.lost:
-                lost[name] = item.lost or source.unrepeatable or "its result was not stored"
+                lost[name] = item.lost or phrases(source.unrepeatable) or "its result was not stored"
     session.settle(there)
     return list(there), {name: why for name, why in lost.items() if name in there}
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.secrets.known import CONDITION
-from jupyter_mlops.store.digests import file_digest
+from jupyter_mlops.store.digests import EXISTS, file_digest
 
 
 def depended_on(path: str) -> str:
@@ -13,3 +14,12 @@ def depended_on(path: str) -> str:
 
         return digest_now(path[len(CONDITION) :])
     return file_digest(path)
+
+
+def changed(path: str) -> Reason:
+    """That a condition of a result, as `Conditions.files` names it, holds no longer."""
+    if path.startswith(CONDITION):
+        return Reason(ReasonCode.SECRET_CHANGED, path[len(CONDITION) :])
+    if path.startswith(EXISTS):
+        return Reason(ReasonCode.FILE_CAME_OR_WENT, path[len(EXISTS) :])
+    return Reason(ReasonCode.FILE_CHANGED, path)

@@ -10,6 +10,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.domain.json_text import loads
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.secrets.events import without_secrets
 
 if TYPE_CHECKING:
@@ -87,11 +88,11 @@ class DisplayRecorder:
             self.events.append({"type": message["header"]["msg_type"], "content": dict(message["content"])})
         return message
 
-    def doubts(self) -> list[str]:
+    def doubts(self) -> list[Reason]:
         """Why these displays cannot stand for the cell's another time."""
         for event in self.events:
             if WIDGET in event.get("content", {}).get("data", {}):
-                return ["shows a live widget"]
+                return [Reason(ReasonCode.WIDGET)]
         return []
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from jupyter_mlops.analysis.code import source_facts
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.key import Examination, Resolver
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 
 _SEEDS = {"random.seed": "random", "numpy.random.seed": "numpy", "torch.manual_seed": "torch"}
 _NEVER_SEED = {"numpy", "pandas", "sklearn", "scipy", "matplotlib", "seaborn", "mpl_toolkits", "statsmodels"}
@@ -39,16 +40,16 @@ class Draws:
             self._unseeded.add(drawn.pop("random"))
         sources = [source for known in found.inputs.values() if known.kind == "function" for source in known.sources]
         first = seeded_first(source, resolve, sources)
-        self.reasons: list[str] = []
+        self.reasons: list[Reason] = []
         if "numpy" in now and "numpy" not in self.before and libraries.numpy_drawn_since_import():
             if "numpy" in first:
                 drawn["numpy"] = now["numpy"]
             else:
-                self.reasons.append("draws from numpy's generator, which it has just imported")
+                self.reasons.append(Reason(ReasonCode.UNSEEDED_NUMPY))
         for name in drawn.keys() - first if _cannot_seed(found, resolve) else ():
             if self.before.get(name) in self._unseeded:
                 self._unseeded.add(drawn[name])
-                self.reasons.append(f"draws from the generator of {name}, which no one has seeded")
+                self.reasons.append(Reason(ReasonCode.UNSEEDED, name))
         perhaps: set[str] = set()
         for name in (first | _may_seed(found, resolve)) & now.keys() & self.before.keys() - drawn.keys():
             drawn[name] = now[name]  # it may have been set to the very state it had

@@ -20,9 +20,11 @@ from jupyter_mlops.analysis.pipeline import later_reads
 from jupyter_mlops.analysis.plain_values import plain_values, reach_of, scope_above
 from jupyter_mlops.analysis.reasons import differences, reason
 from jupyter_mlops.capture.asked import add_asked
+from jupyter_mlops.capture.depended import changed as changed_condition
 from jupyter_mlops.capture.digest import Undigestible, Walker
+from jupyter_mlops.capture.effects import add_effects
 from jupyter_mlops.capture.hydrate import reached
-from jupyter_mlops.capture.key import Examination, add_effects, examine
+from jupyter_mlops.capture.key import Examination, examine
 from jupyter_mlops.capture.known import Known, known_of
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import facts_of, reads_shown
@@ -30,8 +32,9 @@ from jupyter_mlops.capture.reuse import conditions_hold, file_holds, in_time, kn
 from jupyter_mlops.capture.world import UNTOLD, shapes_in
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import REUSE, RUN, SKIP, UNKNOWN, Forecast
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.step import StepRun, cell_label
 from jupyter_mlops.secrets.known import CONDITION
 from jupyter_mlops.store.digests import EXISTS, file_digest
 from jupyter_mlops.store.store import Store
@@ -190,9 +193,9 @@ class _Forecaster:
     def _step(self, step: StepCell, place: int) -> Forecast:
         facts = facts_of(step)
         if facts is None:
-            return self._forecast(step, RUN, "its code is not valid Python", None, None)
+            return self._forecast(step, RUN, Reason(ReasonCode.NO_PYTHON), None, None)
         if step.spec.skip:
-            return self._forecast(step, SKIP, "it is marked --skip", None, None)
+            return self._forecast(step, SKIP, Reason(ReasonCode.SKIP), None, None)
         found = add_asked(examine(facts, self._world, self._modules, display_mode=DISPLAY_MODE), step)
         self._inputs = {name: self._world.makers.get(name, "") for name in found.inputs}
         history = [run for run in self._runs.get(step.spec.name, ()) if run.status.succeeded]
@@ -200,7 +203,7 @@ class _Forecaster:
         if waiting:
             maker = self._world.makers.get(waiting[0], "")
             self._doubt(step, facts, found, history)
-            return self._forecast(step, UNKNOWN, f"depends on what '{maker}' gives", found, history)
+            return self._forecast(step, UNKNOWN, Reason(ReasonCode.DEPENDS, maker), found, history)
         return self._decide(step, facts, found, history, place)
 
     def _decide(
@@ -208,14 +211,14 @@ class _Forecaster:
     ) -> Forecast:
         spec, world = step.spec, self._world
         if spec.no_cache:
-            why = "it is marked --no-cache"
+            why = Reason(ReasonCode.NO_CACHE)
         elif found.reasons:
-            why = f"it {found.reasons[0]}"
+            why = found.reasons[0]
         else:
             candidate = self._candidate(found, step, place)
             if candidate is not None:
                 world.take(spec.name, candidate)
-                return self._forecast(step, REUSE, "nothing it depends on changed", found, [candidate])
+                return self._forecast(step, REUSE, Reason(ReasonCode.NOTHING_CHANGED), found, [candidate])
             why = self._why(found, history)
         same = next((run for run in history if run.key == found.key and self._begins_like(run)), None)
         add_effects(world, facts, found.effects)
@@ -223,7 +226,7 @@ class _Forecaster:
             world.take(spec.name, same)  # it ran on the same before, and will most likely give the same
         else:
             if self._doubt(step, facts, found, history):
-                why = "it is no step in a live kernel"
+                why = Reason(ReasonCode.NO_STEP_LIVE)
         shown = self._forecast(step, RUN, why, found, [same] if same else history)
         return replace(shown, repeats=same.id) if same is not None else shown
 
@@ -253,7 +256,7 @@ class _Forecaster:
 
     def _as_seen(self, step: StepCell, facts: CodeFacts) -> bool:
         """Let a plain cell that was never recorded give what steps read of it; False where none did."""
-        label, seen, names = f"cell:{facts.digest[:16]}", False, self._world.names
+        label, seen, names = cell_label(facts.digest), False, self._world.names
         for run in sorted((run for runs in self._runs.values() for run in runs), key=_begun, reverse=True):
             for name, data in run.extra.get("given", {}).items():
                 open_yet = name not in names or names[name].digest.startswith(_NOT_YET)
@@ -287,24 +290,24 @@ class _Forecaster:
         own = self._by_key.get(key)
         return own if own is not None else self._store.steps.candidates(key)
 
-    def _why(self, found: Examination, history: list[StepRun]) -> str:
+    def _why(self, found: Examination, history: list[StepRun]) -> Reason:
         if not history:
-            return "it has not run yet"
+            return Reason(ReasonCode.NEVER_RAN)
         changed = differences(history[0].ingredients, found.ingredients)
         if changed:
             return reason(changed[0], self._world.makers)
         if history[0].unrepeatable:
-            return f"it {history[0].unrepeatable}"
+            return history[0].unrepeatable[0]
         for path, digest in history[0].conditions.files.items():
             if not file_holds(self._world, path, digest):
-                return f"the file {path} changed"
+                return changed_condition(path)
         lost = [name for name, known in history[0].known.items() if known.get("lost")]
         if lost and history[0].key == found.key:
-            return f"a later cell needs '{lost[0]}', which cannot be stored"
-        return "what it drew from a random generator, or what shares its values, changed"
+            return Reason(ReasonCode.LOST_VALUE, lost[0])
+        return Reason(ReasonCode.RANDOM_OR_SHARED_CHANGED)
 
     def _forecast(
-        self, step: StepCell, decision: str, why: str, found: Examination | None, history: Sequence[StepRun] | None
+        self, step: StepCell, decision: str, why: Reason, found: Examination | None, history: Sequence[StepRun] | None
     ) -> Forecast:
         last = history[0] if history else None
         seconds = 0.0 if decision == REUSE else (last.duration if last is not None else None)

@@ -15,6 +15,7 @@ from jupyter_mlops.analysis.doubts import SHELL_NAMES
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.display import NotRestored
 from jupyter_mlops.capture.known import Known
+from jupyter_mlops.capture.reuse import DAMAGED
 from jupyter_mlops.capture.world import Pending
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import DamagedObjectError, NotStoredError
@@ -131,7 +132,7 @@ class Hydrator:
         """A stored value cannot be had: tell, let no one take it again, and run the step that made it."""
         session = self._session
         session.listener.warn(f"The stored value of '{name}' is not used: {why}", "The step that made it runs again.")
-        session.store.steps.update_run(pending.source, unrepeatable="has a stored result that is damaged")
+        session.store.steps.update_run(pending.source, unrepeatable=DAMAGED)
         self._produce(name, pending)
 
     def _bind(self, pending: Pending) -> None:

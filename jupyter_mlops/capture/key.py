@@ -18,30 +18,27 @@ from functools import lru_cache
 import xxhash
 
 from jupyter_mlops.analysis.code import CodeFacts, source_facts
-from jupyter_mlops.analysis.doubts import SHELL_NAMES, Doubts, configures, reason_for
+from jupyter_mlops.analysis.doubts import SHELL_NAMES, Doubts, reason_for
 from jupyter_mlops.analysis.magics import EVERYTHING
 from jupyter_mlops.capture import environment
 from jupyter_mlops.capture.digest import ALGORITHM, Walker
+from jupyter_mlops.capture.effects import ANY_LIBRARY, effects_of
 from jupyter_mlops.capture.known import Known
+from jupyter_mlops.capture.libraries import is_untold
 from jupyter_mlops.capture.modules import LocalModules, module_doubts
 from jupyter_mlops.capture.resolver import Resolver as Resolver
 from jupyter_mlops.capture.world import World
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.secrets.known import holds, keyed
 from jupyter_mlops.store.archives import source_text
 from jupyter_mlops.store.digests import named_files
 
 ABSENT = "absent"
 _BUILTINS = {**vars(builtins), **dict.fromkeys(("display", "get_ipython"))}
-ANY_LIBRARY = "*"
-"""Stands for effects that may concern any library."""
-TRANSPARENT_MAGICS = {"matplotlib", "load_ext", "mlops", "time", "timeit", "capture", "pinfo", "pinfo2", "who", "whos"}
-"""Magics that change nothing a later step could depend on, but what the fingerprints show."""
 _ANY_NAME = {"builtins.eval", "builtins.exec", "builtins.globals", "builtins.locals", "builtins.vars"}
 """What reads or binds names that stand in no code, also by another name (`from builtins import eval as run`)."""
 _NUMBERED = re.compile(r"_i?\d+\Z")
 _PROCESS_STATES = ("warnings", "decimal", "locale", "environ", "timezone", "cwd", "sys.path", "logging")
-_KNOWN_OPTIONS = ("matplotlib.rcParams", "matplotlib.pyplot.rcParams", "pandas.options.", "os.environ", "sys.path")
-"""What is assigned into, and shows in the fingerprints of options."""
 _BY_LOCALE = re.compile(r"(^|:)([^{}]?[<>=^])?[-+ ]?z?#?0?\d*[,_]?(\.\d+)?n(\}|$)")
 """A number is formatted as the locale has it: `f"{x:n}"`, `"{:n}".format(x)`, `format(x, "n")`."""
 _PLOTTING = {"matplotlib", "matplotlib_inline", "numpy"}
@@ -73,8 +70,8 @@ class Examination:
     facts: CodeFacts
     ingredients: dict[str, str] = field(default_factory=dict)
     inputs: dict[str, Known] = field(default_factory=dict)
-    reasons: list[str] = field(default_factory=list)
-    effects: dict[str, list[str]] = field(default_factory=dict)
+    reasons: list[Reason] = field(default_factory=list)
+    effects: dict[str, list[Reason]] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
     writes: set[str] = field(default_factory=set)
     """Files that native code may write, unseen."""
@@ -131,7 +128,7 @@ class _Examiner:
             found.ingredients |= {f"module:{name}": digest for name, digest in digests.items()}
             found.reasons += doubts
         for file in closure.values():
-            self._weigh(module_doubts(file), f" in {os.path.basename(file)}", own=True)
+            self._weigh(module_doubts(file), os.path.basename(file), own=True)
             found.packages |= {name.lstrip(".").partition(".")[0] for name in _imports_of(file)}
         self._weigh(found.facts.doubts, "")
         self._native_files()
@@ -139,7 +136,7 @@ class _Examiner:
         self._seeds()
         self._functions()
         for effects in found.effects.values():
-            found.reasons += [text for text in effects if text not in found.reasons]
+            found.reasons += [reason for reason in effects if reason not in found.reasons]
         self._libraries()
         self._named_files()
 
@@ -180,7 +177,7 @@ class _Examiner:
                 continue
             seen.add(name)
             if name in SHELL_NAMES or _NUMBERED.match(name):
-                found.reasons.append(f"reads the shell's history ({name})")
+                found.reasons.append(Reason(ReasonCode.SHELL_HISTORY, name))
                 continue
             known = self.world.know(name)
             if known is None:
@@ -189,7 +186,7 @@ class _Examiner:
                 elif name not in _BUILTINS or _BUILTINS[name] not in (None, vars(builtins)[name]):
                     found.packages.add("builtins")  # what someone put there is known by the cell that did it
                 if name == found.facts.doubts.automagic:
-                    found.reasons.append(f"runs the magic %{name}")
+                    found.reasons.append(Reason(ReasonCode.MAGIC, f"%{name}"))
                 continue
             if known.dotted.startswith("IPython.core") and known.kind != "module":
                 continue  # one of the names that IPython itself puts into the namespace
@@ -198,7 +195,7 @@ class _Examiner:
             if known.digest:
                 found.ingredients[f"input:{name}"] = known.digest
             else:
-                found.reasons.append(f"reads '{name}', whose content cannot be told ({known.lost})")
+                found.reasons.append(Reason(ReasonCode.UNTOLD_VALUE, name, known.lost))
             waiting += known.globals
 
     def _functions(self) -> None:
@@ -208,31 +205,32 @@ class _Examiner:
                 try:
                     facts = source_facts(source)
                 except (SyntaxError, ValueError):
-                    self.found.reasons.append("calls a function whose source cannot be read")
+                    self.found.reasons.append(Reason(ReasonCode.UNREADABLE_FUNCTION))
                     continue
                 if EVERYTHING in facts.names.carries:
                     self.found.everything = True
                     if not facts.doubts.certain:
-                        self.found.reasons.append(f"may read any variable in {_name_of(source)}")
-                self._weigh(facts.doubts, f" in {_name_of(source)}")
+                        self.found.reasons.append(Reason(ReasonCode.ANY_VARIABLE, where=_name_of(source)))
+                self._weigh(facts.doubts, _name_of(source))
 
     def _weigh(self, doubts: Doubts | None, where: str, *, own: bool = False) -> None:
-        """Take a piece of code's doubts; `own` for a module, whose names are its own."""
+        """Take the doubts of a piece of code: of the function or file `where`, or ("") the step's own. `own` for a module,
+        whose names are its own."""
         found = self.found
         if doubts is None:
-            found.reasons.append(f"uses source that cannot be read{where}")
+            found.reasons.append(Reason(ReasonCode.UNREADABLE_SOURCE, where=where))
             return
-        found.reasons += [text + where for text in doubts.certain]
+        found.reasons += [reason.within(where) for reason in doubts.certain]
         if where and (doubts.native_names or doubts.native_texts):
-            found.reasons.append(f"may read files natively{where}")
+            found.reasons.append(Reason(ReasonCode.NATIVE_READ, where=where))
         if where and (doubts.native_write_names or doubts.native_write_texts):
-            found.reasons.append(f"may write files natively{where}")
+            found.reasons.append(Reason(ReasonCode.NATIVE_WRITE, where=where))
         resolve = Resolver(doubts, None if own else self.world)
         for real in resolve.all_of(doubts.chains):
             found.everything = found.everything or real in _ANY_NAME
             reason = _reason_for(real)
             if reason is not None:
-                found.reasons.append(reason + where)
+                found.reasons.append(reason.within(where))
         for name in sorted(doubts.environment):
             value = os.environ.get(name)
             digest = ABSENT if value is None else xxhash.xxh3_128_hexdigest(value.encode("utf-8", "surrogateescape"))
@@ -244,22 +242,22 @@ class _Examiner:
             )
         if own:
             return
-        for library, texts in effects_of(doubts, self.world, resolve).items():
-            found.effects.setdefault(library, []).extend(text + where for text in texts)
+        for library, reasons in effects_of(doubts, self.world, resolve).items():
+            found.effects.setdefault(library, []).extend(reason.within(where) for reason in reasons)
 
     def _seeds(self) -> None:
         """A generator seeded with a variable that holds None draws fresh entropy."""
         for name in sorted(self.found.facts.doubts.seed_names):
             known = self.found.inputs.get(name)
             if known is None or known.digest == _none():
-                self.found.reasons.append(f"draws fresh entropy (a generator seeded with '{name}')")
+                self.found.reasons.append(Reason(ReasonCode.ENTROPY_SEED_IS_NONE, name))
 
     def _native_writes(self) -> None:
         """Files that native code writes must be plain to see too."""
         for name in sorted(self.found.facts.doubts.native_write_names):
             known = self.found.inputs.get(name)
             if known is None or not known.text:
-                self.found.reasons.append(f"writes a file whose name is computed ({name})")
+                self.found.reasons.append(Reason(ReasonCode.COMPUTED_WRITE, name))
             else:
                 self.found.writes.add(os.path.abspath(os.path.expanduser(known.text)))
         for text in self.found.facts.doubts.native_write_texts:
@@ -274,10 +272,10 @@ class _Examiner:
             if known is not None and known.text:
                 texts.add(known.text)
             else:
-                self.found.reasons.append(f"reads a file whose name is computed ({name})")
+                self.found.reasons.append(Reason(ReasonCode.COMPUTED_READ, name))
         for text in sorted(texts):
             if not os.path.isfile(os.path.expanduser(text)):
-                self.found.reasons.append(f"reads what is no plain file ({text})")
+                self.found.reasons.append(Reason(ReasonCode.NO_PLAIN_FILE, text))
 
     def _libraries(self) -> None:
         """The state of libraries that the step's result may depend on: by content where known, else by path."""
@@ -292,7 +290,7 @@ class _Examiner:
         used = found.packages - sys.stdlib_module_names - {name.partition(".")[0] for name in self._local}
         found.ingredients["packages"] = environment.versions_digest(sorted(used - {"jupyter_mlops"}))
         for package in environment.changed_since_loaded(sorted(used)):
-            found.reasons.append(f"{package} changed since it was imported (restart the kernel)")
+            found.reasons.append(Reason(ReasonCode.EDITED_MODULE, package))
         relevant = relevant_libraries(found.packages)
         if relevant is not None and any(_BY_LOCALE.search(text) for text in self._texts()):
             relevant.add("locale")
@@ -301,8 +299,8 @@ class _Examiner:
         for library, state in state_of.items():
             if relevant is not None and library not in relevant:
                 continue
-            if state.startswith("unknown"):
-                found.reasons.append(f"cannot tell the options of {library}")
+            if is_untold(state):
+                found.reasons.append(Reason(ReasonCode.UNTOLD_OPTIONS, library))
             found.ingredients[f"library:{library}"] = state
 
 
@@ -333,46 +331,7 @@ def reads_everything(facts: CodeFacts, called: Iterable[Known | None] = ()) -> b
     return False
 
 
-def effects_of(doubts: Doubts, world: World, resolve: Resolver | None = None) -> dict[str, list[str]]:
-    """Library → why running this code may change state of it that no fingerprint shows."""
-    found: dict[str, list[str]] = {}
-    resolve = resolve or Resolver(doubts, world)
-
-    def add(real: str | None, text: str) -> None:
-        library = (real or "").partition(".")[0] or ANY_LIBRARY
-        found.setdefault(library, []).append(text)
-
-    for chain in sorted(doubts.stores):
-        if resolve.owner_is_shared(chain) and not (resolve(chain) or "").startswith(_KNOWN_OPTIONS):
-            add(resolve(chain), f"sets an attribute of {resolve(chain)}")
-    for real in resolve.all_of(doubts.chains, doubts.calls):
-        if _configures(real):
-            add(real, f"may configure a library ({real})")
-    for text in doubts.certain:
-        if text.startswith(("sets attributes", "runs code made", "talks to the shell")):
-            add(None, text)
-    for name in sorted(doubts.magics - TRANSPARENT_MAGICS):
-        add(None, f"runs the magic %{name}")
-    return found
-
-
-def add_effects(world: World, facts: CodeFacts, libraries: Iterable[str]) -> None:
-    """Note in `world` that a cell of this code configured these libraries: later steps depend on that by path.
-
-    What decides an effect is the code and what it read; where that cannot be told, it is something never seen before.
-    """
-    told = [facts.digest]
-    for name in sorted(facts.names.reads):
-        known = world.know(name)
-        if known is not None:
-            told.append(known.digest or os.urandom(16).hex())
-    for library in libraries:
-        text = "\0".join([world.effects.get(library, ""), *told])
-        world.effects[library] = xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))
-
-
 _reason_for = lru_cache(maxsize=4096)(reason_for)
-_configures = lru_cache(maxsize=4096)(configures)
 
 
 def _name_of(source: str) -> str:

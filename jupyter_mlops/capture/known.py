@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_mlops.capture.digest import Fingerprint
 from jupyter_mlops.capture.digest_walk import module_of
 from jupyter_mlops.capture.watch import is_library_file
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.secrets.known import HOLDS, redact
 
 
@@ -34,13 +35,14 @@ class Known:
     globals: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
-    doubts: tuple[str, ...] = ()
+    doubts: tuple[Reason, ...] = ()
     shares: tuple[str, ...] = ()
     shape: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something."""
-        return {name: value for name, value in vars(self).items() if value}
+        told = {name: value for name, value in vars(self).items() if value}
+        return {**told, "doubts": [reason.to_json() for reason in self.doubts]} if self.doubts else told
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Known:
@@ -48,6 +50,8 @@ class Known:
         known: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in data.items() if name in _FIELDS
         }
+        if "doubts" in known:
+            known["doubts"] = tuple(Reason.from_json(item) for item in known["doubts"])
         return cls(**known)
 
 
@@ -99,10 +103,10 @@ def _kind(value: Any) -> str:
     return "value"
 
 
-def _sources(functions: list[types.FunctionType]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _sources(functions: list[types.FunctionType]) -> tuple[tuple[str, ...], tuple[Reason, ...]]:
     """The source of each notebook function, and a doubt for each that has none."""
     sources: dict[str, None] = {}
-    doubts: list[str] = []
+    doubts: list[Reason] = []
     seen = set()
     for function in functions:
         code = function.__code__
@@ -114,7 +118,7 @@ def _sources(functions: list[types.FunctionType]) -> tuple[tuple[str, ...], tupl
         except (OSError, TypeError, SyntaxError, ValueError):
             if _is_generated(function):
                 continue
-            doubts.append(f"calls '{function.__name__}', whose source is not known")
+            doubts.append(Reason(ReasonCode.NO_SOURCE, function.__name__))
     return tuple(sources), tuple(dict.fromkeys(doubts))
 
 

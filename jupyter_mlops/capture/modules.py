@@ -23,6 +23,7 @@ from jupyter_mlops.capture.imported import ImportNotes, find_by_others
 from jupyter_mlops.capture.libraries.snapshots import note_module
 from jupyter_mlops.capture.snapshot import fixed_source, has_changed, install_where_told
 from jupyter_mlops.capture.watch import begin, import_reads, is_library_file
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.store.archives import archive_of, source_text
 from jupyter_mlops.store.digests import file_digest
 
@@ -153,26 +154,24 @@ class LocalModules:
         module = sys.modules.get(name)
         return _local_file(module) if module is not None else _find_file(name)
 
-    def ingredients(self, names: dict[str, str], walker: Walker) -> tuple[dict[str, str], list[str]]:
+    def ingredients(self, names: dict[str, str], walker: Walker) -> tuple[dict[str, str], list[Reason]]:
         """For `closure`'s modules: name → digest of source and of what the loaded module holds; and what is in doubt."""
         digests: dict[str, str] = {}
-        doubts: list[str] = []
+        doubts: list[Reason] = []
         for name, file in sorted(names.items()):
             source = _source_digest(file)
             seen = self._sources.get(name)
             module = sys.modules.get(name)
             if module is not None and seen is not None and seen != source:
-                doubts.append(f"{os.path.basename(file)} changed since it was imported (restart the kernel)")
+                doubts.append(Reason(ReasonCode.EDITED_MODULE, os.path.basename(file)))
             if has_changed(file):
-                doubts.append(
-                    f"uses {os.path.basename(file)} as it was when this run was asked for, and it has changed"
-                )
+                doubts.append(Reason(ReasonCode.OLDER_MODULE, os.path.basename(file)))
             digests[name] = source + _files_of(name, file)
             if module is not None:
                 try:
                     digests[name] += self._held(name, module, walker)
                 except Undigestible as error:
-                    doubts.append(f"uses the module {name}, which holds something of unknown content ({error.what})")
+                    doubts.append(Reason(ReasonCode.UNTOLD_MODULE, name, error.what))
         return digests, doubts
 
     def _held(self, name: str, module: types.ModuleType, walker: Walker) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from jupyter_mlops.capture.key import Examination
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.world import UNTOLD, LiveWorld
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.step import StepSpec
 
 _MISSING = object()
@@ -33,7 +34,7 @@ class Outcome:
     groups: list[set[str]] = field(default_factory=list)
     known: dict[str, Known] = field(default_factory=dict)
     shapes: dict[str, str] = field(default_factory=dict)
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
 
     @property
     def outputs(self) -> dict[str, str]:
@@ -122,7 +123,7 @@ def _group(world: LiveWorld, shapes_before: Mapping[str, str], perhaps: set[str]
             outcome.shapes[names] = shape
             left -= members
     for name in sorted(left):
-        outcome.reasons.append(f"changes or shares what '{name}' holds, and what that was before is not known")
+        outcome.reasons.append(Reason(ReasonCode.UNTOLD_BEFORE, name))
 
 
 def named_metrics(spec: StepSpec, namespace: dict[str, Any]) -> tuple[dict[str, float], list[str]]:

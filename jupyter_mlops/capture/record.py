@@ -10,8 +10,9 @@ from jupyter_mlops.analysis.reasons import differences, reason
 from jupyter_mlops.capture import secrecy
 from jupyter_mlops.capture.key import Examination
 from jupyter_mlops.capture.outcome import Outcome
+from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
+from jupyter_mlops.domain.step import Conditions, StepInput, StepRun, is_cell
 from jupyter_mlops.store.processes import this_process
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Recorded:
             key=found.key,
             inputs={name: StepInput(known.digest, producers.get(name, "")) for name, known in found.inputs.items()},
             ingredients=found.ingredients,
-            unrepeatable="; ".join(dict.fromkeys(found.reasons)),
+            unrepeatable=Reasons.of(found.reasons),
             started_at=started_at,
             cell_id=step.cell.id or None,
             pid=pid,
@@ -60,7 +61,7 @@ class Recorded:
     def _why(self, producers: dict[str, str]) -> None:
         session, step_run = self._session, self.step_run
         if session.forces(self._step.spec.name):
-            why = "it is forced"
+            why = Reason(ReasonCode.FORCED)
         else:
             why = _why(self._step, self._found, session.last_of(step_run.notebook, step_run.step), producers)
         self.step_run = step_run.but(why=why)
@@ -71,7 +72,7 @@ class Recorded:
 
         told = f"{type(error).__name__}: {error}"[:2000]
         self._end(
-            status=failed_status(error), error=told, duration=duration, unrepeatable="; ".join(self._found.reasons)
+            status=failed_status(error), error=told, duration=duration, unrepeatable=Reasons.of(self._found.reasons)
         )
 
     def completed(
@@ -87,7 +88,7 @@ class Recorded:
             status=Status.COMPLETED,
             outputs=outcome.outputs,
             known={name: known.to_json() for name, known in outcome.known.items()},
-            unrepeatable="; ".join(dict.fromkeys(outcome.reasons)),
+            unrepeatable=Reasons.of(outcome.reasons),
             conditions=conditions,
             effects=effects,
             metrics=metrics,
@@ -108,16 +109,16 @@ class Recorded:
             conditions=source.conditions,
             reused_from=source.reused_from or source.id,
             metrics=metrics,
-            why="nothing it depends on changed",
+            why=Reason(ReasonCode.NOTHING_CHANGED),
             duration=duration,
             ended_at=session.store.now(),
         )
         self._record()
         self._add_metrics(metrics)
 
-    def cannot_be_kept(self, why: str) -> None:
+    def cannot_be_kept(self, why: Reason) -> None:
         """The result will not be reused."""
-        self.step_run = self.step_run.but(unrepeatable=why)
+        self.step_run = self.step_run.but(unrepeatable=Reasons.of([why]))
         self._record()
 
     def _end(self, **told: Any) -> None:
@@ -134,34 +135,32 @@ class Recorded:
             session.saver.do(lambda: session.store.runs.add_metrics(run_id, metrics, now=now))
 
 
-def _why(step: StepCell, found: Examination, last: StepRun | None, producers: dict[str, str]) -> str:
+def _why(step: StepCell, found: Examination, last: StepRun | None, producers: dict[str, str]) -> Reason:
     if step.spec.no_cache:
-        return "it is marked --no-cache"
+        return Reason(ReasonCode.NO_CACHE)
     if found.reasons:
-        return f"it {found.reasons[0]}"
+        return found.reasons[0]
     if last is None:
-        return "it had not run before"
+        return Reason(ReasonCode.HAD_NOT_RUN)
     changed = differences(last.ingredients, found.ingredients)
     if changed:
         return reason(changed[0], producers)
     if not last.status.succeeded:
-        return f"its last run {last.status.value}"
+        return Reason(ReasonCode.ENDED, last.status.value)
     if last.unrepeatable:
-        return f"it {last.unrepeatable}"
+        return last.unrepeatable[0]
     lost = [name for name, known in last.known.items() if known.get("lost")]
     if lost:
-        return f"a later cell needs '{lost[0]}', which cannot be stored"
+        return Reason(ReasonCode.LOST_VALUE, lost[0])
     if last.effects.get("result") or last.conditions.shapes:
-        return "a file, a random state or what shares its values changed, or a later cell may read what it shows"
-    return "a file or random state it read changed"
+        return Reason(ReasonCode.FILE_RANDOM_OR_SHARED_CHANGED)
+    return Reason(ReasonCode.FILE_OR_RANDOM_CHANGED)
 
 
 def _extra(step: StepCell, found: Examination, producers: dict[str, str]) -> dict[str, Any]:
     """What else is recorded of a step run; of plain cells only what it read of them (`given`) tells a forecast."""
     spec = step.spec
-    given = {
-        name: known.to_json() for name, known in found.inputs.items() if producers.get(name, "").startswith("cell:")
-    }
+    given = {name: known.to_json() for name, known in found.inputs.items() if is_cell(producers.get(name, ""))}
     told = {"kind": spec.kind, "repeatable": spec.repeatable, "ttl": spec.ttl, "given": given}
     return {name: value for name, value in told.items() if value}
 

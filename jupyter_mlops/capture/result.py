@@ -9,6 +9,7 @@ from jupyter_mlops.analysis.inert import PLAIN
 from jupyter_mlops.capture import display, libraries, values
 from jupyter_mlops.capture.reuse import STATE
 from jupyter_mlops.capture.saver import Saving
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +35,7 @@ def keep(
     try:
         shown = display.encode(recorder.events)
     except (TypeError, ValueError) as error:
-        record.cannot_be_kept(f"shows what cannot be kept ({error})")
+        record.cannot_be_kept(Reason(ReasonCode.UNKEPT_DISPLAY, because=str(error)))
         return
     namespace = session.namespace
     known = dict(outcome.known)
@@ -54,7 +55,7 @@ def keep(
         components.append({STATE: state})
     packed = values.pack(components, namespace)
     if STATE in packed.failed:
-        record.cannot_be_kept(f"leaves options of libraries that cannot be stored ({packed.failed[STATE]})")
+        record.cannot_be_kept(Reason(ReasonCode.UNKEPT_OPTIONS, because=packed.failed[STATE]))
         return
     for name, why in packed.failed.items():
         known[name] = replace(known[name], lost=why)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.analysis.world import is_of_the_world
 from jupyter_mlops.capture.reuse import Reuse, open_if_whole, shapes_hold
+from jupyter_mlops.domain.reason import Reason
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.store.digests import EXISTS
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
 
 
-def may_be_taken(reasons: Iterable[str]) -> bool:
+def may_be_taken(reasons: Iterable[Reason]) -> bool:
     """Whether a result that is not repeatable for these reasons is still whole: what it drew from the world is in it."""
-    return all(is_of_the_world(reason) for reason in reasons)
+    return all(reason.is_of_the_world for reason in reasons)
 
 
 class Resumed:
@@ -49,8 +49,8 @@ class Resumed:
         if not may_be_taken(found.reasons):
             return None
         for run in self._by_key.get(found.key, ()):
-            reasons = [reason for reason in run.unrepeatable.split("; ") if reason]
-            if run.result is None or not may_be_taken(reasons) or not self._holds(run, world) or not accept(run):
+            taken = run.result is not None and may_be_taken(run.unrepeatable)
+            if not taken or not self._holds(run, world) or not accept(run):
                 continue
             reuse = open_if_whole(self._store, run)
             if reuse is None:

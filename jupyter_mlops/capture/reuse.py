@@ -12,6 +12,7 @@ from jupyter_mlops.capture import display, values
 from jupyter_mlops.capture.key import Examination
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.world import UNTOLD, World
+from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.step import StepRun, StepSpec
 from jupyter_mlops.errors import DamagedObjectError
 from jupyter_mlops.secrets.known import CONDITION
@@ -19,6 +20,9 @@ from jupyter_mlops.store.store import Store
 
 STATE = "mlops:state"
 """The name, which no variable can have, of what is stored besides the names: options of libraries, random generators."""
+
+
+DAMAGED = Reasons.of([Reason(ReasonCode.DAMAGED)])
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ def find_reusable(
             message, hint = error.message, error.hint
         except (ValueError, KeyError, AttributeError, ImportError, pickle.UnpicklingError) as error:
             message, hint = f"it cannot be read back: {error}", "The step runs again."
-        store.steps.update_run(candidate.id, unrepeatable="has a stored result that is damaged")
+        store.steps.update_run(candidate.id, unrepeatable=DAMAGED)
         warn(f"The stored result of step '{candidate.step}' is not used: {message}", hint)
     return None
 

@@ -22,6 +22,7 @@ from typing import Any
 from jupyter_mlops.capture import files, values
 from jupyter_mlops.capture.digest import Fingerprint, Undigestible, Walker
 from jupyter_mlops.capture.known import Known
+from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.secrets.known import redact
@@ -204,11 +205,11 @@ class Saver:
             display = self._store.objects.put(saving.display, signed=True)
             changed = self._keep_files(saving) if saving.kept is None else None
         except MLOpsError as error:
-            self._give_up(saving, f"could not be stored: {error.message}")
+            self._give_up(saving, Reason(ReasonCode.NOT_STORED, because=error.message))
             self.notices.append((f"A result could not be stored, so its step runs again: {error.message}", error.hint))
             return None
         if saving.kept is None:
-            self._give_up(saving, f"writes a file that was changed before it was stored ({changed})")
+            self._give_up(saving, Reason(ReasonCode.CHANGED_WRITE, str(changed)))
             return None
         known = self._proven(name, saving)
         return {
@@ -268,9 +269,9 @@ class Saver:
             return f"{min(group)}: it cannot be read back ({type(error).__name__}: {error})"
         return None
 
-    def _give_up(self, saving: Saving, reason: str) -> None:
-        log.info("Step run %s is not reusable: it %s", saving.step_run_id, reason)
-        self._store.steps.update_run(saving.step_run_id, unrepeatable=reason)
+    def _give_up(self, saving: Saving, reason: Reason) -> None:
+        log.info("Step run %s is not reusable: %s", saving.step_run_id, reason)
+        self._store.steps.update_run(saving.step_run_id, unrepeatable=Reasons.of([reason]))
 
 
 def _apart(seen: Mapping[str, Fingerprint]) -> str | None:

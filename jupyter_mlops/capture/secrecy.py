@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import operator
+from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_mlops.analysis.notebook import StepCell
 from jupyter_mlops.capture.depended import depended_on
+from jupyter_mlops.domain.reason import Reasons
 from jupyter_mlops.secrets.known import CONDITION, KNOWN, holds, redact
 
 if TYPE_CHECKING:
@@ -34,10 +37,19 @@ def cleaned(record: Record) -> Record:
     changed: dict[str, Any] = {}
     for field in dataclasses.fields(record):
         value = getattr(record, field.name)
-        made = cleaned(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else redact(value)
+        made = _cleaned(value)
         if made is not value:
             changed[field.name] = made
     return dataclasses.replace(record, **changed) if changed else record
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, Reasons):
+        made = [cleaned(reason) for reason in value]
+        return value if all(map(operator.is_, made, value)) else Reasons.of(made)
+    if isinstance(value, Enum):
+        return value
+    return cleaned(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else redact(value)
 
 
 def warn_of_source(listener: Listener, step: StepCell) -> None:

@@ -16,16 +16,18 @@ from jupyter_mlops.analysis.magics import EVERYTHING
 from jupyter_mlops.analysis.notebook import StepCell, cells_of
 from jupyter_mlops.analysis.pipeline import later_reads
 from jupyter_mlops.capture import libraries
+from jupyter_mlops.capture.effects import add_effects, effects_of
 from jupyter_mlops.capture.hydrate import Hydrator, reached
-from jupyter_mlops.capture.key import add_effects, effects_of, reads_everything
+from jupyter_mlops.capture.key import reads_everything
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import NotebookView, reads_shown, sent_position
 from jupyter_mlops.capture.owners import Owners
 from jupyter_mlops.capture.rewriters import has_rewriters
 from jupyter_mlops.capture.threads import Beside
 from jupyter_mlops.capture.world import LiveWorld
+from jupyter_mlops.domain.reason import Reason
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.step import StepRun, cell_label
 from jupyter_mlops.errors import NotStoredError
 from jupyter_mlops.secrets.known import redact
 from jupyter_mlops.store.notebooks import parse_notebook, read_bytes
@@ -65,7 +67,7 @@ class Listener(Protocol):
     def reused(self, step_run: StepRun, saved: float, source: StepRun) -> None:
         """A step was reused: `saved` is how long computing it took, in seconds."""
 
-    def skipped(self, step: str, why: str) -> None:
+    def skipped(self, step: str, why: Reason) -> None:
         """A step was left out."""
 
     def recalled(self, names: Mapping[str, str]) -> None:
@@ -370,13 +372,15 @@ class Session:
         if small:
             self.hydrator.ready(small, libraries_used=True)
 
-    def cell_ended(self, facts: CodeFacts, name: str, bound: set[str], effects: Mapping[str, list[str]] | None) -> None:
+    def cell_ended(
+        self, facts: CodeFacts, name: str, bound: set[str], effects: Mapping[str, list[Reason]] | None
+    ) -> None:
         """Note what a cell (a step called `name`, or "") left behind: who bound which name, and effects on libraries
         (None where the cell was no step)."""
         undescribed, self._undescribed = self._undescribed, None
         if undescribed is not None:
             self.saver.do(lambda: self._describe(undescribed))
-        label = name or f"cell:{facts.digest[:16]}"
+        label = name or cell_label(facts.digest)
         for item in bound:
             self.producers[item] = label
         self.modules.look()

@@ -19,6 +19,7 @@ from jupyter_mlops.capture.notebook import parent_metadata, sent_metadata, sent_
 from jupyter_mlops.capture.outcome import names_bound
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.reason import Reason
 from jupyter_mlops.domain.step import StepSpec
 from jupyter_mlops.errors import InputError, MLOpsError, RunError
 
@@ -182,7 +183,7 @@ class ShellHooks:
         if _CALLS.search(result.info.raw_cell):
             libraries.cell_ended()
         try:
-            effects: dict[str, list[str]] | None = None
+            effects: dict[str, list[Reason]] | None = None
             if execution is not None:
                 bound = execution.after(result)
                 effects = {} if execution.reuse is not None else execution.examination.effects

@@ -9,22 +9,23 @@ from jupyter_mlops.analysis.code import CodeFacts, cell_facts
 from jupyter_mlops.analysis.notebook import StepCell
 from jupyter_mlops.analysis.pipeline import later_reads, names_of_step
 from jupyter_mlops.capture.hydrate import reached
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.errors import InputError
 
 if TYPE_CHECKING:
     from jupyter_mlops.capture.session import Session
 
 
-def skipped(session: Session, step: StepCell, facts: CodeFacts) -> str:
-    """Why the step is left out; "" where it is not.
+def skipped(session: Session, step: StepCell, facts: CodeFacts) -> Reason | None:
+    """Why the step is left out; None where it is not.
 
     Raises `InputError` where the expression cannot be weighed, or where a later step needs what only this one makes.
     """
     spec = step.spec
-    why = "it is marked --skip" if spec.skip else ""
-    if not why and spec.skip_if:
-        why = f"{spec.skip_if} holds" if _holds(session, spec.name, spec.skip_if) else ""
-    if why:
+    why = Reason(ReasonCode.SKIP) if spec.skip else None
+    if why is None and spec.skip_if and _holds(session, spec.name, spec.skip_if):
+        why = Reason(ReasonCode.SKIP_IF, spec.skip_if)
+    if why is not None:
         _check(session, step, facts)
     return why
 

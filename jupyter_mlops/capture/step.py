@@ -23,6 +23,7 @@ from jupyter_mlops.capture.result import keep
 from jupyter_mlops.capture.resume import may_be_taken
 from jupyter_mlops.capture.reuse import Reuse, conditions_hold, find_reusable, open_if_whole
 from jupyter_mlops.capture.session import Session
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepRun
 from jupyter_mlops.errors import InputError, MLOpsError
@@ -42,7 +43,7 @@ class Execution:
         self.reuse: Reuse | None = None
         self.placed = False
         """Whether the cell's code was replaced."""
-        self.skipped = ""
+        self.skipped: Reason | None = None
         """Why the step is left out, where it is."""
         self._shown: Any = None
         self._recorded_ahead: StepRun | None = None
@@ -113,7 +114,7 @@ class Execution:
         found = examine(self.facts, session.world, session.modules, display_mode=session.display_mode)
         beside = session.beside.users_work
         if beside:
-            found.reasons.append(f"runs beside {beside} of an earlier cell")
+            found.reasons.append(Reason(ReasonCode.BESIDE, beside))
         return add_asked(found, self.step)
 
     def _uses_libraries(self) -> bool:
@@ -284,14 +285,14 @@ class Execution:
         written |= {path: file_digest(path) for path in sorted(named)}
         return {path: digest for path, digest in written.items() if digest != ABSENT}
 
-    def _watched(self) -> list[str]:
+    def _watched(self) -> list[Reason]:
         """Reasons why the result is not repeatable, seen while it ran."""
         assert self._watch is not None
-        reasons = answered_for(self.step.spec, dict.fromkeys(self._watch.seen.reasons))
+        reasons = answered_for(self.step.spec, self._watch.seen.reasons)
         if libraries.open_figures():
-            reasons.append("leaves a figure open")
+            reasons.append(Reason(ReasonCode.OPEN_FIGURE))
         if self._recorder is None:
-            reasons.append("shows in a shell whose displays cannot be recorded")
+            reasons.append(Reason(ReasonCode.UNRECORDED_DISPLAY))
         else:
             reasons += self._recorder.doubts()
         return reasons + self._draws.reasons
@@ -304,7 +305,7 @@ class Execution:
         for path in sorted(seen.reads - seen.writes):
             files[path] = file_digest(path)
             if os.path.exists(path) and os.stat(path).st_mtime_ns >= self._wall_before:
-                outcome.reasons.append(f"reads a file that changed while it ran ({path})")
+                outcome.reasons.append(Reason(ReasonCode.CHANGED_READ, path))
         files.update(seen.looked)
         folder = os.getcwd() if files or self._written() else ""
         files.update(secrecy.conditions(self._asked))
@@ -336,9 +337,9 @@ class Execution:
             effects["result"] = self._name_of_shown()
         if self._is_inert:
             return effects
-        for text in libraries.package_changes(self._snapshot, libraries.package_snapshot(self._unknown)):
-            self.examination.effects.setdefault(text.partition(".")[0], []).append(text)
-            outcome.reasons.append(f"changes the state of a library ({text})")
+        for name in libraries.package_changes(self._snapshot, libraries.package_snapshot(self._unknown)):
+            outcome.reasons.append(Reason(ReasonCode.LIBRARY_STATE, name))
+            self.examination.effects.setdefault(name.partition(".")[0], []).append(outcome.reasons[-1])
         return effects
 
     def _metrics(self) -> dict[str, float]:

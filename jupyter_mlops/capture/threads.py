@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from jupyter_mlops.capture.callers import is_library_file
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 
 _BACKGROUND = ("jupyter-mlops", "IPythonHistory", "MLflow", "QueueFeederThread", "ExecutorManagerThread", "pydevd")
 """Threads of ours, of the shell, of MLflow and of process pools, which begin when they are first needed."""
@@ -35,19 +36,19 @@ class Beside:
         self._processes = _processes_made()
         self._tasks = _tasks_of_pool()
 
-    def reasons(self) -> list[str]:
+    def reasons(self) -> list[Reason]:
         """Why what was done since is not repeatable."""
         found = []
         if self._processes != _processes_made():
-            found.append("starts a process (multiprocessing)")
+            found.append(Reason(ReasonCode.PROCESS, "multiprocessing"))
         elif self._tasks != _tasks_of_pool():
-            found.append("computes in other processes (joblib)")
+            found.append(Reason(ReasonCode.OTHER_PROCESSES, "joblib"))
         left = self._left()
         deadline = time.monotonic() + _GRACE
         while left and time.monotonic() < deadline:
             left[0].join(0.01)
             left = self._left()
-        return [*found, f"leaves a thread ({left[0].name})"] if left else found
+        return [*found, Reason(ReasonCode.LEAVES_THREAD, left[0].name)] if left else found
 
     def look(self) -> None:
         """Find out what was begun since and goes on."""

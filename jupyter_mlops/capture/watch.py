@@ -27,6 +27,7 @@ from jupyter_mlops.capture.callers import (
     may_exist,
 )
 from jupyter_mlops.capture.threads import Beside, is_worker
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.secrets.known import CONDITION, KNOWN
 from jupyter_mlops.store.digests import EXISTS, file_digest
 from jupyter_mlops.store.installed import looking
@@ -89,7 +90,7 @@ class Seen:
     writes: set[str] = field(default_factory=set)
     appends: set[str] = field(default_factory=set)
     looked: dict[str, str] = field(default_factory=dict)
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
 
 
 class Watch:
@@ -110,15 +111,15 @@ class Watch:
             "os.rmdir": lambda arguments: self._removed(self._at(arguments[0], arguments[1])),
             "os.rename": self._renamed,
             "os.truncate": lambda arguments: self._wrote(self._at(arguments[0], -1), appends=True),
-            "os.chmod": lambda arguments: self._altered(arguments[0], "the mode of a file"),
-            "os.chown": lambda arguments: self._altered(arguments[0], "the owner of a file"),
-            "os.link": lambda arguments: self._linked(arguments[1], "a link"),
-            "os.symlink": lambda arguments: self._linked(arguments[1], "a link"),
-            "os.mkfifo": lambda arguments: self._linked(arguments[0], "a pipe"),
+            "os.chmod": lambda arguments: self._altered(arguments[0], ReasonCode.CHANGES_MODE),
+            "os.chown": lambda arguments: self._altered(arguments[0], ReasonCode.CHANGES_OWNER),
+            "os.link": lambda arguments: self._linked(arguments[1], ReasonCode.MAKES_LINK),
+            "os.symlink": lambda arguments: self._linked(arguments[1], ReasonCode.MAKES_LINK),
+            "os.mkfifo": lambda arguments: self._linked(arguments[0], ReasonCode.MAKES_PIPE),
             "sqlite3.connect": lambda arguments: self._database(arguments[0]),
             **dict.fromkeys(_LISTINGS, self._listed),
             **{name: partial(self._process, name) for name in _PROCESSES},
-            **dict.fromkeys(_NETWORK, lambda _: self.seen.reasons.append("talks to the network")),
+            **dict.fromkeys(_NETWORK, lambda _: self._doubt(ReasonCode.NETWORK)),
         }
 
     def __enter__(self) -> Watch:
@@ -179,9 +180,9 @@ class Watch:
         try:
             if kind == "entropy":
                 if is_entropy_of_a_library():
-                    self.seen.reasons.append("draws fresh entropy")
+                    self._doubt(ReasonCode.ENTROPY)
             elif kind == "lent":
-                self.seen.reasons.append("has another thread do work (asyncio.run_coroutine_threadsafe)")
+                self._doubt(ReasonCode.LENT_TO_THREAD, "asyncio.run_coroutine_threadsafe")
             elif not may_exist():
                 absolute = _absolute(path)
                 self._looked(EXISTS, absolute)
@@ -262,13 +263,13 @@ class Watch:
         elif path not in self._made and self._is_the_worlds(path, write=True):
             self._looked(EXISTS, path)
             self.seen.writes.add(path)
-            self.seen.reasons.append(f"removes files ({os.path.basename(path)})")
+            self._doubt(ReasonCode.REMOVES_FILES, os.path.basename(path))
 
     def _renamed(self, arguments: tuple[Any, ...]) -> None:
         source, target = self._at(arguments[0], arguments[2]), self._at(arguments[1], arguments[3])
         if source not in self._made and self._is_the_worlds(source, write=True):
             self.seen.writes.add(source)
-            self.seen.reasons.append(f"moves files ({os.path.basename(source)})")
+            self._doubt(ReasonCode.MOVES_FILES, os.path.basename(source))
         if os.path.isdir(source) and os.listdir(source):
             inside = f"{source}{os.sep}"
             for path in [path for path in self.seen.writes if path.startswith(inside)]:
@@ -277,29 +278,32 @@ class Watch:
             self._made.add(target)
         self._wrote(target)
 
-    def _altered(self, path: Any, what: str) -> None:
+    def _altered(self, path: Any, code: ReasonCode) -> None:
         if isinstance(path, int):
             return
         absolute = _absolute(path)
         if absolute not in self.seen.writes and self._is_the_worlds(absolute, write=True):
             self.seen.writes.add(absolute)
-            self.seen.reasons.append(f"changes {what} ({os.path.basename(absolute)})")
+            self._doubt(code, os.path.basename(absolute))
 
-    def _linked(self, path: Any, what: str) -> None:
+    def _linked(self, path: Any, code: ReasonCode) -> None:
         absolute = _absolute(path)
         if self._is_the_worlds(absolute, write=True):
             self.seen.writes.add(absolute)
-            self.seen.reasons.append(f"makes {what} ({os.path.basename(absolute)})")
+            self._doubt(code, os.path.basename(absolute))
 
     def _process(self, name: str, arguments: tuple[Any, ...]) -> None:
         program = os.path.basename(os.fsdecode(arguments[0])) if _is_path(arguments) else name
         if program not in _HARMLESS_PROGRAMS:
-            self.seen.reasons.append(f"starts a process ({program})")
+            self._doubt(ReasonCode.PROCESS, program)
 
     def _database(self, name: Any) -> None:
         path = _absolute(name) if name not in (":memory:", b":memory:") else ""  # bytes before Python 3.11
         if path and not path.startswith(self._ignored) and os.path.basename(path) != _HISTORY:
-            self.seen.reasons.append(f"reads a database ({os.path.basename(path)})")
+            self._doubt(ReasonCode.DATABASE, os.path.basename(path))
+
+    def _doubt(self, code: ReasonCode, detail: str = "") -> None:
+        self.seen.reasons.append(Reason(code, detail))
 
     def _at(self, path: Any, folder: Any) -> str:
         """An absolute path, also where it is told from an open folder."""
@@ -307,7 +311,7 @@ class Watch:
             try:
                 return os.path.join(os.readlink(f"/proc/self/fd/{folder}"), os.fsdecode(path))
             except OSError:
-                self.seen.reasons.append("changes files of a folder that cannot be told")
+                self._doubt(ReasonCode.UNTOLD_FOLDER)
         return _absolute(path)
 
 

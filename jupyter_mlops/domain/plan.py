@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from jupyter_mlops.domain.reason import Reason
+
 REUSE = "reuse"
 RUN = "run"
 UNKNOWN = "unknown"
@@ -29,7 +31,7 @@ class Forecast:
     cell_index: int
     named: bool
     decision: str
-    reason: str
+    reason: Reason
     seconds: float | None = None
     inputs: dict[str, str] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from jupyter_mlops.domain.reason import NO_REASONS, Reason, Reasons
 from jupyter_mlops.domain.status import Status
 
 
@@ -86,8 +87,8 @@ class StepRun:
     """One execution or reuse of one StepVersion in a Run.
 
     `key` digests all that was known to matter before the step ran; `unrepeatable` says why the result is not reused,
-    "" where it may be. `result` and `display` name objects in the store. `duration` is in seconds; for a reuse it is
-    the time the restoration took, and `reused_from` the id of the StepRun that computed. `known` holds what is known of
+    and is empty where it may be. `result` and `display` name objects in the store. `duration` is in seconds; for a reuse
+    it is the time the restoration took, and `reused_from` the id of the StepRun that computed. `known` holds what is known of
     each output name, `effects` what the step changed besides names, `files` the object of each path it wrote.
     """
 
@@ -104,14 +105,14 @@ class StepRun:
     outputs: dict[str, str] = field(default_factory=dict)
     ingredients: dict[str, str] = field(default_factory=dict)
     conditions: Conditions = field(default_factory=Conditions)
-    unrepeatable: str = ""
+    unrepeatable: Reasons = NO_REASONS
     result: str | None = None
     display: str | None = None
     reused_from: str | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     error: str = ""
-    why: str = ""
-    """Why the step was executed or reused, in one line."""
+    why: Reason | None = None
+    """Why the step was executed or reused."""
     duration: float | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None
@@ -146,6 +147,19 @@ class StepLine(NamedTuple):
     status: Status
     duration: float | None
     reused_from: str | None
+
+
+def cell_label(digest: str) -> str:
+    """What stands for a cell that is no step where a step's name would stand, by the digest of its code."""
+    return f"{_CELL}{digest[:16]}"
+
+
+def is_cell(producer: str) -> bool:
+    """Whether this is no step's name but stands for a cell that is none."""
+    return producer.startswith(_CELL)
+
+
+_CELL = "cell:"
 
 
 def is_named(step: str) -> bool:

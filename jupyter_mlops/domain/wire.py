@@ -1,4 +1,4 @@
-"""How values of the domain look as JSON: dataclasses as objects, enums as text, times as ISO 8601 in UTC."""
+"""How values of the domain look as JSON: dataclasses as objects, enums and reasons as text, times as ISO 8601 in UTC."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from datetime import datetime
 from enum import Enum
 from pathlib import PurePath
 from typing import Any
+
+from jupyter_mlops.domain.reason import Reason, Reasons
+from jupyter_mlops.domain.reason_text import phrases, sentence
 
 
 def to_wire(value: Any) -> Any:
@@ -22,6 +25,10 @@ def to_wire(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, PurePath):
         return value.as_posix()
+    if isinstance(value, Reason):
+        return sentence(value)
+    if isinstance(value, Reasons):
+        return phrases(value)
     if is_dataclass(value):
         return {field.name: to_wire(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):

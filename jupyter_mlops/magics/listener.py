@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture.display import NOTE, WARNING
+from jupyter_mlops.domain.reason import Reason
+from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 
@@ -58,14 +60,15 @@ class KernelListener:
         }
         self._publish(data)
 
-    def skipped(self, step: str, why: str) -> None:
+    def skipped(self, step: str, why: Reason) -> None:
         """One quiet line."""
-        text = f"⤼ {step} left out · {why}"
+        told = sentence(why)
+        text = f"⤼ {step} left out · {told}"
         self._publish(
             {
                 "text/plain": text,
                 "text/html": f'<span style="opacity:.6;font-size:.9em">{html.escape(text)}</span>',
-                NOTE: {"note": "skipped", "step": step, "why": why},
+                NOTE: {"note": "skipped", "step": step, "why": told},
             }
         )
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.domain.reason import Reason
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
@@ -42,7 +43,7 @@ class StepSide:
     status: Status
     version: int
     duration: float | None
-    why: str
+    why: Reason | None
 
     @property
     def reused(self) -> bool:

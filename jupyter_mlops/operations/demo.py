@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.errors import RunError
 from jupyter_mlops.jobs.events import OnEvent
 from jupyter_mlops.operations.compare import Comparison, compare_runs
@@ -88,7 +89,8 @@ def check_reuse(comparison: Comparison) -> None:
                 "The demo's notebook was changed: name another folder for a new demo.",
             )
         if not side.reused:
+            why = sentence(side.why) or side.status
             raise RunError(
-                f"The second run computed step '{name}' again ({side.why or side.status}); it should have reused it.",
+                f"The second run computed step '{name}' again ({why}); it should have reused it.",
                 f"See `jupyter mlops why {name}`. If you changed the notebook, name another folder for a new demo.",
             )

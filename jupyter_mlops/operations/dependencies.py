@@ -10,7 +10,7 @@ from jupyter_mlops.analysis.code import CodeFacts, cell_facts
 from jupyter_mlops.analysis.notebook import StepCell, all_steps_of, match_step
 from jupyter_mlops.analysis.pipeline import IMPORTS, Plan, edges
 from jupyter_mlops.domain.pipeline import Cell
-from jupyter_mlops.domain.step import StepInput, StepRun
+from jupyter_mlops.domain.step import StepInput, StepRun, cell_label
 from jupyter_mlops.operations.plan import working
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def _uses_of(
     seen: Mapping[str, StepInput] = {}
     if run is not None and target in facts and run.version_digest == facts[target].digest:
         seen = run.inputs
-    labels = {f"cell:{found.digest[:16]}": name for name, found in facts.items()}
+    labels = {cell_label(found.digest): name for name, found in facts.items()}
     uses: list[Use] = []
     for name in sorted({*static, *seen}.difference(aliases)):
         makers, input_ = static.get(name, ()), seen.get(name)

@@ -11,6 +11,7 @@ from jupyter_mlops.analysis.notebook import match_step
 from jupyter_mlops.analysis.span import span
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import ALL, REUSE, RUN, UNKNOWN, Forecast
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
@@ -83,9 +84,9 @@ def forced(steps: Sequence[Forecast], names: Sequence[str]) -> tuple[Forecast, .
     for step in steps:
         cause = next((open_ones[maker] for maker in step.inputs.values() if maker in open_ones), "")
         if step.name in names and step.decision != RUN:
-            step, cause = replace(step, decision=RUN, reason="it is forced", source=None), step.name
+            step, cause = replace(step, decision=RUN, reason=Reason(ReasonCode.FORCED), source=None), step.name
         elif cause and step.decision == REUSE:
-            step = replace(step, decision=UNKNOWN, reason=f"depends on what '{cause}' gives")
+            step = replace(step, decision=UNKNOWN, reason=Reason(ReasonCode.DEPENDS, cause))
         if cause or step.name in names:
             open_ones[step.name] = step.name if step.decision == RUN else cause
         made.append(step)

@@ -11,6 +11,8 @@ from jupyter_mlops.capture.forecast import forecast, steps_in
 from jupyter_mlops.domain.parameter import Parameter
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus, Problem, StepStatus
 from jupyter_mlops.domain.plan import REUSE, SKIP, Forecast
+from jupyter_mlops.domain.reason import Reason, ReasonCode
+from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.domain.status import Status, StepState
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import InputError
@@ -82,15 +84,19 @@ def _status(
 
 def _state(told: Forecast, newest: StepRun | None) -> tuple[StepState, str]:
     if newest is None and told.source is None:
-        return StepState.NEVER_RUN, "it has not run yet"
+        return StepState.NEVER_RUN, sentence(Reason(ReasonCode.NEVER_RAN))
     if newest is not None and newest.status is Status.RUNNING:
         if processes.is_alive(newest.pid, newest.pid_started):
             return StepState.RUNNING, ""
-        return StepState.FAILED, "the kernel that ran it is gone"
+        return StepState.FAILED, sentence(Reason(ReasonCode.KERNEL_GONE))
     if newest is not None and newest.status in (Status.FAILED, Status.LOST, Status.CANCELED):
-        return StepState.FAILED, newest.error.splitlines()[0] if newest.error else f"its last run {newest.status}"
+        return StepState.FAILED, _error(newest)
     if told.decision in (REUSE, SKIP):
         return StepState.FRESH, ""
     if told.repeats is not None:
-        return StepState.FRESH, f"runs always: {told.reason}"
-    return StepState.STALE, told.reason
+        return StepState.FRESH, f"runs always: {sentence(told.reason)}"
+    return StepState.STALE, sentence(told.reason)
+
+
+def _error(newest: StepRun) -> str:
+    return newest.error.splitlines()[0] if newest.error else sentence(Reason(ReasonCode.ENDED, newest.status.value))

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.notebook import all_steps_of
 from jupyter_mlops.analysis.reasons import differences, reason
+from jupyter_mlops.capture.depended import changed as changed_condition
 from jupyter_mlops.capture.record import without_magic
 from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import REUSE, SKIP, UNKNOWN, Forecast
+from jupyter_mlops.domain.reason import Reason, ReasonCode
+from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.domain.run import Run
-from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.step import StepRun, is_cell
 from jupyter_mlops.errors import StoreError, UnknownNameError
 from jupyter_mlops.operations import plan
-from jupyter_mlops.secrets.known import CONDITION
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
@@ -27,16 +29,17 @@ SHOWN = 6
 PAGE = 8
 """So many runs of a step are read at once to find the one before, and `FARTHEST` at most."""
 FARTHEST = 200
-CODE_CHANGED = reason("code", {})
+_CHANGED = ReasonCode.INPUT_CHANGED
+_OF_INPUTS = {_CHANGED, ReasonCode.INPUT_MAY_CHANGE}
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Why `step` ran: `text` in a few words, `detail` in lines (a unified diff where `is_diff`), `cause` what was
-    behind it further up."""
+    """Why `step` ran: `reason`, with `detail` in lines (a unified diff where `is_diff`); `cause` is what was behind it
+    further up."""
 
     step: str
-    text: str
+    reason: Reason
     detail: tuple[str, ...] = ()
     is_diff: bool = False
     cause: Cause | None = None
@@ -45,9 +48,10 @@ class Cause:
     @property
     def sentence(self) -> str:
         """The whole chain, such as "its input 'df' changed, because step 'clean' ran again, because its code changed"."""
+        text = sentence(self.reason)
         if self.cause is None:
-            return self.text
-        return f"{self.text}, because step '{self.cause.step}' {self.cause.did}, because {self.cause.sentence}"
+            return text
+        return f"{text}, because step '{self.cause.step}' {self.cause.did}, because {self.cause.sentence}"
 
     @property
     def first(self) -> Cause:
@@ -87,14 +91,13 @@ def _would(
         return None
     open_ones = {item: maker for item, maker in step.inputs.items() if maker in steps and maker != name}
     open_ones = {item: maker for item, maker in open_ones.items() if steps[maker].decision not in (REUSE, SKIP)}
-    if open_ones and depth < DEEPEST and (step.decision == UNKNOWN or step.reason.startswith("its input")):
-        told = (item for item, maker in open_ones.items() if f"'{item}'" in step.reason or f"'{maker}'" in step.reason)
-        item = next(told, next(iter(open_ones)))
+    changed = ReasonCode.INPUT_MAY_CHANGE if step.decision == UNKNOWN else step.reason.code
+    if open_ones and depth < DEEPEST and changed in _OF_INPUTS:
+        item = _told(step.reason, open_ones)
         above = _would(store, notebook, steps, codes, open_ones[item], depth + 1)
-        text = f"its input '{item}' {'may change' if step.decision == UNKNOWN else 'changed'}"
-        return Cause(name, text, cause=above, did="would run")
+        return Cause(name, Reason(changed, item), cause=above, did="would run")
     detail: tuple[str, ...] = ()
-    if step.reason == CODE_CHANGED and store is not None:
+    if step.reason.code is ReasonCode.CODE_CHANGED and store is not None:
         last = store.steps.runs(step=name, notebook=notebook, limit=1)
         versions = store.steps.versions(name, notebook, numbers=[last[0].version]) if last else []
         known = {item.number: item.source for item in versions}
@@ -102,6 +105,14 @@ def _would(
             names = f"{name} v{last[0].version}", f"{name} now"
             detail = code_diff(known[last[0].version], codes.get(name, ""), names)
     return Cause(name, step.reason, detail, is_diff=bool(detail), did="would run")
+
+
+def _told(reason: Reason, open_ones: Mapping[str, str]) -> str:
+    """Which of the inputs that are open, with their makers, a reason is about; the first where it is of none."""
+    about = reason.detail
+    if reason.code is ReasonCode.DEPENDS:
+        return next((item for item, maker in open_ones.items() if maker == about), next(iter(open_ones)))
+    return about if about in open_ones else next(iter(open_ones))
 
 
 def code_diff(before: str, after: str, names: tuple[str, str]) -> tuple[str, ...]:
@@ -128,44 +139,42 @@ class _Teller:
             return self._difference(changed[0], before, run, depth)
         for path, digest in before.conditions.files.items():
             if run.conditions.files.get(path, digest) != digest:
-                return Cause(run.step, f"{_named(path)} changed")
+                return Cause(run.step, changed_condition(path))
         drawn, now = before.conditions.random_before, run.conditions.random_before
         if any(now.get(name, digest) != digest for name, digest in drawn.items()):
-            return Cause(run.step, f"the state of the random generator of {_listed(drawn)} was another")
-        return Cause(run.step, run.why)
+            return Cause(run.step, Reason(ReasonCode.RANDOM_CHANGED, _listed(drawn)))
+        return None if run.why is None else Cause(run.step, run.why)
 
     def _difference(self, name: str, before: StepRun, run: StepRun, depth: int) -> Cause:
         producers = {item: input_.producer for item, input_ in run.inputs.items()}
-        text = reason(name, producers)
+        told = reason(name, producers)
         kind, _, rest = name.partition(":")
         if kind == "code":
-            return Cause(run.step, text, self._code(before, run), is_diff=True)
+            return Cause(run.step, told, self._code(before, run), is_diff=True)
         if kind == "input":
             return self._input(rest, before, run, depth)
         if kind == "packages":
-            return Cause(run.step, text, self._packages(before, run))
+            return Cause(run.step, told, self._packages(before, run))
         if kind == "python":
-            return Cause(run.step, text, (f"{before.ingredients.get(name, '?')} → {run.ingredients.get(name, '?')}",))
+            return Cause(run.step, told, (f"{before.ingredients.get(name, '?')} → {run.ingredients.get(name, '?')}",))
         if name not in before.ingredients or name not in run.ingredients:
-            return Cause(run.step, text, ("it was not there before" if name in run.ingredients else "it is gone",))
-        return Cause(run.step, text)
+            return Cause(run.step, told, ("it was not there before" if name in run.ingredients else "it is gone",))
+        return Cause(run.step, told)
 
     def _input(self, name: str, before: StepRun, run: StepRun, depth: int) -> Cause:
         parameter = self._parameter(name, before, run)
         if parameter:
-            return Cause(run.step, f"parameter '{name}' changed: {parameter}")
+            return Cause(run.step, Reason(ReasonCode.PARAMETER_CHANGED, name, parameter))
         maker = self._maker(name, run)
-        if maker.startswith("cell:") or not maker:
-            gone = "" if name in run.inputs else " is gone"
-            return Cause(run.step, f"its input '{name}'{gone or ' changed'}")
-        text = f"its input '{name}' changed"
+        if is_cell(maker) or not maker:
+            return Cause(run.step, Reason(_CHANGED if name in run.inputs else ReasonCode.INPUT_GONE, name))
         made = self._newest_before(maker, run)
         if made is None or depth >= DEEPEST:
-            return Cause(run.step, f"{text} (from step '{maker}')")
+            return Cause(run.step, Reason(_CHANGED, name, maker))
         if made.reused_from:
-            return Cause(run.step, f"{text}: step '{maker}' gave another of its earlier results")
-        above = self.cause(made, depth + 1) or Cause(maker, made.why)
-        return Cause(run.step, text, cause=above)
+            return Cause(run.step, Reason(ReasonCode.INPUT_EARLIER_RESULT, name, maker))
+        above = self.cause(made, depth + 1) or (Cause(maker, made.why) if made.why is not None else None)
+        return Cause(run.step, Reason(_CHANGED, name), cause=above)
 
     def _maker(self, name: str, run: StepRun) -> str:
         """The step that made an input as it was: the last one in the run that gave this value, be it by a change in place."""
@@ -245,10 +254,6 @@ def _earlier(one: StepRun, other: StepRun) -> bool:
     if one.id == other.id or one.started_at is None or other.started_at is None:
         return False
     return (one.started_at, one.position) < (other.started_at, other.position)
-
-
-def _named(path: str) -> str:
-    return f"the secret {path[len(CONDITION) :]}" if path.startswith(CONDITION) else f"the file {path}"
 
 
 def _listed(names: Mapping[str, str]) -> str:

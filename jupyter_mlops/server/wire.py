@@ -18,6 +18,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from jupyter_mlops.domain.parameter import Parameter
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
+from jupyter_mlops.domain.reason import Reason, Reasons
 from jupyter_mlops.server.answers import Changed, ErrorAnswer, RunDetail, RunList, ScheduleList
 
 TARGET = Path(__file__).resolve().parents[2] / "labextension" / "src" / "wire.ts"
@@ -43,6 +44,8 @@ _SCALARS: dict[Any, str] = {
     bool: "boolean",
     type(None): "null",
     datetime: "string",
+    Reason: "string",
+    Reasons: "string",
     Any: "Json",
 }
 
@@ -59,7 +62,7 @@ def _in_order(roots: Sequence[type]) -> list[type]:
     def visit(kind: Any) -> None:
         for part in get_args(kind):
             visit(part)
-        if not isinstance(kind, type) or kind in seen:
+        if not isinstance(kind, type) or kind in seen or kind in _SCALARS:
             return
         if is_dataclass(kind):
             for base in kind.__bases__:

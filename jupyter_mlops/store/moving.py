@@ -10,6 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.reason import Reason, Reasons
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store.schema import metadata, recorded
 
@@ -79,5 +80,7 @@ def _rows(connection: sa.Connection, table: sa.Table) -> Iterator[sa.RowMapping]
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, (Reason, Reasons)):
+        return value.to_json()
     # PostgreSQL cannot keep NUL in a text.
     return value.replace("\0", "\N{REPLACEMENT CHARACTER}") if isinstance(value, str) else value

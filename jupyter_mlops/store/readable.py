@@ -84,7 +84,7 @@ def _fault(table: sa.Table, raw: dict[str, Any], readers: dict[str, Any]) -> Unr
             value = raw[column]
             value = value.decode("utf-8") if isinstance(value, bytes) else value
             values[column] = reader(value) if reader is not None else value
-            _check(table.c[column], values[column])
+            _check(table.c[column], value, values[column])
         column = ""
         if table.name in _MAKERS:
             _MAKERS[table.name](values)
@@ -93,8 +93,8 @@ def _fault(table: sa.Table, raw: dict[str, Any], readers: dict[str, Any]) -> Unr
     return None
 
 
-def _check(column: sa.Column[Any], value: Any) -> None:
-    if value is None and not column.nullable and not column.primary_key:
+def _check(column: sa.Column[Any], raw: Any, value: Any) -> None:
+    if value is None and raw != "" and not column.nullable and not column.primary_key:
         raise ValueError("it is empty")
     if value is not None and isinstance(column.type, (sa.Integer, sa.Float)) and not isinstance(value, (int, float)):
         raise ValueError(f"{value!r:.40} is no number")

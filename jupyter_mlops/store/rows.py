@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.run import Progress, Run, RunError, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
 
-OTHER_VERSION = "was recorded by another version, under conditions unknown here"
+OTHER_VERSION = Reasons.of([Reason(ReasonCode.OTHER_VERSION)])
 _OPTIONS = {each.name for each in fields(RunOptions)}
 _CONDITIONS = {each.name for each in fields(Conditions)}
 _RECORDS = (Progress, RunError, RunOptions, Conditions)

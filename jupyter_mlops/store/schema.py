@@ -7,7 +7,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jupyter_mlops.store.portable import JsonText
+from jupyter_mlops.domain.reason import Reason, Reasons
+from jupyter_mlops.store.portable import JsonText, from_json, to_json
 
 HEAD = "0006"
 """The newest Alembic revision."""
@@ -37,6 +38,36 @@ COMPLETED: sa.ColumnClause[str] = sa.literal_column("'completed'", sa.String)
 """The status, as the conditions of partial indexes and of what is to be found by them have to name it."""
 SPARE_JSON = sa.JSON(none_as_null=True).with_variant(JsonText(), "postgresql")
 """NULL where there is nothing."""
+NO_REASON: sa.ColumnClause[str] = sa.literal_column("''", sa.String)
+"""What `unrepeatable` holds where a result may be reused, as partial indexes have to name it. Its texts stand in no index:
+PostgreSQL refuses there what is longer than a third of a page."""
+
+
+class ReasonsText(sa.types.TypeDecorator[Reasons]):
+    """Reasons as a list in JSON; an empty text where there is none, so that a query can ask for it."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def process_bind_param(self, value: Reasons | None, dialect: Any) -> str:
+        return to_json(value.to_json()) if value else ""
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Reasons:
+        return Reasons.from_json(from_json(value)) if value else Reasons()
+
+
+class ReasonText(sa.types.TypeDecorator[Reason]):
+    """A reason in JSON; an empty text where there is none."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Reason | None, dialect: Any) -> str:
+        return to_json(value.to_json()) if value is not None else ""
+
+    def process_result_value(self, value: str | None, dialect: Any) -> Reason | None:
+        return Reason.from_json(from_json(value)) if value else None
+
 
 metadata = sa.MetaData()
 
@@ -55,7 +86,7 @@ NEWEST_FIRST: dict[str, tuple[tuple[str, ...], str | None]] = {
     "ix_step_runs_step": (("notebook", "step"), None),
     "ix_step_runs_completed": (("notebook", "step"), _COMPLETED),
     "ix_step_runs_version": (("notebook", "version_digest", "step"), _COMPLETED),
-    "ix_step_runs_reusable": (("key", "unrepeatable"), _COMPLETED),
+    "ix_step_runs_reusable": (("key",), f"{_COMPLETED} and unrepeatable = ''"),
 }
 """Indexes of step runs by which the newest is found first: columns, and of which rows (all, where it is None)."""
 
@@ -125,13 +156,13 @@ step_runs = sa.Table(
     sa.Column("outputs", JSON, nullable=False),
     sa.Column("ingredients", JSON, nullable=False),
     sa.Column("conditions", JSON, nullable=False),
-    sa.Column("unrepeatable", sa.String, nullable=False),
+    sa.Column("unrepeatable", ReasonsText, nullable=False),
     sa.Column("result", sa.String),
     sa.Column("display", sa.String),
     sa.Column("reused_from", sa.String),
     sa.Column("metrics", JSON, nullable=False),
     sa.Column("error", sa.Text, nullable=False),
-    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("why", ReasonText, nullable=False),
     sa.Column("duration", sa.Float),
     sa.Column("started_at", UtcDateTime),
     sa.Column("ended_at", UtcDateTime),

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from jupyter_mlops.domain.json_text import dumps
+from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepLine, StepRun, StepVersion, is_named
 from jupyter_mlops.errors import UnknownNameError
@@ -18,9 +19,9 @@ from jupyter_mlops.store.newest import NEWEST
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.portable import Upsert, in_list
 from jupyter_mlops.store.rows import plain, step_run_from
-from jupyter_mlops.store.schema import COMPLETED, step_runs, step_versions
+from jupyter_mlops.store.schema import COMPLETED, NO_REASON, step_runs, step_versions
 
-UNSAVED = "was not saved before its kernel ended"
+UNSAVED = Reasons.of([Reason(ReasonCode.UNSAVED)])
 """Why the result of a step that completed is not reused."""
 
 
@@ -380,7 +381,7 @@ _OPEN_OF = sa.select(step_runs.c.id, step_runs.c.cell_id).where(
 _RUN_OF = sa.select(step_runs.c.run_id).where(step_runs.c.id == sa.bindparam("of_id"))
 _REUSABLE = (
     step_runs.c.status == COMPLETED,
-    step_runs.c.unrepeatable == "",
+    sa.type_coerce(step_runs.c.unrepeatable, sa.String) == NO_REASON,
     step_runs.c.result.is_not(None),
 )
 _AT_MOST: sa.BindParameter[int] = sa.bindparam("at_most", type_=sa.Integer)

@@ -10,11 +10,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
+from jupyter_mlops.store.former_reasons import former_reasons, former_why
 from jupyter_mlops.store.rows import run_from, step_run_from
-from jupyter_mlops.store.schema import UtcDateTime, metadata, recorded, runs, step_runs, step_versions
+from jupyter_mlops.store.schema import (
+    ReasonsText,
+    ReasonText,
+    UtcDateTime,
+    metadata,
+    recorded,
+    runs,
+    step_runs,
+    step_versions,
+)
 
-UNTRUSTED = "was imported from another user"
+UNTRUSTED = Reasons.of([Reason(ReasonCode.UNTRUSTED)])
 """Why a result of someone else's is not reused: with `--trust` it is."""
 Row = dict[str, Any]
 _NAME = re.compile("[0-9a-f]{64}")
@@ -26,9 +37,15 @@ def rows_of(connection: sa.Connection, table: str, condition: sa.ColumnElement[b
     """Rows in the order they were recorded, ready for JSON."""
     query = sa.select(metadata.tables[table]).where(condition).order_by(recorded(metadata.tables[table]))
     return [
-        {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}
+        {column.name: _in_json(column, row[column.name]) for column in metadata.tables[table].c}
         for row in connection.execute(query).mappings()
     ]
+
+
+def _in_json(column: sa.Column[Any], value: Any) -> Any:
+    if isinstance(column.type, (ReasonsText, ReasonText)):
+        return value.to_json() if value else ""
+    return value.isoformat() if isinstance(value, datetime) else value
 
 
 def parse_row(table: str, row: Any) -> Row:
@@ -59,6 +76,10 @@ def parse_row(table: str, row: Any) -> Row:
 def _value(column: sa.Column[Any], value: Any) -> Any:
     if value is None:
         return None
+    if isinstance(column.type, ReasonsText):
+        return former_reasons(value) if isinstance(value, str) else Reasons.from_json(value)
+    if isinstance(column.type, ReasonText):
+        return former_why(value) if isinstance(value, str) else Reason.from_json(value)
     if isinstance(column.type, sa.JSON):
         if not isinstance(value, dict):
             raise ValueError(f"{column.name} is of another type")
@@ -121,8 +142,8 @@ def merge(connection: sa.Connection, tables: Mapping[str, Iterable[Row]], *, tru
         elif trusted and not row["unrepeatable"]:
             merged.step_runs += connection.execute(
                 step_runs.update()
-                .where(step_runs.c.id == row["id"], step_runs.c.unrepeatable == UNTRUSTED)
-                .values(unrepeatable="")
+                .where(step_runs.c.id == row["id"], step_runs.c.unrepeatable == sa.literal(UNTRUSTED, ReasonsText()))
+                .values(unrepeatable=Reasons())
             ).rowcount
     return merged
 

@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from jupyter_mlops.domain.json_text import dumps
+from jupyter_mlops.domain.reason_text import phrases, sentence
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
@@ -88,7 +89,11 @@ def step_tags(step_run: StepRun, run: Run) -> dict[str, str]:
         "mlops.status": step_run.status.value,
         **source_tags(run),
     }
-    optional = {"mlops.why": step_run.why, "mlops.unrepeatable": step_run.unrepeatable, "mlops.error": step_run.error}
+    optional = {
+        "mlops.why": sentence(step_run.why),
+        "mlops.unrepeatable": phrases(step_run.unrepeatable),
+        "mlops.error": step_run.error,
+    }
     found.update({name: value for name, value in optional.items() if value})
     if step_run.extra.get("kind"):
         found["mlops.step_kind"] = str(step_run.extra["kind"])

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from jupyter_mlops.domain.step import is_cell
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.verbs.verb import MAGIC, Context, Verb, View
 
@@ -42,7 +43,7 @@ def _show(names: Mapping[str, str], *, every: bool) -> RenderableType:
         return f"{head} Nothing is recorded in this kernel yet."
     made = table("name", "made by")
     for name, maker in sorted(names.items()):
-        made.add_row(escape(name), "[dim]a cell that is no step[/]" if maker.startswith("cell:") else escape(maker))
+        made.add_row(escape(name), "[dim]a cell that is no step[/]" if is_cell(maker) else escape(maker))
     return Group(head, "", made)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from jupyter_mlops.domain.step import is_cell
 from jupyter_mlops.operations.dependencies import Dependencies, Use, dependencies
 from jupyter_mlops.verbs.project import add_notebook, notebook_project, read_cells
 from jupyter_mlops.verbs.verb import Context, Verb, View
@@ -85,7 +86,7 @@ def _note(use: Use) -> str:
 
 
 def _maker(source: str) -> str:
-    return "a cell that is gone" if source.startswith("cell:") else source
+    return "a cell that is gone" if is_cell(source) else source
 
 
 def _short(digest: str) -> str:

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.notebook import match_step
+from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.domain.step import StepRun, StepVersion
 from jupyter_mlops.domain.wire import to_wire
 from jupyter_mlops.verbs.numbers import count
@@ -73,7 +74,7 @@ def _show(
             seconds(run.duration),
             ago(run.ended_at),
             pairs(run.metrics),
-            escape(run.error or run.why),
+            escape(run.error or sentence(run.why)),
         )
     return Group(first, "", second)
 

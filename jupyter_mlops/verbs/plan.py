@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.domain.plan import ALL, REUSE, RUN, SKIP, Forecast
+from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.operations import plan as operation
 from jupyter_mlops.operations.plan import Plan
 from jupyter_mlops.verbs.project import add_notebook, notebook_project, read_cells
@@ -63,7 +64,7 @@ def _show(plan: Plan, *, everything: bool) -> RenderableType:
             escape(step.name) if step.named else f"[dim]{escape(step.name)}[/]",
             _WORDS.get(step.decision, "[blue]not known yet[/]"),
             "" if step.decision == REUSE else seconds(step.seconds),
-            escape(step.reason) if step.decision != REUSE else f"[dim]{escape(step.reason)}[/]",
+            escape(sentence(step.reason)) if step.decision != REUSE else f"[dim]{escape(sentence(step.reason))}[/]",
         )
     return Group(made, "", _closing(plan))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.domain.reason_text import phrases
 from jupyter_mlops.verbs.project import open_project
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
@@ -52,7 +53,7 @@ def _show(rows: list[dict[str, Any]]) -> RenderableType:
             state(row["status"]),
             seconds(row["duration"]),
             ago(row["ended_at"]),
-            escape(row["unrepeatable"]),
+            escape(phrases(row["unrepeatable"])),
         )
     return made
 

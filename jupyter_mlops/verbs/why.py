@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.notebook import all_steps_of, match_step
 from jupyter_mlops.domain.pipeline import StepStatus
+from jupyter_mlops.domain.reason_text import phrases, sentence
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.operations.status import pipeline_status
 from jupyter_mlops.operations.why import Cause, Told, why_ran, why_would
@@ -61,7 +62,7 @@ def _view(step: str, now: StepStatus | None, would: Cause | None, told: list[Tol
 
 
 def _because(told: Told) -> str:
-    return told.cause.sentence if told.cause is not None else told.run.why
+    return told.cause.sentence if told.cause is not None else sentence(told.run.why)
 
 
 def _show(step: str, now: StepStatus | None, would: Cause | None, told: list[Told]) -> RenderableType:
@@ -86,7 +87,7 @@ def _show(step: str, now: StepStatus | None, would: Cause | None, told: list[Tol
         if item.cause is not None:
             lines += _detail(item.cause)
         if run.unrepeatable:
-            lines.append(f"    its result is not reused, because it {escape(run.unrepeatable)}")
+            lines.append(f"    its result is not reused, because it {escape(phrases(run.unrepeatable))}")
         if run.error:
             lines.append(f"    [red]{escape(run.error.splitlines()[0])}[/]")
     return Group(*lines)

@@ -191,7 +191,7 @@ export interface StepRun {
   reused_from: string | null;
   metrics: { [key: string]: Measured };
   error: string;
-  why: string;
+  why: string | null;
   duration: number | null;
   started_at: string | null;
   ended_at: string | null;

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlops.analysis.code import cell_facts, source_facts
+from jupyter_mlops.domain.reason_text import phrases
 
 NAMES = st.sampled_from(["a", "b", "df", "total"])
 VALUES = st.one_of(
@@ -144,15 +145,15 @@ def test_the_code_inside_a_code_magic_is_seen(code: str) -> None:
 
 def test_other_magics_are_doubts() -> None:
     assert cell_facts("%run other.py").doubts.magics == {"run"}
-    assert cell_facts("!make").doubts.certain == ("starts a process (!)",)
-    assert cell_facts("files = !ls").doubts.certain == ("starts a process (!)",)
+    assert phrases(cell_facts("!make").doubts.certain) == "starts a process (!)"
+    assert phrases(cell_facts("files = !ls").doubts.certain) == "starts a process (!)"
 
 
 def test_a_line_that_is_a_magic_without_its_sign_is_seen() -> None:
     assert cell_facts("run other.py").doubts.magics == {"run"}
     assert cell_facts("cd data/{folder}").names.reads == {"folder"}
     assert cell_facts("time y = x").names.writes == {"y"}
-    assert cell_facts("ls -l a.csv").doubts.certain == ("runs the magic %ls",)
+    assert phrases(cell_facts("ls -l a.csv").doubts.certain) == "runs the magic %ls"
     with pytest.raises(SyntaxError):
         cell_facts("ran other.py")
     with pytest.raises(SyntaxError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jupyter_mlops.analysis.reasons import differences, reason
+from jupyter_mlops.domain.reason_text import sentence
 
 
 def test_nothing_differs_between_equals() -> None:
@@ -25,7 +26,7 @@ def test_what_came_or_went_differs() -> None:
     ("name", "words"),
     [
         ("code", "its code changed"),
-        ("input:df", "its input 'df' changed (from step load)"),
+        ("input:df", "its input 'df' changed (from step 'load')"),
         ("input:k", "its input 'k' changed"),
         ("input:free", "its input 'free' changed"),
         ("file:/data/a:b.csv", "the file /data/a:b.csv changed"),
@@ -33,7 +34,9 @@ def test_what_came_or_went_differs() -> None:
         ("module:helpers", "the module helpers changed"),
         ("environment:HOME", "the variable HOME changed"),
         ("library:pandas", "the options of pandas changed"),
-        ("effects", "a cell before it that configures libraries changed"),
+        ("effects:*", "a cell before it that configures libraries changed"),
+        ("effects:pandas", "a cell before it that configures libraries changed (pandas)"),
+        ("quiet", "its last line shows its value now, or does no longer"),
         ("packages", "installed packages changed"),
         ("python", "the Python version changed"),
         ("display", "the shell's display settings changed"),
@@ -41,4 +44,4 @@ def test_what_came_or_went_differs() -> None:
     ],
 )
 def test_each_difference_has_its_words(name: str, words: str) -> None:
-    assert reason(name, {"df": "load", "k": "cell:abc"}) == words
+    assert sentence(reason(name, {"df": "load", "k": "cell:abc"})) == words

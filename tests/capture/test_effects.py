@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from jupyter_mlops.analysis.code import CodeFacts, source_facts
-from jupyter_mlops.capture.key import ANY_LIBRARY, effects_of
+from jupyter_mlops.capture.effects import ANY_LIBRARY, effects_of
 from jupyter_mlops.capture.world import LiveWorld
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 
 
 @pytest.mark.parametrize(
@@ -27,7 +28,9 @@ def test_a_magic_that_only_shows_or_sets_what_is_known_is_no_effect(line: str) -
 
 @pytest.mark.parametrize("line", ["precision 3", "config Application.verbose = 1", "nosuch 1"])
 def test_any_other_magic_is_one(line: str) -> None:
-    assert effects_of(magic(line).doubts, LiveWorld({}, {})) == {ANY_LIBRARY: [f"runs the magic %{line.split()[0]}"]}
+    assert effects_of(magic(line).doubts, LiveWorld({}, {})) == {
+        ANY_LIBRARY: [Reason(ReasonCode.MAGIC, f"%{line.split()[0]}")]
+    }
 
 
 def magic(line: str) -> CodeFacts:

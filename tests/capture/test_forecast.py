@@ -12,6 +12,7 @@ from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import facts_of
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import RUN, UNKNOWN, Forecast
+from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepRun
 from jupyter_mlops.store.digests import file_digest
@@ -22,7 +23,7 @@ CELLS = (
 )
 
 
-def foreseen(*, unrepeatable: str = "", **conditions: dict[str, str]) -> tuple[Forecast, ...]:
+def foreseen(*codes: ReasonCode, **conditions: dict[str, str]) -> tuple[Forecast, ...]:
     """What is foreseen where `load` had run under these conditions."""
     steps, _ = all_steps_of(CELLS)
     facts = facts_of(steps[0])
@@ -31,7 +32,8 @@ def foreseen(*, unrepeatable: str = "", **conditions: dict[str, str]) -> tuple[F
     run = StepRun(
         id="1", run_id="r", notebook="n.ipynb", step="load", version=1, version_digest="", position=0,
         status=Status.COMPLETED, key=found.key, ingredients=found.ingredients,
-        known={"text": Known(digest="d").to_json()}, conditions=Conditions(**conditions), unrepeatable=unrepeatable,
+        known={"text": Known(digest="d").to_json()}, conditions=Conditions(**conditions),
+        unrepeatable=Reasons.of(map(Reason, codes)),
         result="object",
     )  # fmt: skip
     return tuple(_Forecaster(None, RecordedWorld(), {"load": [run]}, "").steps(steps))
@@ -40,7 +42,7 @@ def foreseen(*, unrepeatable: str = "", **conditions: dict[str, str]) -> tuple[F
 def test_a_step_that_runs_for_no_change_is_taken_to_give_the_same(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("1")
-    load, count = foreseen(files={str(path): file_digest(str(path))}, unrepeatable="reads the clock")
+    load, count = foreseen(ReasonCode.CLOCK, files={str(path): file_digest(str(path))})
     assert (load.decision, load.repeats) == (RUN, "1")
     assert count.decision != UNKNOWN
 
@@ -51,10 +53,10 @@ def test_what_a_step_gives_is_open_where_a_file_it_opened_changed(tmp_path: Path
     files = {str(path): file_digest(str(path))}
     path.write_text("2")
     load, count = foreseen(files=files)
-    assert (load.decision, load.repeats, load.reason) == (RUN, None, f"the file {path} changed")
+    assert (load.decision, load.repeats, load.reason) == (RUN, None, Reason(ReasonCode.FILE_CHANGED, str(path)))
     assert count.decision == UNKNOWN
 
 
 def test_what_a_step_gives_is_open_where_it_drew_from_another_state() -> None:
     assert foreseen(random_before={"numpy": "other"})[0].repeats is None
-    assert foreseen(random_before={"numpy": "other"}, unrepeatable="draws fresh entropy")[0].repeats == "1"
+    assert foreseen(ReasonCode.ENTROPY, random_before={"numpy": "other"})[0].repeats == "1"

@@ -17,9 +17,11 @@ import numpy as np
 import pytest
 
 from jupyter_mlops.analysis.code import cell_facts
-from jupyter_mlops.capture.key import ANY_LIBRARY, Examination, effects_of, examine
+from jupyter_mlops.capture.effects import ANY_LIBRARY, effects_of
+from jupyter_mlops.capture.key import Examination, examine
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.world import LiveWorld
+from jupyter_mlops.domain.reason_text import phrases
 
 
 def world_of(namespace: dict[str, Any], effect: str = "") -> LiveWorld:
@@ -86,7 +88,7 @@ def test_names_that_are_not_read_do_not_count() -> None:
     ],
 )
 def test_what_cannot_be_repeated_is_a_reason_by_whatever_name(code: str, namespace: dict[str, Any], part: str) -> None:
-    assert part in "; ".join(examined(code, **namespace).reasons)
+    assert part in phrases(examined(code, **namespace).reasons)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ import pytest
 from jupyter_mlops.capture import modules as capture_modules
 from jupyter_mlops.capture.digest import Walker
 from jupyter_mlops.capture.modules import LocalModules, module_doubts
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 
 NAMES = ("mlopsa", "mlopsb", "mlopspkg")
 
@@ -86,7 +87,7 @@ def test_source_edited_since_it_was_imported_is_a_doubt_until_restart(project: P
     modules.look()
     (project / "mlopsb.py").write_text("x = [3]\n")
     _, doubts = digests(modules, "mlopsb")
-    assert doubts == ["mlopsb.py changed since it was imported (restart the kernel)"]
+    assert doubts == [Reason(ReasonCode.EDITED_MODULE, "mlopsb.py")]
 
 
 def test_what_a_module_does_anywhere_is_doubted(project: Path) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops.capture.watch import Watch, is_library_file
+from jupyter_mlops.domain.reason_text import phrases
 from jupyter_mlops.store.digests import file_digest
 
 
@@ -78,7 +79,7 @@ def test_looking_into_a_folder_is_a_condition(tmp_path: Path, look: Callable[[Pa
     ],
 )
 def test_what_reaches_beyond_the_process_is_a_reason(work: Callable[[], object], reason: str) -> None:
-    assert reason in "; ".join(watched(work).seen.reasons)
+    assert reason in phrases(watched(work).seen.reasons)
 
 
 def test_a_database_in_memory_is_none() -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops.capture.watch import Seen, Watch
+from jupyter_mlops.domain.reason import Reason, ReasonCode
+from jupyter_mlops.domain.reason_text import phrases
 from jupyter_mlops.store.digests import EXISTS, file_digest
 
 
@@ -103,7 +105,7 @@ def test_what_a_step_makes(work: Callable[[], object], writes: set[str], appends
 )
 def test_what_cannot_be_done_again_by_writing_files_is_a_reason(work: Callable[[], object], reason: str) -> None:
     found = seen(work)
-    assert found.reasons[:1] == [reason]
+    assert phrases(found.reasons[:1]) == reason
     assert found.writes
 
 
@@ -210,7 +212,7 @@ def test_fresh_entropy_that_a_library_draws_for_itself_is_seen_and_a_seed_is_non
     from sklearn.base import clone
     from sklearn.ensemble import RandomForestClassifier
 
-    assert "draws fresh entropy" in seen(lambda: qmc.Sobol(2).random(2)).reasons
+    assert Reason(ReasonCode.ENTROPY) in seen(lambda: qmc.Sobol(2).random(2)).reasons
     assert seen(lambda: copy.deepcopy(qmc.Sobol(2, rng=np.random.default_rng(1)).random(2))).reasons == []
     forest = RandomForestClassifier(2, random_state=np.random.RandomState(1))
     assert seen(lambda: clone(forest).fit(np.eye(4), [0, 1, 0, 1])).reasons == []

@@ -18,6 +18,7 @@ import pytest
 from zmq.utils.garbage import GarbageCollector
 
 from jupyter_mlops.capture.watch import Watch
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 
 
 def test_a_thread_that_a_step_leaves_is_seen() -> None:
@@ -28,7 +29,7 @@ def test_a_thread_that_a_step_leaves_is_seen() -> None:
         thread.start()
     done.set()
     thread.join()
-    assert watch.seen.reasons == ["leaves a thread (left-behind)"]
+    assert watch.seen.reasons == [Reason(ReasonCode.LEAVES_THREAD, "left-behind")]
 
 
 def test_the_thread_that_zmq_starts_to_send_a_large_output_is_not_the_steps() -> None:
@@ -53,7 +54,7 @@ def test_idle_workers_of_a_pool_are_no_unfinished_work_but_busy_ones_are() -> No
             pool.submit(done.wait)
         done.set()
     assert idle.seen.reasons == []
-    assert [reason.partition(" (")[0] for reason in busy.seen.reasons] == ["leaves a thread"]
+    assert [reason.code for reason in busy.seen.reasons] == [ReasonCode.LEAVES_THREAD]
 
 
 def test_a_pool_that_is_closed_leaves_nothing() -> None:
@@ -93,7 +94,7 @@ def test_what_a_step_has_a_loop_of_another_thread_do_is_seen() -> None:
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     loop.close()
-    assert watch.seen.reasons == ["has another thread do work (asyncio.run_coroutine_threadsafe)"]
+    assert watch.seen.reasons == [Reason(ReasonCode.LENT_TO_THREAD, "asyncio.run_coroutine_threadsafe")]
     assert none.seen.reasons == []
 
 
@@ -119,7 +120,7 @@ def test_a_connection_that_is_open_already_is_the_network_too() -> None:
             assert connection.getresponse().status == 200
         connection.close()
         server.shutdown()
-    assert set(watch.seen.reasons) == {"talks to the network"}
+    assert set(watch.seen.reasons) == {Reason(ReasonCode.NETWORK)}
 
 
 def test_threads_of_scikit_learn_leave_nothing_and_its_processes_are_seen_each_time() -> None:
@@ -134,9 +135,9 @@ assert forest.seen.reasons == [], forest.seen.reasons
 def work():
     with Watch() as watch:
         joblib.Parallel(2)(joblib.delayed(abs)(i) for i in range(3))
-    return watch.seen.reasons
-assert work() == ["starts a process (multiprocessing)"]
-assert work() == ["computes in other processes (joblib)"]
+    return [reason.code.value for reason in watch.seen.reasons]
+assert work() == ["process"]
+assert work() == ["other_processes"]
 with Watch() as none:
     pass
 assert none.seen.reasons == []

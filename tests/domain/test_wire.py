@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.domain.pipeline import PipelineStatus
+from jupyter_mlops.domain.reason import NO_REASONS, Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.run import Progress, Run, RunError, RunOptions
 from jupyter_mlops.domain.schedule import Schedule, ScheduleView
 from jupyter_mlops.domain.status import Status, StepState
@@ -87,6 +88,7 @@ def step_run_of(wire: dict[str, Any]) -> StepRun:
     times = {name: time_of(wire[name]) for name in ("started_at", "ended_at")}
     inputs = {name: StepInput(**item) for name, item in wire["inputs"].items()}
     nested = {"status": Status(wire["status"]), "inputs": inputs, "conditions": Conditions(**wire["conditions"])}
+    nested |= {"unrepeatable": NO_REASONS}
     return StepRun(**(wire | times | nested))
 
 
@@ -130,6 +132,17 @@ def test_all_fields_are_told_those_of_a_parent_class_too() -> None:
         "steps": [],
         "parameters": [],
         "problems": [],
+    }
+
+
+def test_reasons_are_told_in_words() -> None:
+    why = Reason(ReasonCode.INPUT_CHANGED, "df", "load")
+    unrepeatable = Reasons.of([Reason(ReasonCode.CLOCK, "now", where="read"), Reason(ReasonCode.NETWORK)])
+    assert to_wire({"why": why, "unrepeatable": unrepeatable, "none": NO_REASONS, "first": unrepeatable[0]}) == {
+        "why": "its input 'df' changed (from step 'load')",
+        "unrepeatable": "reads the clock (now) in read; talks to the network",
+        "none": "",
+        "first": "it reads the clock (now) in read",
     }
 
 

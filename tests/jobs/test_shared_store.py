@@ -15,6 +15,7 @@ from notebooks import code, write_notebook
 from postgresql import Cluster
 from s3server import S3Server
 
+from jupyter_mlops.domain.reason import NO_REASONS
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.jobs.queue import enqueue
 from jupyter_mlops.jobs.request import check_request
@@ -41,7 +42,7 @@ def until_saved(folder: Path, count: int) -> None:
         while sum(step.result is not None for step in store.steps.runs()) < count:
             assert time.monotonic() < end
             time.sleep(0.2)
-        assert [step.unrepeatable for step in store.steps.runs()] == [""] * count
+        assert [step.unrepeatable for step in store.steps.runs()] == [NO_REASONS] * count
 
 
 def test_what_one_machine_computed_another_reuses(places: tuple[Path, Path], start_kernel: Callable[..., Any]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from notebooks import code, read, shown, write_notebook
 
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
@@ -118,7 +119,7 @@ def test_a_run_imports_its_modules_as_they_were_and_leaves_nothing_stale(store: 
     assert shown(read(store.root / str(run.output_path))["cells"][-1]).strip() == "11"
     assert show_job(store, run.id).changed_then == ("work/deeper.py",)
     step = next(step for step in store.steps.runs(run_id=run.id) if step.step == "s")
-    assert "deeper.py as it was" in step.unrepeatable
+    assert Reason(ReasonCode.OLDER_MODULE, "deeper.py") in step.unrepeatable
     # What is asked for now is executed with what is there now.
     write(store, deeper="VALUE = 20")
     asked(store, path)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import pytest
 from kernels import NOTE, LiveKernel
 
+from jupyter_mlops.domain.reason import ReasonCode
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.store import open_store
 
@@ -119,7 +120,8 @@ def test_an_unrepeatable_step_runs_without_a_word(kernel: LiveKernel) -> None:
         assert (cell.outputs, cell.notes) == ([], [])
     kernel.run("%mlops drain")
     with open_store(kernel.folder, create=False) as store:
-        assert "reads the clock" in store.steps.runs(step="clock", limit=1)[0].unrepeatable
+        found = store.steps.runs(step="clock", limit=1)[0].unrepeatable
+        assert ReasonCode.CLOCK in [reason.code for reason in found]
 
 
 def test_steps_are_reused_after_a_restart_of_the_kernel(start_kernel: Callable[..., LiveKernel]) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from kernels import Cell, LiveKernel
 
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.store import open_store
@@ -184,5 +185,5 @@ def test_a_reused_step_gives_its_metrics_again_also_those_asked_for_since(kernel
 def test_a_model_asked_for_since_is_logged_so_the_step_runs(kernel: LiveKernel) -> None:
     assert not kernel.run("%%step fitted\nmodel = {'weights': [1, 2]}").reused
     assert not kernel.run("%%step fitted --model model\nmodel = {'weights': [1, 2]}").reused
-    assert newest(kernel, "fitted").why == "its --model changed"
+    assert newest(kernel, "fitted").why == Reason(ReasonCode.MODEL_CHANGED, "")
     assert kernel.run("%%step fitted --model model\nmodel = {'weights': [1, 2]}").reused

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, RunError
@@ -58,7 +59,7 @@ def test_a_folder_that_holds_something_else_is_refused(tmp_path: Path) -> None:
 
 def comparison(statuses: dict[str, Status]) -> Comparison:
     run = Run(id="a", number=1, kind="job", notebook="nb.ipynb", status=Status.COMPLETED)
-    sides = {name: StepSide(status, 1, 0.1, "it is marked --no-cache") for name, status in statuses.items()}
+    sides = {name: StepSide(status, 1, 0.1, Reason(ReasonCode.NO_CACHE)) for name, status in statuses.items()}
     return Comparison(run, run, (), (), tuple(StepPair(name, side, side, True) for name, side in sides.items()))
 
 

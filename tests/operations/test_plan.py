@@ -9,17 +9,18 @@ import pytest
 
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import ALL, Forecast
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.operations import plan as operation
 from jupyter_mlops.operations.plan import Plan, pipeline_plan
 
 STEPS = (
-    Forecast("load", "1", 0, True, "reuse", "nothing it depends on changed", 0.0, {}, ("df",)),
-    Forecast("clean", "2", 1, True, "reuse", "nothing it depends on changed", 0.0, {"df": "load"}, ("tidy",)),
-    Forecast("other", "3", 2, True, "reuse", "nothing it depends on changed", 0.0, {}, ("x",)),
-    Forecast("train", "4", 3, True, "run", "its code changed", 2.5, {"tidy": "clean"}, ("model",)),
-    Forecast("report", "5", 4, True, "unknown", "depends on what 'train' gives", 0.5, {"model": "train"}),
-    Forecast("extra", "6", 5, False, "run", "it has not run yet", None),
+    Forecast("load", "1", 0, True, "reuse", Reason(ReasonCode.NOTHING_CHANGED), 0.0, {}, ("df",)),
+    Forecast("clean", "2", 1, True, "reuse", Reason(ReasonCode.NOTHING_CHANGED), 0.0, {"df": "load"}, ("tidy",)),
+    Forecast("other", "3", 2, True, "reuse", Reason(ReasonCode.NOTHING_CHANGED), 0.0, {}, ("x",)),
+    Forecast("train", "4", 3, True, "run", Reason(ReasonCode.CODE_CHANGED), 2.5, {"tidy": "clean"}, ("model",)),
+    Forecast("report", "5", 4, True, "unknown", Reason(ReasonCode.DEPENDS, "train"), 0.5, {"model": "train"}),
+    Forecast("extra", "6", 5, False, "run", Reason(ReasonCode.NEVER_RAN), None),
 )
 
 
@@ -64,8 +65,8 @@ def test_crossed_ends_and_unknown_steps_are_told() -> None:
 def test_what_follows_from_a_forced_step_is_not_known() -> None:
     plan = pipeline_plan(None, "nb.ipynb", (), force="load")
     assert decisions(plan) == ["run", "unknown", "reuse", "run", "unknown", "run"]
-    assert [step.reason for step in plan.steps[:2]] == ["it is forced", "depends on what 'load' gives"]
-    assert plan.steps[3].reason == "its code changed"
+    assert [step.reason for step in plan.steps[:2]] == [Reason(ReasonCode.FORCED), Reason(ReasonCode.DEPENDS, "load")]
+    assert plan.steps[3].reason == Reason(ReasonCode.CODE_CHANGED)
 
 
 def test_all_steps_can_be_forced() -> None:
@@ -74,7 +75,7 @@ def test_all_steps_can_be_forced() -> None:
 
 def test_a_chain_of_unknown_steps_names_the_one_that_decides() -> None:
     steps = (STEPS[0], STEPS[1], replace(STEPS[2], inputs={"tidy": "clean"}))
-    assert [step.reason for step in operation.forced(steps, ["load"])][1:] == ["depends on what 'load' gives"] * 2
+    assert [step.reason for step in operation.forced(steps, ["load"])][1:] == [Reason(ReasonCode.DEPENDS, "load")] * 2
 
 
 def test_cells_that_only_steer_this_extension_are_no_steps() -> None:

@@ -18,6 +18,7 @@ from jupyter_mlops.analysis.notebook import all_steps_of
 from jupyter_mlops.capture.digest import Walker
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
 from jupyter_mlops.domain.plan import Forecast
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepInput
 from jupyter_mlops.operations import status
@@ -103,12 +104,12 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     return set_to
 
 
-REUSED = Forecast("", "", 0, True, "reuse", "nothing it depends on changed", 0.0, source="1")
-CHANGED = replace(REUSED, decision="run", reason="its code changed", source=None)
+REUSED = Forecast("", "", 0, True, "reuse", Reason(ReasonCode.NOTHING_CHANGED), 0.0, source="1")
+CHANGED = replace(REUSED, decision="run", reason=Reason(ReasonCode.CODE_CHANGED), source=None)
 OPEN = replace(
-    CHANGED, decision="unknown", reason="depends on what 'load' gives", inputs={"numbers": "load", "rate": "x"}
+    CHANGED, decision="unknown", reason=Reason(ReasonCode.DEPENDS, "load"), inputs={"numbers": "load", "rate": "x"}
 )
-AGAIN = replace(CHANGED, reason="it reads the clock (now)", repeats="1")
+AGAIN = replace(CHANGED, reason=Reason(ReasonCode.CLOCK, "now"), repeats="1")
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from jupyter_mlops.capture import environment, forecast, key
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import facts_of
+from jupyter_mlops.capture.reuse import DAMAGED
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
 from jupyter_mlops.domain.plan import Forecast
 from jupyter_mlops.domain.run import Run
@@ -78,7 +79,7 @@ class Life:
                 self.file.write_text(str(self.chance.randrange(2)))
             case 4:
                 for known in self.store.steps.runs(notebook=NOTEBOOK, limit=1):
-                    self.store.steps.update_run(known.id, unrepeatable="has a stored result that is damaged")
+                    self.store.steps.update_run(known.id, unrepeatable=DAMAGED)
             case _:
                 self.execute(place)
 

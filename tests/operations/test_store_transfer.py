@@ -10,6 +10,7 @@ import pytest
 from keeping import NOW, add_result, add_run, age, bring, contents, export, fill, put
 
 from jupyter_mlops.capture import values
+from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions
 from jupyter_mlops.errors import (
@@ -24,6 +25,8 @@ from jupyter_mlops.operations.store.verify import verify_store
 from jupyter_mlops.store import signing
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.store.transfer import UNTRUSTED
+
+CLOCK = Reasons.of([Reason(ReasonCode.CLOCK)])
 
 
 @pytest.fixture
@@ -144,7 +147,7 @@ def test_with_trust_they_are_reused_also_when_they_were_here_already(
     here: Store, there: Store, other_user: Callable[[], None]
 ) -> None:
     made = add_result(here)
-    unrepeatable = add_result(here, "clock", unrepeatable="reads the clock")
+    unrepeatable = add_result(here, "clock", unrepeatable=CLOCK)
     file = export(here)
     other_user()
     bring(there, file)
@@ -152,7 +155,7 @@ def test_with_trust_they_are_reused_also_when_they_were_here_already(
     assert (brought.trusted, brought.notes) == (True, ())
     assert [run.id for run in there.steps.candidates("key of train")] == [made.id]
     assert there.objects.get_signed(str(made.result))
-    assert there.steps.run(unrepeatable.id).unrepeatable == "reads the clock"
+    assert there.steps.run(unrepeatable.id).unrepeatable == CLOCK
     assert bring(there, file, trust=True).step_runs == 0
 
 

@@ -13,6 +13,8 @@ from verbs.projects import NOON, add_run, add_step
 
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import Forecast
+from jupyter_mlops.domain.reason import Reason, ReasonCode
+from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
 from jupyter_mlops.operations import plan
@@ -62,7 +64,7 @@ def test_code_that_changed_is_shown_as_a_diff(store: Store, record: Record) -> N
     record("train", "x = 1\ny = 2")
     record("train", "x = 1\ny = 3")
     cause = newest(store, "train")
-    assert cause.text == "its code changed"
+    assert sentence(cause.reason) == "its code changed"
     assert cause.is_diff
     assert cause.detail[:2] == ("--- train v1", "+++ train v2")
     assert {"-y = 2", "+y = 3"} <= set(cause.detail)
@@ -98,16 +100,16 @@ def test_an_input_that_was_reused_with_an_earlier_result_ends_the_chain(store: S
 def test_an_input_made_by_no_step_or_gone_is_told(store: Store, record: Record) -> None:
     record("train", inputs={"a": StepInput("1", "cell:12")}, ingredients={"input:a": "1"})
     record("train", inputs={"a": StepInput("2", "cell:12")}, ingredients={"input:a": "2"})
-    assert newest(store, "train").text == "its input 'a' changed"
+    assert sentence(newest(store, "train").reason) == "its input 'a' changed"
     record("train")
-    assert newest(store, "train").text == "its input 'a' is gone"
+    assert sentence(newest(store, "train").reason) == "its input 'a' is gone"
 
 
 def test_a_parameter_shows_both_values(store: Store, record: Record) -> None:
     for rate in (0.05, 0.1):
         inputs = {"rate": StepInput(str(rate), "cell:1")}
         record("train", run={"parameters": {"rate": rate}}, inputs=inputs, ingredients={"input:rate": str(rate)})
-    assert newest(store, "train").text == "parameter 'rate' changed: 0.05 → 0.1"
+    assert sentence(newest(store, "train").reason) == "parameter 'rate' changed: 0.05 → 0.1"
 
 
 def test_packages_show_their_versions(store: Store, record: Record) -> None:
@@ -115,7 +117,7 @@ def test_packages_show_their_versions(store: Store, record: Record) -> None:
         kept = store.objects.put(json.dumps({"packages": names}).encode())
         record("train", run={"environment": kept}, ingredients={"packages": names[0]})
     cause = newest(store, "train")
-    assert cause.text == "installed packages changed"
+    assert sentence(cause.reason) == "installed packages changed"
     assert cause.detail == ("new (not installed) → 3", "numpy 2.0 → 2.1", "old 1 → (not installed)")
 
 
@@ -138,17 +140,17 @@ def test_where_no_environment_is_recorded_the_change_is_told_alone(store: Store,
 def test_other_parts_are_named(store: Store, record: Record, ingredient: str, text: str) -> None:
     for mark in "ab":
         record("train", ingredients={ingredient: mark})
-    assert newest(store, "train").text == text
+    assert sentence(newest(store, "train").reason) == text
 
 
 def test_what_was_found_while_it_ran_is_told_too(store: Store, record: Record) -> None:
     record("train", conditions=Conditions({"/a.csv": "1"}, "/", {"numpy": "1"}))
     record("train", conditions=Conditions({"/a.csv": "2"}, "/", {"numpy": "1"}))
-    assert newest(store, "train").text == "the file /a.csv changed"
+    assert sentence(newest(store, "train").reason) == "the file /a.csv changed"
     record("train", conditions=Conditions({"/a.csv": "2"}, "/", {"numpy": "2"}))
-    assert newest(store, "train").text == "the state of the random generator of numpy was another"
-    record("train", conditions=Conditions({"/a.csv": "2"}, "/", {"numpy": "2"}), why="its last run failed")
-    assert newest(store, "train").text == "its last run failed"
+    assert sentence(newest(store, "train").reason) == "the state of the random generator of numpy was another"
+    record("train", conditions=Conditions({"/a.csv": "2"}, "/", {"numpy": "2"}), why=Reason(ReasonCode.ENDED, "failed"))
+    assert sentence(newest(store, "train").reason) == "its last run failed"
 
 
 def would(store: Store | None, monkeypatch: pytest.MonkeyPatch, *steps: Forecast) -> Cause | None:
@@ -162,8 +164,8 @@ def test_what_would_run_now_is_followed_up_too(store: Store, record: Record, mon
     cause = would(
         store,
         monkeypatch,
-        Forecast("load", "a", 0, True, "run", "its code changed"),
-        Forecast("train", "b", 1, True, "unknown", "depends on what 'load' gives", inputs={"df": "load"}),
+        Forecast("load", "a", 0, True, "run", Reason(ReasonCode.CODE_CHANGED)),
+        Forecast("train", "b", 1, True, "unknown", Reason(ReasonCode.DEPENDS, "load"), inputs={"df": "load"}),
     )
     assert cause is not None
     assert cause.sentence == "its input 'df' may change, because step 'load' would run, because its code changed"
@@ -171,7 +173,7 @@ def test_what_would_run_now_is_followed_up_too(store: Store, record: Record, mon
 
 
 def test_a_step_that_would_be_reused_has_no_cause(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert would(None, monkeypatch, Forecast("a", "a", 0, True, "reuse", "nothing changed")) is None
+    assert would(None, monkeypatch, Forecast("a", "a", 0, True, "reuse", Reason(ReasonCode.NOTHING_CHANGED))) is None
 
 
 def test_a_value_changed_in_place_is_followed_to_the_step_that_changed_it(store: Store) -> None:

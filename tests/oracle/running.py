@@ -12,7 +12,7 @@ from pathlib import Path
 from .kernels import Shown, Zygote
 from .trap import Cells, Trap
 
-SURROUNDINGS = ("the options of", "effects:")
+SURROUNDINGS = ("options_changed", "effects_changed")
 """Why a cell may run a second time in the same kernel: what later cells have set still holds."""
 
 
@@ -143,7 +143,7 @@ def _executed(trap: Trap, way: str, cells: Cells, shown: list[Shown], findings: 
         number = int(cell["id"][1:])
         ran = one.became != "reused"
         why = one.record.get("why") or "no record"
-        again = way == "live" and (_only_imports(cell["code"]) or why.startswith(SURROUNDINGS))
+        again = way == "live" and (_only_imports(cell["code"]) or one.record.get("why_code") in SURROUNDINGS)
         if ran and number not in allowed and not again and all(kind != "error" for kind, _ in one.outputs):
             unrepeatable = one.record.get("unrepeatable")
             findings.needless.append(f"[{way}] {cell['id']} {cell['code']!r}: {why}; {unrepeatable}")

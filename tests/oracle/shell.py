@@ -16,6 +16,8 @@ from ipykernel.ipkernel import IPythonKernel
 from jupyter_client.session import Session
 from traitlets import Any as AnyTrait
 
+from jupyter_mlops.domain.reason_text import phrases, sentence
+
 NOTE = "application/vnd.jupyter-mlops.note+json"
 SHOWN = ("stream", "display_data", "update_display_data", "execute_result", "error", "clear_output")
 
@@ -127,8 +129,9 @@ class Kernel:
             self._position = max(self._position, run.position)
             records[run.cell_id or run.step] = {
                 "status": run.status.value,
-                "why": run.why,
-                "unrepeatable": run.unrepeatable,
+                "why": sentence(run.why),
+                "why_code": run.why.code.value if run.why is not None else "",
+                "unrepeatable": phrases(run.unrepeatable),
                 "step": run.step,
                 "key": run.key,
                 "inputs": {name: item.digest for name, item in run.inputs.items()},

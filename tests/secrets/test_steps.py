@@ -13,6 +13,8 @@ from kernels import LiveKernel
 from jupyter_mlops.capture.digest import Walker
 from jupyter_mlops.capture.forecast import RecordedWorld
 from jupyter_mlops.capture.reuse import conditions_hold
+from jupyter_mlops.domain.reason import NO_REASONS
+from jupyter_mlops.domain.reason_text import phrases
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.operations.secrets import set_secret
 from jupyter_mlops.store import open_store
@@ -136,7 +138,7 @@ def test_files_and_the_environment_with_a_secret_are_not_kept(project: Project) 
     put = "%%step put\nimport os\nos.environ['API_KEY'] = token"
     assert project.run(ASK, write, write) == [False, False, False]
     assert project.run(put, put) == [False, False]
-    assert "holds a secret" in project.last("write").unrepeatable
+    assert "holds a secret" in phrases(project.last("write").unrepeatable)
     (project.folder / "out.txt").unlink()
 
 
@@ -173,7 +175,7 @@ def test_looking_a_secret_up_in_files_and_keyring_is_not_what_the_step_did(proje
     assert project.run(cell, cell) == [False, True]
     run = project.last("ring")
     assert list(run.conditions.files) == ["secret:RING"]
-    assert run.unrepeatable == ""
+    assert run.unrepeatable == NO_REASONS
 
 
 def test_a_plan_does_not_look_secrets_up(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,8 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
+from jupyter_mlops.domain.reason import Reason, ReasonCode
+from jupyter_mlops.domain.reason_text import phrases, sentence
 from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
@@ -86,6 +88,51 @@ def test_an_index_of_an_earlier_revision_keeps_its_rows_and_knows_nothing_more_o
         store.steps.update_run("s1", known={"df": {"digest": "x"}}, effects={"pandas": 1}, files={"/a": "b"})
         changed = store.steps.run("s1")
         assert (changed.known, changed.effects, changed.files) == ({"df": {"digest": "x"}}, {"pandas": 1}, {"/a": "b"})
+
+
+SAID = {
+    "clock": (
+        "reads the clock (now); draws fresh entropy (default_rng without a seed) in noise",
+        "it reads the clock (now)",
+    ),
+    "thread": ("leaves a thread (poller)", "its input 'df' changed (from step load)"),
+    "older": ("does what this version has no word for; reads the clock (now)", "something new"),
+    "good": ("", "its code changed"),
+}
+"""Step → the sentences that its row had before revision 0005: why its result is not reused, and why it ran."""
+
+
+def test_reasons_of_an_index_with_sentences_decide_what_the_sentences_decided(tmp_path: Path) -> None:
+    (tmp_path / ".mlops").mkdir()
+    path = tmp_path / ".mlops" / "index.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    config = config_of(index.MIGRATIONS)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+    engine.dispose()
+    time = NOON.isoformat(timespec="microseconds")
+    with contextlib.closing(sqlite3.connect(path)) as old, old:
+        run = {"id": "r", "kind": "job", "notebook": "nb.ipynb", "status": "failed", "created_at": time, "number": 1}
+        insert(old, "runs", run | dict.fromkeys(("parameters", "metrics", "tags", "progress"), "{}"))
+        for step, (unrepeatable, why) in SAID.items():
+            given = {"id": step, "run_id": "r", "notebook": "nb.ipynb", "step": step, "version": 1, "position": 1}
+            given |= {"version_digest": "d", "status": "completed", "key": step, "result": "object", "error": ""}
+            given |= dict.fromkeys(("inputs", "outputs", "ingredients", "conditions", "metrics", "extra"), "{}")
+            insert(old, "step_runs", given | {"unrepeatable": unrepeatable, "why": why, "started_at": time})
+    with open_store(tmp_path) as store:
+        offered = {step: [run.id for run in store.steps.candidates(step)] for step in SAID}
+        assert offered == {"clock": [], "thread": [], "older": [], "good": ["good"]}
+        found = {step: store.steps.run(step) for step in SAID}
+        noise = Reason(ReasonCode.ENTROPY_NO_SEED, "default_rng", where="noise")
+        assert found["clock"].unrepeatable == (Reason(ReasonCode.CLOCK, "now"), noise)
+        assert [code.code for code in found["older"].unrepeatable] == [ReasonCode.OTHER, ReasonCode.CLOCK]
+        taken = [step for step, run in found.items() if all(reason.is_of_the_world for reason in run.unrepeatable)]
+        assert taken == ["clock", "good"], "what a resumed run may go on with"
+        assert {step: (phrases(run.unrepeatable), sentence(run.why)) for step, run in found.items()} == {
+            **SAID,
+            "thread": (SAID["thread"][0], "its input 'df' changed (from step 'load')"),
+        }
 
 
 def insert(connection: sqlite3.Connection, table: str, values: dict[str, object]) -> None:

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -18,8 +19,10 @@ import pytest
 import sqlalchemy as sa
 from postgresql import GUARDED, PASSWORD, Cluster
 
+from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import IndexVersionError, NotWritableError, StoreError
 from jupyter_mlops.store import open_store, processes, schema
@@ -210,6 +213,19 @@ def test_an_index_of_an_earlier_version_is_upgraded_in_one_piece(
         assert connection.exec_driver_sql("select number, color from runs").all() == [(1, "blue")]
 
 
+def without_history_indexes(postgresql: Cluster, there: str) -> None:
+    """The indexes as they were before revision 0006."""
+    newer = {"runs": ["notebook", "resumes"], "step_runs": ["run", "step", "completed", "version", "reusable"]}
+    newer |= {"step_versions": ["digest", "step"], "notices": ["due"]}
+    for table, names in newer.items():
+        postgresql.sql(";".join(f"drop index {there}.ix_{table}_{name}" for name in names))
+    postgresql.sql(f"create index ix_runs_notebook on {there}.runs (notebook)")
+    older = {"run_id": "run_id", "key": "key", "step": "notebook, step"}
+    older |= {"newest": "notebook, step, version_digest, status"}
+    for name, of in older.items():
+        postgresql.sql(f"create index ix_step_runs_{name} on {there}.step_runs ({of})")
+
+
 def test_an_index_of_the_revision_before_is_upgraded_as_the_schema_says(
     own: str, tmp_path: Path, postgresql: Cluster
 ) -> None:
@@ -223,19 +239,41 @@ def test_an_index_of_the_revision_before_is_upgraded_as_the_schema_says(
     postgresql.sql(
         f"alter table {there}.schedules drop column notify; update {there}.alembic_version set version_num = '0003'"
     )
-    newer = {"runs": ["notebook", "resumes"], "step_runs": ["run", "step", "completed", "version", "reusable"]}
-    newer |= {"step_versions": ["digest", "step"], "notices": ["due"]}
-    for table, names in newer.items():
-        postgresql.sql(";".join(f"drop index {there}.ix_{table}_{name}" for name in names))
-    postgresql.sql(f"create index ix_runs_notebook on {there}.runs (notebook)")
-    older = {"run_id": "run_id", "key": "key", "step": "notebook, step"}
-    older |= {"newest": "notebook, step, version_digest, status"}
-    for name, of in older.items():
-        postgresql.sql(f"create index ix_step_runs_{name} on {there}.step_runs ({of})")
+    without_history_indexes(postgresql, there)
     with open_store(tmp_path) as store:
         assert store.schedules.list() == []
     assert sorted(postgresql.sql(columns).split()) == made
     assert postgresql.sql(indexes) == indexed
+
+
+def test_reasons_in_sentences_become_codes_there_too(own: str, tmp_path: Path, postgresql: Cluster) -> None:
+    with open_store(tmp_path) as store:
+        store.runs.create(Run("r", 0, "job", "nb.ipynb", Status.COMPLETED, created_at=NOON))
+        store.steps.start_run(
+            StepRun("s", "r", "nb.ipynb", "load", 1, "d", 1, Status.COMPLETED, key="k", result="r", started_at=NOON)
+        )
+        assert [run.id for run in store.steps.candidates("k")] == ["s"]
+    there = schema_of(own)
+    postgresql.sql(
+        f"update {there}.step_runs set unrepeatable = 'reads the clock (now)', why = 'its code changed';"
+        f" update {there}.alembic_version set version_num = '0004'"
+    )
+    without_history_indexes(postgresql, there)
+    with open_store(tmp_path) as store:
+        assert store.steps.candidates("k") == []
+        found = store.steps.run("s")
+    assert (found.unrepeatable, found.why) == ((Reason(ReasonCode.CLOCK, "now"),), Reason(ReasonCode.CODE_CHANGED))
+
+
+def test_reasons_may_be_longer_than_what_an_index_holds(own: str, tmp_path: Path) -> None:
+    # Of changing digits, since PostgreSQL measures what it compressed.
+    long = Reasons.of(Reason(ReasonCode.CHANGED_READ, f"/data/{sha256(bytes([n])).hexdigest()}") for n in range(200))
+    with open_store(tmp_path) as store:
+        store.runs.create(Run("r", 0, "job", "nb.ipynb", Status.COMPLETED, created_at=NOON))
+        given = StepRun("s", "r", "nb.ipynb", "load", 1, "d", 1, Status.COMPLETED, key="k", result="r", started_at=NOON)
+        store.steps.start_run(given.but(unrepeatable=long))
+        assert store.steps.run("s").unrepeatable == long
+        assert store.steps.candidates("k") == []
 
 
 def test_an_index_of_a_newer_version_and_a_schema_of_someone_else_are_left_alone(

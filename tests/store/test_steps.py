@@ -9,10 +9,12 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
 from jupyter_mlops.errors import UnknownNameError
+from jupyter_mlops.store.rows import OTHER_VERSION
 from jupyter_mlops.store.steps import UNSAVED
 from jupyter_mlops.store.store import Store
 
@@ -152,7 +154,7 @@ def test_step_runs_are_listed_newest_first_and_by_what_is_asked(store: Store, ad
         ({"status": Status.LOST}, False),
         ({"status": Status.RUNNING}, False),
         ({"status": Status.REUSED}, False),
-        ({"unrepeatable": "reads the clock"}, False),
+        ({"unrepeatable": Reasons.of([Reason(ReasonCode.CLOCK)])}, False),
         ({"result": None}, False),
         ({"key": "other"}, False),
     ],
@@ -252,4 +254,4 @@ def test_a_result_under_conditions_of_another_version_is_read_and_not_offered(
     assert store.steps.by_keys(["k"]) == {}
     found = store.steps.run(made.id)
     assert found.conditions.files == {"/a": "d"}
-    assert "another version" in found.unrepeatable
+    assert found.unrepeatable == OTHER_VERSION

@@ -9,9 +9,12 @@ import nbformat
 import pytest
 from tracked_project import TrackedProject
 
+from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.run import RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.tracking.uri import experiment_name, local_folder
+
+CLOCK = Reasons.of([Reason(ReasonCode.CLOCK)])
 
 
 def test_a_run_shows_its_parameters_metrics_source_and_files(project: TrackedProject) -> None:
@@ -126,7 +129,7 @@ def test_a_pending_run_is_told_when_it_starts_or_ends(project: TrackedProject) -
 def test_an_executed_step_is_a_nested_run(project: TrackedProject) -> None:
     run = project.run()
     step_run = project.step(run, "train", metrics={"loss": 0.5, "odd": math.nan, "ratio": -math.inf})
-    failed = project.step(run, "check", status=Status.FAILED, error="ValueError: empty", unrepeatable="reads the clock")
+    failed = project.step(run, "check", status=Status.FAILED, error="ValueError: empty", unrepeatable=CLOCK)
     project.deliver()
 
     parent, found, other = (project.mlflow_run(entity) for entity in (run, step_run, failed))
@@ -140,7 +143,7 @@ def test_an_executed_step_is_a_nested_run(project: TrackedProject) -> None:
         "mlops.step": "train",
         "mlops.version": "1",
         "mlops.version_digest": "c" * 64,
-        "mlops.why": "never run before",
+        "mlops.why": "it had not run before",
         "mlops.duration": "0.500",
         "mlops.inputs": "frame " + "a" * 12,
         "mlops.outputs": "result " + "b" * 12,

@@ -14,6 +14,7 @@ import cloudpickle
 from mlflow import MlflowClient
 from mlflow.entities import Run as MLflowRun
 
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepInput, StepRun
@@ -58,7 +59,7 @@ class TrackedProject:
         given = {
             "inputs": {"frame": StepInput("a" * 64, "load")},
             "outputs": {"result": "b" * 64},
-            "why": "never run before",
+            "why": Reason(ReasonCode.HAD_NOT_RUN),
             "started_at": self.store.now(),
             "status": Status.RUNNING,
             "version": 1,

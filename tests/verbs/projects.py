@@ -14,6 +14,7 @@ from typing import Any
 from rich.console import Console
 
 from jupyter_mlops.analysis.code import cell_facts
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
@@ -77,7 +78,7 @@ def add_step(store: Store, run: Run, name: str, code: str, **values: Any) -> Ste
         version_digest=facts.digest,
         position=len(store.steps.runs(run_id=run.id)) + 1,
         status=Status.COMPLETED,
-        why="it had not run before",
+        why=Reason(ReasonCode.HAD_NOT_RUN),
         duration=0.5,
         started_at=NOON + timedelta(minutes=run.number),
         ended_at=NOON + timedelta(minutes=run.number, seconds=1),
@@ -102,7 +103,7 @@ def filled(folder: Path) -> Path:
             "numbers = [1, 2]",
             status=Status.REUSED,
             reused_from=loaded.id,
-            why="nothing it depends on changed",
+            why=Reason(ReasonCode.NOTHING_CHANGED),
         )
         add_step(
             store,
@@ -111,6 +112,6 @@ def filled(folder: Path) -> Path:
             "score = sum(numbers)",
             status=Status.FAILED,
             error="ValueError: no\nmore",
-            why="its code changed",
+            why=Reason(ReasonCode.CODE_CHANGED),
         )
     return folder

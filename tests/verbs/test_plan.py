@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops.domain.plan import Forecast
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.operations import plan as operation
 
@@ -14,7 +15,7 @@ from .projects import data_of, filled, text_of, write_notebook
 
 
 def reused(name: str, named: bool = True, source: str | None = None) -> Forecast:
-    return Forecast(name, name, 0, named, "reuse", "nothing it depends on changed", 0.0, source=source)
+    return Forecast(name, name, 0, named, "reuse", Reason(ReasonCode.NOTHING_CHANGED), 0.0, source=source)
 
 
 def show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *steps: Forecast, line: str = "plan") -> list[str]:
@@ -28,8 +29,8 @@ def test_each_step_says_what_it_would_do_and_why(tmp_path: Path, monkeypatch: py
         tmp_path,
         monkeypatch,
         reused("load"),
-        Forecast("train", "b", 1, True, "run", "its code changed", 4.2),
-        Forecast("report", "c", 2, True, "unknown", "depends on what 'train' gives", 75.0),
+        Forecast("train", "b", 1, True, "run", Reason(ReasonCode.CODE_CHANGED), 4.2),
+        Forecast("report", "c", 2, True, "unknown", Reason(ReasonCode.DEPENDS, "train"), 75.0),
     )
     assert [line.split()[0] for line in lines[1:4]] == ["load", "train", "report"]
     assert "run" in lines[2]
@@ -50,7 +51,7 @@ def test_what_reuse_saves_is_what_computing_took(tmp_path: Path, monkeypatch: py
 
 
 def test_steps_that_never_ran_have_no_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    step = Forecast("a", "a", 0, True, "run", "it has not run yet", None)
+    step = Forecast("a", "a", 0, True, "run", Reason(ReasonCode.NEVER_RAN), None)
     assert show(tmp_path, monkeypatch, step)[-1] == "1 of 1 step would run, 1 whose time is not known."
 
 

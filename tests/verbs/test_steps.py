@@ -6,11 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store import open_store
 
 from .projects import add_run, add_step, data_of, filled, rows, text_of
+
+CLOCK = Reasons.of([Reason(ReasonCode.CLOCK, "now")])
 
 
 def test_each_step_stands_once_with_its_newest_run(tmp_path: Path) -> None:
@@ -25,7 +28,13 @@ def test_each_step_stands_once_with_its_newest_run(tmp_path: Path) -> None:
 def test_steps_of_one_name_in_two_notebooks_are_two(tmp_path: Path) -> None:
     filled(tmp_path)
     with open_store(tmp_path) as store:
-        add_step(store, add_run(store, notebook="a.ipynb"), "load", "x = 1", unrepeatable="reads the clock (now)")
+        add_step(
+            store,
+            add_run(store, notebook="a.ipynb"),
+            "load",
+            "x = 1",
+            unrepeatable=CLOCK,
+        )
     data = data_of(tmp_path, "steps")
     assert [(row["notebook"], row["step"]) for row in data] == [
         ("a.ipynb", "load"),

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store import open_store
 
 from .projects import add_run, add_step, data_of, filled, text_of, write_notebook
+
+CLOCK = Reasons.of([Reason(ReasonCode.CLOCK, "now")])
 
 
 def test_a_step_that_was_reused_says_why(tmp_path: Path) -> None:
@@ -28,7 +31,13 @@ def test_a_step_that_failed_says_with_what_error(tmp_path: Path) -> None:
 def test_a_step_whose_result_is_not_reused_says_why_not(tmp_path: Path) -> None:
     filled(tmp_path)
     with open_store(tmp_path) as store:
-        add_step(store, add_run(store), "load", "numbers = [1, 2]", unrepeatable="reads the clock (now)")
+        add_step(
+            store,
+            add_run(store),
+            "load",
+            "numbers = [1, 2]",
+            unrepeatable=CLOCK,
+        )
     assert "its result is not reused, because it reads the clock (now)" in text_of(tmp_path, "why load")
 
 

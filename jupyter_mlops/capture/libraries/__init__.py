@@ -82,7 +82,7 @@ _CANNOT = (AttributeError, ImportError, KeyError, TypeError, ValueError, Runtime
 
 
 def library_state(among: Collection[str] | None = None) -> dict[str, str]:
-    """Library → digest of what differs from the defaults; "unknown: why" where that cannot be told."""
+    """Library → digest of what differs from the defaults; where that cannot be told, what `is_untold` knows."""
     state = {}
     for name, known in _KNOWN.items():
         if (among is not None and name not in among) or (known.module and not known.loaded):
@@ -92,10 +92,18 @@ def library_state(among: Collection[str] | None = None) -> dict[str, str]:
             if changed:
                 state[name] = digest(sorted(changed.items()))
         except Unreadable as error:
-            state[name] = f"unknown: {error}"
+            state[name] = f"{_UNTOLD}{error}"
         except _CANNOT as error:
-            state[name] = f"unknown: {type(error).__name__}: {error}"
+            state[name] = f"{_UNTOLD}{type(error).__name__}: {error}"
     return state
+
+
+_UNTOLD = "unknown: "
+
+
+def is_untold(state: str) -> bool:
+    """Whether this, in place of a digest, stands for options that cannot be told."""
+    return state.startswith(_UNTOLD)
 
 
 def library_values(names: Iterable[str]) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def _grouped() -> dict[str, dict[str, types.ModuleType]]:
 
 
 def package_changes(before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
-    """What changed, a sentence each; of modules that were not loaded before, since their import ended.
+    """What changed, by dotted name; of modules that were not loaded before, since their import ended.
 
     What is filled lazily does not count.
     """
@@ -167,7 +167,7 @@ def package_changes(before: Mapping[str, object], after: Mapping[str, object]) -
             key = (id(owner), path.rpartition(".")[2])  # a thing that many modules name is told once
             if key not in told:
                 told.add(key)
-                changes.append(f"{name}.{path} changed")
+                changes.append(f"{name}.{path}")
     return changes
 
 
