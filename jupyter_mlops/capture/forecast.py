@@ -142,10 +142,17 @@ class RecordedWorld:
         self.makers[name] = step
 
 
-def forecast(store: Store | None, notebook: str, cells: Sequence[Cell]) -> tuple[Forecast, ...]:
-    """What each step of `cells` would do, in order; `notebook` is its path as the index names it."""
+def forecast(
+    store: Store | None, notebook: str, cells: Sequence[Cell], first: Mapping[str, StepRun] | None = None
+) -> tuple[Forecast, ...]:
+    """What each step of `cells` would do, in order; `notebook` is its path as the index names it.
+
+    `first` are step runs, by step, that are looked at before all others of the record.
+    """
     steps, _ = steps_in(tuple(cells))
     runs = _newest(store, notebook, steps)
+    for name, run in (first or {}).items():
+        runs[name] = [run, *(other for other in runs.get(name, ()) if other.id != run.id)]
     folder = str((store.root / notebook).parent) if store is not None else ""
     return tuple(_Forecaster(store, RecordedWorld(where=folder), runs, folder).steps(steps))
 

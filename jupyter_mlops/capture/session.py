@@ -195,6 +195,11 @@ class Session:
         return self._run_id
 
     @property
+    def begun_run(self) -> str | None:
+        """The same; None in place of making one."""
+        return self._run_id or os.environ.get(RUN_VARIABLE)
+
+    @property
     def resumed(self) -> Resumed | None:
         """What the runs that this kernel's run continues had finished."""
         if self._resumes and self._resumed is None:

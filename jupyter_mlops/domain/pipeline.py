@@ -31,10 +31,12 @@ class Problem:
 
 @dataclass(frozen=True)
 class StepStatus:
-    """A step in pipeline order: its state, the reason in one line, and its newest run's figures.
+    """A step in pipeline order: its state, the reason in one line, and its figures.
 
-    `label` is what people know it by: its name, or the first line of code of a cell that no one named. Of a reuse
-    `duration` is the time that the restoration took, and `computed` what computing the result had taken.
+    `label` is what people know it by: its name, or the first line of code of a cell that no one named (`named` is
+    False). `here` says that the kernel (or run) in view executed or reused it, and that the figures are its own; else
+    `run_number` is the run whose result is there for it, if any. Of a reuse `duration` is the time that the restoration
+    took, and `computed` what computing the result had taken.
     """
 
     name: str
@@ -51,13 +53,25 @@ class StepStatus:
     run_number: int | None = None
     label: str = ""
     computed: float | None = None
+    named: bool = True
+    here: bool = False
 
 
 @dataclass(frozen=True)
 class PipelineStatus:
-    """All that the panel shows of the open notebook."""
+    """All that the panel shows of the open notebook.
+
+    Its steps are those of what is `in_view`: "kernel", the one that works with it; "record" where there is none; "run"
+    for a notebook that a run left behind, of which `run_number` is the number and `source` the notebook that was run.
+    `captured` says that cells which no one named are steps here, too; `hidden` is how many of them are left out.
+    """
 
     notebook: str
     steps: tuple[StepStatus, ...] = ()
     parameters: tuple[Parameter, ...] = ()
     problems: tuple[Problem, ...] = ()
+    in_view: str = "record"
+    run_number: int | None = None
+    source: str | None = None
+    captured: bool = False
+    hidden: int = 0

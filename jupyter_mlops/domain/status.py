@@ -37,7 +37,11 @@ class StepState(str, Enum):
     STALE = "stale"
     RUNNING = "running"
     FAILED = "failed"
+    CANCELED = "canceled"
     NEVER_RUN = "never_run"
+    COMPLETED = "completed"
+    """Of a run that is looked at, as the next: how the step ended there, whatever holds now."""
+    REUSED = "reused"
 
     def __str__(self) -> str:
         return self.value

@@ -57,6 +57,11 @@ class LiveKernel:
     def capture_all(self, value: bool) -> None:
         self._session.capture_all = value
 
+    @property
+    def run_id(self) -> str | None:
+        """The run that the kernel's steps belong to; None before its first."""
+        return self._session.begun_run
+
     def captured(self) -> Mapping[str, str]:
         """The names bound in this kernel, each with the step or cell that made it."""
         namespace = self._session.namespace

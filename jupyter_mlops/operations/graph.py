@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.status import StepState
 from jupyter_mlops.operations.dependencies import Use, read_pipeline
+from jupyter_mlops.operations.in_view import InView
 from jupyter_mlops.operations.status import pipeline_status
 
 if TYPE_CHECKING:
@@ -50,11 +51,18 @@ class Graph:
     hidden: int = 0
 
 
-def pipeline_graph(store: Store | None, notebook: str, cells: Sequence[Cell], *, everything: bool = False) -> Graph:
+def pipeline_graph(
+    store: Store | None,
+    notebook: str,
+    cells: Sequence[Cell],
+    *,
+    everything: bool = False,
+    view: InView | None = None,
+) -> Graph:
     """The graph of a notebook's steps; unnamed ones only where none is named, something leads to or from them, or
-    `everything` is asked for."""
+    `everything` is asked for. Their states are those of `pipeline_status`."""
     pipeline = read_pipeline(store, notebook, cells)
-    states = {step.name: step for step in pipeline_status(store, notebook, cells, everything=True).steps}
+    states = {step.name: step for step in pipeline_status(store, notebook, cells, everything=True, view=view).steps}
     found: dict[tuple[str, str], dict[str, str]] = {}
     names = {step.spec.name for step in pipeline.steps}
     for use in _direct(pipeline.uses):

@@ -30,6 +30,10 @@ class Live(Protocol):
     capture_all: bool
     """Whether cells that no one named are steps too."""
 
+    @property
+    def run_id(self) -> str | None:
+        """The run that the kernel's steps belong to; None before its first."""
+
     def captured(self) -> Mapping[str, str]:
         """The names that are bound to a recorded value, each with the step or cell that made it."""
 

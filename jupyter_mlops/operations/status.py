@@ -1,9 +1,12 @@
-"""The state of each step of a notebook as it stands now: would its newest result be reused, and if not, why."""
+"""The state of each step of a notebook, in the kernel that works with it, in the run that left it behind, or as recorded.
+
+What a job did to a step is told of its run, not of the notebook: here a job counts only as one that left a result.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from jupyter_mlops.analysis.notebook import StepCell, label_of
 from jupyter_mlops.analysis.parameters import checked_parameters
@@ -14,57 +17,113 @@ from jupyter_mlops.domain.plan import REUSE, SKIP, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.domain.status import Status, StepState
-from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.step import StepRun, is_named
 from jupyter_mlops.errors import InputError
+from jupyter_mlops.operations.in_view import KERNEL, RUN, InView, find_view
 from jupyter_mlops.operations.plan import working
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.store import Store
 
+_ENDED = {
+    Status.COMPLETED: (StepState.COMPLETED, ""),
+    Status.REUSED: (StepState.REUSED, ""),
+    Status.CANCELED: (StepState.CANCELED, "it was stopped before it ended"),
+}
+
 
 def pipeline_status(
-    store: Store | None, notebook: str, cells: Sequence[Cell], *, everything: bool = False
+    store: Store | None,
+    notebook: str,
+    cells: Sequence[Cell],
+    *,
+    everything: bool = False,
+    view: InView | None = None,
 ) -> PipelineStatus:
-    """The steps of `cells` in order: those that were named; all code cells where none was, or with `everything`.
+    """The steps of `cells` in order: those that were named; all code cells where none was, or where they are captured
+    too, or with `everything`.
 
-    `notebook` is the path as the index names it; `store` None where nothing ever ran.
+    `notebook` is the path as the index names it; `store` None where nothing ever ran. Without a `view` it is told from
+    the record: what the notebook's last live session did, and which results are there.
     """
+    view = view or find_view(store, notebook)
     own = tuple(working(cells))
     every, problems = steps_in(own)
-    steps = list(every) if everything else [step for step in every if step.spec.named] or list(every)
     parameters: tuple[Parameter, ...] = ()
     try:
         parameters = checked_parameters(cells)
     except InputError as error:
         tagged = next((cell.id for cell in cells if "parameters" in cell.tags), None)
         problems = (*problems, Problem(error.message, error.hint, tagged))
-    told = {item.cell_index: item for item in forecast(store, notebook, own)}
-    names = frozenset(step.spec.name for step in steps)
-    newest = store.steps.last(notebook, names) if store is not None else {}
-    numbers = store.runs.numbers(run.run_id for run in newest.values()) if store is not None else {}
-    states = tuple(_status(step, told[step.cell.index], newest.get(step.spec.name), names, numbers) for step in steps)
-    return PipelineStatus(notebook, _with_times(store, states, newest), parameters, problems)
+    record = _read(store, notebook, own, view)
+    captured = view.kind != RUN and not all(is_named(name) for name in record.here)
+    chosen = [step for step in every if everything or captured or step.spec.named] or list(every)
+    names = frozenset(step.spec.name for step in chosen)
+    return PipelineStatus(
+        notebook,
+        tuple(_status(step, record, names) for step in chosen),
+        parameters,
+        problems,
+        in_view=view.kind,
+        run_number=view.left_by.number if view.left_by else None,
+        source=view.left_by.notebook if view.left_by else None,
+        captured=captured,
+        hidden=len(every) - len(chosen),
+    )
 
 
-def _with_times(
-    store: Store | None, states: tuple[StepStatus, ...], newest: Mapping[str, StepRun]
-) -> tuple[StepStatus, ...]:
-    """Add how long the results that were reused had taken to compute."""
-    reused = {step.name: newest[step.name].reused_from or "" for step in states if step.reused}
-    if store is None or not reused:
-        return states
-    took = store.steps.durations(reused.values())
-    return tuple(replace(step, computed=took.get(reused.get(step.name, ""))) for step in states)
+@dataclass(frozen=True)
+class _Record:
+    """What is known: `here`, what the run in view did of each step; `told`, what would become of each cell's step now;
+    `others`, the step runs that these refer to; `runs`, number and kind of the runs of all of them."""
+
+    view: InView
+    notebook: str
+    here: Mapping[str, StepRun]
+    told: Mapping[int, Forecast]
+    others: Mapping[str, StepRun] = field(default_factory=dict)
+    runs: Mapping[str, tuple[int, str]] = field(default_factory=dict)
+
+    def kept(self, told: Forecast) -> StepRun | None:
+        """The step run whose result would be reused, or that ran on the same what will run again."""
+        return self.others.get(told.source or told.repeats or "")
+
+    def number(self, run: StepRun) -> int | None:
+        """The number of the run that a step run belongs to."""
+        return self.runs.get(run.run_id, (None, ""))[0]
 
 
-def _status(
-    step: StepCell,
-    told: Forecast,
-    newest: StepRun | None,
-    shown: Collection[str],
-    numbers: Mapping[str, int],
-) -> StepStatus:
-    """One step's state, with the figures of the run that stands for it."""
-    state, reason = _state(told, newest)
+def _read(store: Store | None, notebook: str, cells: Sequence[Cell], view: InView) -> _Record:
+    if store is None:
+        told = forecast(None, notebook, cells)
+        return _Record(view, notebook, {}, {item.cell_index: item for item in told})
+    here = store.steps.last_of_run(view.run_id) if view.run_id is not None else {}
+    others = _some(store, (run.reused_from for run in here.values()))
+    computed = {name: others.get(run.reused_from or "", run) for name, run in here.items() if run.status.succeeded}
+    known_as = view.left_by.notebook if view.left_by is not None else notebook
+    told = forecast(store, known_as, cells, computed)
+    others |= _some(store, (item.source or item.repeats for item in told))
+    runs = store.runs.numbers_and_kinds({run.run_id for run in (*here.values(), *others.values())})
+    return _Record(view, known_as, here, {item.cell_index: item for item in told}, others, runs)
+
+
+def _some(store: Store, ids: Iterable[str | None]) -> dict[str, StepRun]:
+    wanted = {name for name in ids if name is not None}
+    return store.steps.some(wanted) if wanted else {}
+
+
+def _status(step: StepCell, record: _Record, shown: frozenset[str]) -> StepStatus:
+    """One step's state, with the figures of the step run that stands for it."""
+    told, here = record.told[step.cell.index], record.here.get(step.spec.name)
+    kept = record.kept(told)
+    if here is not None and record.view.kind not in (KERNEL, RUN) and _is_outdated(here, told, kept):
+        here = None
+    state, reason = _state(record, told, here, kept)
+    figures = here or (kept if told.source is not None else None)
+    is_own = figures is not None and figures.notebook == record.notebook
+    of_notebook = here is not None or (
+        is_own and record.runs.get(figures.run_id if figures else "", (0, ""))[1] == "session"
+    )
+    source = record.others.get(figures.reused_from or "") if figures is not None else None
     return StepStatus(
         name=step.spec.name,
         cell_id=step.cell.id,
@@ -72,31 +131,65 @@ def _status(
         state=state,
         reason=reason,
         upstream=tuple(sorted({maker for maker in told.inputs.values() if maker in shown})),
-        version=newest.version if newest else None,
-        reused=newest is not None and newest.status is Status.REUSED,
-        duration=newest.duration if newest else None,
-        metrics=newest.metrics if newest else {},
-        ended_at=newest.ended_at if newest else None,
-        run_number=numbers.get(newest.run_id) if newest else None,
+        version=figures.version if figures and (here is not None or is_own) else None,
+        reused=figures is not None and of_notebook and figures.status is Status.REUSED,
+        duration=figures.duration if figures and of_notebook else None,
+        metrics=figures.metrics if figures and of_notebook else {},
+        ended_at=figures.ended_at if figures and of_notebook else None,
+        run_number=record.number(figures) if figures else None,
         label=label_of(step),
+        computed=source.duration if source is not None and of_notebook else None,
+        named=step.spec.named,
+        here=here is not None,
     )
 
 
-def _state(told: Forecast, newest: StepRun | None) -> tuple[StepState, str]:
-    if newest is None and told.source is None:
-        return StepState.NEVER_RUN, sentence(Reason(ReasonCode.NEVER_RAN))
-    if newest is not None and newest.status is Status.RUNNING:
-        if processes.is_alive(newest.pid, newest.pid_started):
-            return StepState.RUNNING, ""
-        return StepState.FAILED, sentence(Reason(ReasonCode.KERNEL_GONE))
-    if newest is not None and newest.status in (Status.FAILED, Status.LOST, Status.CANCELED):
-        return StepState.FAILED, _error(newest)
-    if told.decision in (REUSE, SKIP):
+def _is_outdated(here: StepRun, told: Forecast, kept: StepRun | None) -> bool:
+    """Whether there is a result now for what the last session's step run did not give; no kernel holds another."""
+    return told.decision == REUSE and kept is not None and not (here.status.succeeded and here.key == kept.key)
+
+
+def _state(record: _Record, told: Forecast, here: StepRun | None, kept: StepRun | None) -> tuple[StepState, str]:
+    if record.view.kind == RUN:
+        return _ended(here) if here is not None else (StepState.NEVER_RUN, "the run did not come to it")
+    if here is None:
+        return _unseen(record, told, kept)
+    if not here.status.succeeded:
+        return _ended(here)
+    same = kept is None or kept.key == here.key
+    if told.decision == SKIP or (told.decision == REUSE and same):
         return StepState.FRESH, ""
-    if told.repeats is not None:
+    if told.decision == REUSE and kept is not None:
+        return StepState.STALE, f"changed since it ran here; {_there(record, kept)}"
+    if told.repeats is not None and same:
         return StepState.FRESH, f"runs always: {sentence(told.reason)}"
     return StepState.STALE, sentence(told.reason)
 
 
-def _error(newest: StepRun) -> str:
-    return newest.error.splitlines()[0] if newest.error else sentence(Reason(ReasonCode.ENDED, newest.status.value))
+def _ended(run: StepRun) -> tuple[StepState, str]:
+    """How a step run ended, or that it goes on."""
+    if run.status in _ENDED:
+        return _ENDED[run.status]
+    if run.status is Status.RUNNING:
+        if processes.is_alive(run.pid, run.pid_started):
+            return StepState.RUNNING, ""
+        return StepState.FAILED, sentence(Reason(ReasonCode.KERNEL_GONE))
+    return StepState.FAILED, run.error.splitlines()[0] if run.error else sentence(
+        Reason(ReasonCode.ENDED, run.status.value)
+    )
+
+
+def _unseen(record: _Record, told: Forecast, kept: StepRun | None) -> tuple[StepState, str]:
+    """The state of a step that was not executed here: whether there is a result for it that would be reused."""
+    if told.decision == REUSE and kept is not None:
+        return StepState.FRESH, _there(record, kept)
+    if told.repeats is not None:
+        return StepState.FRESH, f"runs always: {sentence(told.reason)}"
+    if told.seconds is None:
+        return StepState.NEVER_RUN, sentence(Reason(ReasonCode.NEVER_RAN))
+    return StepState.STALE, sentence(told.reason)
+
+
+def _there(record: _Record, kept: StepRun) -> str:
+    number = record.number(kept)
+    return "a result is there" if number is None else f"a result is there from run {number}"

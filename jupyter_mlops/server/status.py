@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from tornado import web
@@ -9,6 +10,7 @@ from tornado import web
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.server.base import MLOpsHandler, field, may
+from jupyter_mlops.server.paths import contents_path
 
 
 class StatusHandler(MLOpsHandler):
@@ -17,17 +19,35 @@ class StatusHandler(MLOpsHandler):
     @web.authenticated
     @may("read")
     async def post(self) -> None:
-        """Answer a `PipelineStatus`."""
+        """Answer a `PipelineStatus` of `{path, cells, kernel, papermill}`.
+
+        `kernel` is the id of the notebook's kernel, `papermill` what its metadata hold under this name; null or left
+        out where there is none.
+        """
         body = self.body()
         path = field(body, "path", str)
         cells = tuple(_cell(value) for value in field(body, "cells", list))
-        self.answer(await self.on_thread(self._status, path, cells))
+        kernel = None if body.get("kernel") is None else self._process_of(field(body, "kernel", str))
+        self.answer(await self.on_thread(self._status, path, cells, kernel, body.get("papermill")))
 
-    def _status(self, path: str, cells: tuple[Cell, ...]) -> PipelineStatus:
+    def _process_of(self, kernel_id: str) -> int:
+        """The process of a kernel of this server; 0, which no session has, where it has none on this machine."""
+        manager: Any = self.kernel_manager
+        found = manager.get_kernel(kernel_id) if kernel_id in manager else None
+        return getattr(getattr(found, "provisioner", None), "pid", None) or 0
+
+    def _status(self, path: str, cells: tuple[Cell, ...], kernel: int | None, papermill: Any) -> PipelineStatus:
         place = self.projects.place(path)
+        from jupyter_mlops.operations.in_view import find_view, maybe_outputs
         from jupyter_mlops.operations.status import pipeline_status
 
-        return pipeline_status(place.store, place.name(), cells)
+        name = place.name()
+        view = find_view(place.store, name, kernel=kernel, outputs=maybe_outputs(place.path, papermill))
+        status = pipeline_status(place.store, name, cells, everything=True, view=view)
+        if status.source is None:
+            return status
+        source = place.project / status.source
+        return replace(status, source=contents_path(place.served, source) or None)
 
 
 def _cell(value: Any) -> Cell:

@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jupyter_mlops.store.portable import items_of
+from jupyter_mlops.store.portable import in_list, items_of
 from jupyter_mlops.store.schema import COMPLETED, step_runs, step_versions
 
 NEWEST: sa.UnaryExpression[Any] = sa.literal_column("step_runs.rowid").desc()
@@ -87,6 +87,11 @@ def _walked(walk: sa.CTE) -> sa.Select[Any]:
 LAST = _of_steps(_one_by_one("steps", _RUN.c.step, _RUN.c.notebook == _IN))
 """Of each step of a notebook, however it ended."""
 LAST_OF = _of_steps(_listed("of_steps"))
+LAST_IN_RUN = _at(
+    sa.select(sa.func.max(_ROW)).select_from(_RUN).where(_RUN.c.run_id == sa.bindparam("in_run")).group_by(_RUN.c.step)
+)
+"""Of each step that a run came to."""
+SOME = sa.select(*RAW).where(in_list(step_runs.c.id, "of_ids"))
 COMPLETED_OF = _of_steps(_listed("of_steps"), _DONE)
 OF_DIGESTS = _of_digests(_listed("of_digests"))
 OF_VERSIONS = _of_digests(_one_by_one("digests", _RUN.c.version_digest, _RUN.c.notebook == _IN, _DONE))

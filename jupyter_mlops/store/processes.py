@@ -63,6 +63,14 @@ def is_alive(pid: int | None, started: float | None) -> bool:
         return True
 
 
+def is_within(pid: int, ancestor: int) -> bool:
+    """Whether the process with this pid was started by `ancestor`, or by one that it started."""
+    try:
+        return any(parent.pid == ancestor for parent in psutil.Process(pid).parents())
+    except psutil.Error:
+        return False
+
+
 @lru_cache(maxsize=1)
 def this_host() -> str:
     """This machine; in a container also which space of pids, since its pids mean nothing outside."""

@@ -201,6 +201,23 @@ class RunStore:
             connection.execute(step_runs.delete().where(step_runs.c.run_id == run_id))
             connection.execute(runs.delete().where(runs.c.id == run_id))
 
+    def newest_session(self, notebook: str) -> str | None:
+        """The id of the newest live session of a notebook, looked for among the newest runs of the project."""
+        with self._index.read() as connection:
+            found: str | None = connection.execute(_NEWEST_SESSION, {"in_notebook": notebook}).scalar()
+            return found
+
+    def of_output(self, paths: Iterable[str]) -> Run | None:
+        """The newest run whose executed notebook was written to one of these paths."""
+        found = self._select(_OF_OUTPUT, of_paths=dumps(list(paths)))
+        return found[0] if found else None
+
+    def numbers_and_kinds(self, run_ids: Iterable[str]) -> dict[str, tuple[int, str]]:
+        """Id → number and kind, of those runs that are there."""
+        with self._index.read() as connection:
+            rows = connection.execute(_NUMBERS_AND_KINDS, {"of_ids": dumps(list(run_ids))})
+            return {run_id: (number, kind) for run_id, number, kind in rows}
+
     def open(self) -> Runs:
         """Runs that have not ended, newest first."""
         return self._select(_OPEN)
@@ -267,6 +284,17 @@ _BY_ID = _RUNS.where(runs.c.id == sa.bindparam("of_id"))
 _BY_NUMBER = _RUNS.where(runs.c.number == sa.bindparam("of_number"))
 _NEWEST_NUMBERS = (
     sa.select(runs.c.number).order_by(runs.c.number.desc()).limit(sa.bindparam("at_most", type_=sa.Integer))
+)
+_NUMBERS_AND_KINDS = sa.select(runs.c.id, runs.c.number, runs.c.kind).where(in_list(runs.c.id, "of_ids"))
+_OF_OUTPUT = _RUNS.where(in_list(runs.c.output_path, "of_paths")).limit(1)
+_NEWEST = sa.select(runs.c.id, runs.c.number, runs.c.kind, runs.c.notebook).order_by(runs.c.number.desc()).limit(500)
+_LATELY = _NEWEST.subquery()
+"""So many runs are looked at, however many there are."""
+_NEWEST_SESSION = (
+    sa.select(_LATELY.c.id)
+    .where(_LATELY.c.notebook == sa.bindparam("in_notebook"), _LATELY.c.kind == "session")
+    .order_by(_LATELY.c.number.desc())
+    .limit(1)
 )
 _OPEN = _RUNS.where(runs.c.status.in_(OPEN))
 _GOING_ON = sa.select(runs.c.id, runs.c.status).where(in_list(runs.c.id, "of_ids"), runs.c.status.in_(OPEN))

@@ -234,6 +234,17 @@ class StepStore:
         with self._index.read() as connection:
             return list(self._known(connection.execute(newest.EVERYWHERE)))
 
+    def last_of_run(self, run_id: str) -> dict[str, StepRun]:
+        """The newest step run of each step that a run came to, however it ended."""
+        with self._index.read() as connection:
+            return {run.step: run for run in self._known(connection.execute(newest.LAST_IN_RUN, {"in_run": run_id}))}
+
+    def some(self, step_run_ids: Iterable[str]) -> dict[str, StepRun]:
+        """The step runs of these ids, as far as they are there."""
+        with self._index.read() as connection:
+            rows = connection.execute(newest.SOME, {"of_ids": dumps(list(step_run_ids))})
+            return {run.id: run for run in self._known(rows)}
+
     def last_by_need(self, notebook: str) -> Callable[[str], StepRun | None]:
         """The same as of now, in one question; what it gives takes apart only the step run of the step that is wanted."""
         at = list(step_runs.c.keys()).index("step")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jupyter_mlops.operations.graph import Graph, pipeline_graph
 from jupyter_mlops.store.objects import write_atomically
-from jupyter_mlops.verbs.project import add_notebook, notebook_project, read_cells
+from jupyter_mlops.verbs.project import add_notebook, notebook_project, read_cells, view_of
 from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
 
 
@@ -24,7 +24,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     path, cells = read_cells(arguments.notebook, context)
     with notebook_project(path) as (store, notebook):
-        graph = pipeline_graph(store, notebook, cells, everything=arguments.all)
+        graph = pipeline_graph(store, notebook, cells, everything=arguments.all, view=view_of(context, path))
     if not graph.nodes:
         return View({"graph": graph, "file": None}, lambda: "The notebook has no steps yet.")
     output = _output(arguments, context, path)

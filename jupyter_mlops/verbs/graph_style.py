@@ -9,7 +9,10 @@ MARKS = {
     StepState.STALE: "≠",
     StepState.RUNNING: "▸",
     StepState.FAILED: "✕",
+    StepState.CANCELED: "◌",
     StepState.NEVER_RUN: "○",
+    StepState.COMPLETED: "✓",
+    StepState.REUSED: "✓",
 }
 _LIGHT = {
     "page": "#ffffff",
@@ -45,7 +48,16 @@ _DARK = {
 }
 _OF_LAB = {"page": "--jp-layout-color1", "text": "--jp-ui-font-color1", "quiet": "--jp-ui-font-color2"}
 """Where the picture stands in JupyterLab's page, these are the theme's own."""
-_STATES = {"fresh": "fresh", "stale": "stale", "running": "running", "failed": "failed", "never_run": "never"}
+_STATES = {
+    "fresh": "fresh",
+    "stale": "stale",
+    "running": "running",
+    "failed": "failed",
+    "canceled": "never",
+    "never_run": "never",
+    "completed": "fresh",
+    "reused": "fresh",
+}
 _FACE = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 
 

@@ -16,6 +16,7 @@ from jupyter_mlops.store.project import find_project
 from jupyter_mlops.verbs.verb import Context
 
 if TYPE_CHECKING:
+    from jupyter_mlops.operations.in_view import InView
     from jupyter_mlops.store.store import Store
 
 
@@ -42,6 +43,14 @@ def notebook_project(path: Path) -> Iterator[tuple[Store | None, str]]:
 
     with Store.open(path, create=False) as store:
         yield store, store.relative(path)
+
+
+def view_of(context: Context, path: Path) -> InView | None:
+    """What a status of the notebook at `path` is about: in its own kernel this, else what the record tells (None)."""
+    from jupyter_mlops.operations.in_view import in_kernel
+
+    is_live = context.live is not None and context.notebook is not None and path == context.notebook
+    return in_kernel(context.live.run_id) if is_live and context.live is not None else None
 
 
 def notebook_of(store: Store, named: str | None, context: Context, step: str) -> str | None:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from jupyter_mlops.analysis.notebook import cells_of
 from jupyter_mlops.domain.pipeline import PipelineStatus
+from jupyter_mlops.operations.in_view import RUN, find_view, maybe_outputs
 from jupyter_mlops.operations.status import pipeline_status
-from jupyter_mlops.verbs.project import notebook_project, read_cells
+from jupyter_mlops.store.notebooks import read_notebook
+from jupyter_mlops.verbs.project import notebook_file, notebook_project, view_of
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
 if TYPE_CHECKING:
@@ -20,9 +23,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
-    path, cells = read_cells(arguments.notebook, context)
+    path = notebook_file(arguments.notebook, context)
+    saved = read_notebook(path)
+    cells = cells_of(saved)
     with notebook_project(path) as (store, notebook):
-        status = pipeline_status(store, notebook, cells, everything=arguments.all)
+        outputs = maybe_outputs(path, saved["metadata"].get("papermill"))
+        view = view_of(context, path) or find_view(store, notebook, outputs=outputs)
+        everything = arguments.all or (context.live is not None and context.live.capture_all)
+        status = pipeline_status(store, notebook, cells, everything=everything, view=view)
     return View(status, lambda: _show(status))
 
 
@@ -51,7 +59,13 @@ def _show(status: PipelineStatus) -> RenderableType:
         )
         made.add_row(*row)
     problems = [f"[red]{escape(problem.message)}[/] {escape(problem.hint)}" for problem in status.problems]
-    return Group(made, *problems)
+    lines: list[RenderableType] = [made, *problems]
+    if status.in_view == RUN:
+        lines.insert(0, f"[dim]As run {status.run_number} of {escape(status.source or '')} left them:[/]")
+    if status.hidden:
+        cells = "1 cell" if status.hidden == 1 else f"{status.hidden} cells"
+        lines.append(f"[dim]and {cells} that no one named: status --all[/]")
+    return Group(*lines)
 
 
 VERB = Verb("status", "the notebook's steps in order, and the state of each", _configure, _run)

@@ -11,7 +11,7 @@ from jupyter_mlops.domain.reason_text import phrases, sentence
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.operations.status import pipeline_status
 from jupyter_mlops.operations.why import Cause, Told, why_ran, why_would
-from jupyter_mlops.verbs.project import add_notebook, notebook_project, open_project, read_cells
+from jupyter_mlops.verbs.project import add_notebook, notebook_project, open_project, read_cells, view_of
 from jupyter_mlops.verbs.verb import Context, Verb, View
 
 if TYPE_CHECKING:
@@ -36,9 +36,8 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
     with notebook_project(path) as (store, notebook):
         names = saved if store is None else [*saved, *store.steps.names(notebook), *store.steps.names()]
         step = match_step(arguments.step, names)
-        now = next(
-            (item for item in pipeline_status(store, notebook, cells, everything=True).steps if item.name == step), None
-        )
+        status = pipeline_status(store, notebook, cells, everything=True, view=view_of(context, path))
+        now = next((item for item in status.steps if item.name == step), None)
         would = why_would(store, notebook, cells, step) if step in saved else None
         told = [] if store is None else why_ran(store, step, notebook) or why_ran(store, step)
     return _view(step, now, would, told)

@@ -54,7 +54,10 @@ export const stateIcons: { readonly [state in StepState]: LabIcon } = {
   stale: staleIcon,
   running: runningIcon,
   failed: failedIcon,
-  never_run: neverIcon
+  canceled: canceledIcon,
+  never_run: neverIcon,
+  completed: doneIcon,
+  reused: reusedIcon
 };
 
 export const statusIcons: { readonly [status in Status]: LabIcon } = {

@@ -33,9 +33,17 @@ export interface Parameter {
 }
 
 /** What the panel and `status` say of a step as its notebook stands now. */
-export type StepState = 'fresh' | 'stale' | 'running' | 'failed' | 'never_run';
+export type StepState =
+  | 'fresh'
+  | 'stale'
+  | 'running'
+  | 'failed'
+  | 'canceled'
+  | 'never_run'
+  | 'completed'
+  | 'reused';
 
-/** A step in pipeline order: its state, the reason in one line, and its newest run's figures. */
+/** A step in pipeline order: its state, the reason in one line, and its figures. */
 export interface StepStatus {
   name: string;
   cell_id: string;
@@ -51,6 +59,8 @@ export interface StepStatus {
   run_number: number | null;
   label: string;
   computed: number | null;
+  named: boolean;
+  here: boolean;
 }
 
 /** Something wrong in the notebook that the author should mend. */
@@ -66,6 +76,11 @@ export interface PipelineStatus {
   steps: StepStatus[];
   parameters: Parameter[];
   problems: Problem[];
+  in_view: string;
+  run_number: number | null;
+  source: string | null;
+  captured: boolean;
+  hidden: number;
 }
 
 /** How far a Run or a StepRun has come. */

@@ -1,6 +1,7 @@
 // The words for states and statuses, one place for the panel and the badges.
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { StepState, Status } from './wire';
+import { formatDuration } from './format';
+import type { StepState, StepStatus, Status } from './wire';
 
 export function stateLabel(state: StepState, trans: TranslationBundle): string {
   switch (state) {
@@ -12,8 +13,14 @@ export function stateLabel(state: StepState, trans: TranslationBundle): string {
       return trans.__('Running');
     case 'failed':
       return trans.__('Failed');
+    case 'canceled':
+      return trans.__('Canceled');
     case 'never_run':
       return trans.__('Never run');
+    case 'completed':
+      return trans.__('Completed');
+    case 'reused':
+      return trans.__('Reused');
   }
 }
 
@@ -34,4 +41,18 @@ export function statusLabel(status: Status, trans: TranslationBundle): string {
     case 'reused':
       return trans.__('Reused');
   }
+}
+
+/** How long what was reused took, now and when it was computed; "" of what was not reused. */
+export function restoredText(
+  step: StepStatus,
+  trans: TranslationBundle
+): string {
+  return step.duration === null || step.computed === null
+    ? ''
+    : trans.__(
+        'restored in %1 (ran %2)',
+        formatDuration(step.duration),
+        formatDuration(step.computed)
+      );
 }

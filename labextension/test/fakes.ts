@@ -2,7 +2,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 import type { ApiError } from '../src/api/errors';
-import type { IApi } from '../src/api/tokens';
+import type { IApi, StatusBeside } from '../src/api/tokens';
 import type { IPathSource } from '../src/notebook/currentPath';
 import type { INotebookSource } from '../src/notebook/source';
 import type {
@@ -39,6 +39,8 @@ export function step(values: Partial<StepStatus> = {}): StepStatus {
     run_number: 1,
     label: '',
     computed: null,
+    named: true,
+    here: true,
     ...values
   };
 }
@@ -49,6 +51,11 @@ export function status(values: Partial<PipelineStatus> = {}): PipelineStatus {
     steps: [],
     parameters: [],
     problems: [],
+    in_view: 'kernel',
+    run_number: null,
+    source: null,
+    captured: false,
+    hidden: 0,
     ...values
   };
 }
@@ -126,6 +133,9 @@ export class FakeNotebook implements INotebookSource {
 
   path = 'project/nb.ipynb';
   language: string | null = 'python';
+  isReady = true;
+  kernel: string | null = null;
+  papermill: Json = null;
   isVisible = true;
   isDisposed = false;
   active = 0;
@@ -184,6 +194,8 @@ export class FakeApi implements IApi {
   };
   error: ApiError | null = null;
   problem: ApiError | null = null;
+  /** What stood beside the cells that were asked about last. */
+  beside: StatusBeside | null = null;
   /** What was asked, in order. */
   asked: string[] = [];
   started: Array<{ path: string; parameters: { [name: string]: Json } }> = [];
@@ -196,7 +208,12 @@ export class FakeApi implements IApi {
     this.changed.emit(null);
   }
 
-  status(path: string, cells: Cell[]): Promise<PipelineStatus> {
+  status(
+    path: string,
+    cells: Cell[],
+    beside?: StatusBeside
+  ): Promise<PipelineStatus> {
+    this.beside = beside ?? null;
     return this._reply(`status ${path} ${cells.length}`, () => this.answer);
   }
 

@@ -70,7 +70,7 @@ def test_cells_that_no_one_named_are_shown_as_steps_and_may_be_marked(
     lab_page.open_panel()
     steps = lab_page.panel.get_by_role("list", name="Steps in pipeline order").get_by_role("listitem")
     expect(steps).to_have_count(1)
-    expect(steps).to_contain_text("cell@")
+    expect(steps).to_contain_text("x = 1")
     expect(steps).to_contain_text("Never run")
     lab_page.button("Mark cell as step").first.click()
     expect(lab_page.panel.get_by_role("textbox")).to_be_focused()

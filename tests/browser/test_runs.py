@@ -35,7 +35,7 @@ def test_a_job_started_from_the_panel_is_followed_to_its_metrics(
     expect(lab_page.run(1)).to_contain_text("Completed", timeout=LONG)
     expect(lab_page.run(1)).to_contain_text("8 run")  # five named steps, imports, parameters and those given
     expect(lab_page.run(1)).to_contain_text("auc")
-    expect(lab_page.step("evaluate")).to_contain_text("auc")
+    expect(lab_page.step("evaluate")).not_to_contain_text("auc")  # that is of another depth than the notebook's
     _look_at_details(lab_page)
     _run_live(lab_page, demo)
     _take_pictures(lab_page, picture)
@@ -63,6 +63,7 @@ def _run_live(lab_page: LabPage, demo: Path) -> None:
     expect(lab_page.run(2)).to_contain_text("max_depth2")
     for name in ("load", "train", "evaluate"):
         expect(lab_page.step(name)).to_contain_text("Fresh")
+    expect(lab_page.step("evaluate")).to_contain_text("auc")
 
 
 def _take_pictures(lab_page: LabPage, picture: Picture) -> None:
@@ -133,8 +134,8 @@ def test_a_job_of_the_command_line_appears_by_itself_with_its_error_and_the_mend
     expect(lab_page.run(1)).to_contain_text("Failed", timeout=LONG)
     expect(lab_page.run(1)).to_contain_text("Step bad: ZeroDivisionError: division by zero")
     expect(lab_page.run(1)).to_contain_text("The output notebook shows the traceback.")
-    expect(lab_page.step("bad")).to_contain_text("Failed")
-    expect(lab_page.badge("bad")).to_contain_text("Failed")
+    expect(lab_page.step("bad")).to_contain_text("Never run")  # the notebook that is open did not fail
+    expect(lab_page.badge("bad")).to_contain_text("Never run")
 
 
 def test_a_running_job_can_be_canceled(lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter) -> None:
@@ -144,11 +145,28 @@ def test_a_running_job_can_be_canceled(lab: LabServer, lab_page: LabPage, write_
     lab_page.button("Run as job").first.click()
     expect(lab_page.panel).to_contain_text("This notebook has no parameters.")
     lab_page.button("Start job").click()
-    expect(lab_page.step("slow")).to_contain_text("Running", timeout=LONG)
-    expect(lab_page.run(1)).to_contain_text("step slow")
+    expect(lab_page.run(1)).to_contain_text("step slow", timeout=LONG)
+    expect(lab_page.step("slow")).to_contain_text("Never run")
     lab_page.button("Cancel run 1").click()
     expect(lab_page.run(1)).to_contain_text("Canceled", timeout=LONG)
     expect(lab_page.run(1).get_by_role("progressbar")).to_have_count(0)
+    expect(lab_page.step("slow")).to_contain_text("Never run")
+
+
+def test_an_executed_copy_shows_the_steps_of_its_run_and_leads_to_its_source(
+    lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
+) -> None:
+    notebook = write_notebook("%%step load\nx = 1", "%%step bad\n1 / 0", "%%step after\ny = x")
+    assert lab.run("run", notebook.name, folder=notebook.parent).returncode == 1
+    lab_page.open_notebook(address(lab, notebook.parent / "runs" / "notebook-1.ipynb"))
+    lab_page.open_panel()
+    for name, state in (("load", "Completed"), ("bad", "Failed"), ("after", "Never run")):
+        expect(lab_page.step(name)).to_contain_text(state)
+    expect(lab_page.panel).to_contain_text("Run 1 left this notebook behind.")
+    lab_page.button("Open the source").click()
+    expect(lab_page.panel.get_by_role("heading", name=notebook.name)).to_be_visible()
+    expect(lab_page.step("bad")).to_contain_text("Never run")
+    expect(lab_page.step("load")).to_contain_text("a result is there from run 1")
 
 
 def test_a_job_that_failed_is_resumed_where_it_failed(

@@ -138,4 +138,47 @@ def test_a_kernel_that_starts_again_leaves_the_steps_as_they_are(
     lab_page.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     expect(lab_page.run(1)).not_to_contain_text("Live", timeout=LONG)
     expect(lab_page.step("only")).to_contain_text("Fresh")
+    expect(lab_page.step("only")).to_contain_text("a result is there from run 1")
     lab_page.wait_for_kernel()
+
+
+def test_the_steps_are_those_of_the_open_kernel_whatever_jobs_did(
+    lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
+) -> None:
+    notebook = write_notebook(
+        "%load_ext jupyter_mlops", ("depth = 2", ["parameters"]), "%%step train --metrics score\nscore = depth / 8"
+    )
+    lab_page.open_notebook(address(lab, notebook))
+    lab_page.open_panel()
+    lab_page.select_cell(0)
+    lab_page.run_cells(3)
+    expect(lab_page.step("train")).to_contain_text("0.25", timeout=LONG)
+    lab_page.execute("docmanager:save")
+    done = lab.run("run", notebook.name, "-p", "depth", "1", folder=notebook.parent)
+    assert done.returncode == 0, done.stderr
+    expect(lab_page.run(2)).to_contain_text("0.125", timeout=LONG)
+    lab_page.button("Refresh").click()
+    expect(lab_page.step("train")).to_contain_text("Fresh")
+    expect(lab_page.step("train")).to_contain_text("0.25")
+    expect(lab_page.step("train")).not_to_contain_text("0.125")
+
+
+def test_cells_that_were_captured_stay_when_one_of_them_is_marked(
+    lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
+) -> None:
+    notebook = write_notebook("%load_ext jupyter_mlops\n%mlops capture on", "rows = [1, 2]", "total = sum(rows)")
+    lab_page.open_notebook(address(lab, notebook))
+    lab_page.open_panel()
+    lab_page.select_cell(0)
+    lab_page.run_cells(3)
+    expect(lab_page.step("rows = [1, 2]")).to_contain_text("Fresh", timeout=LONG)
+    expect(lab_page.step("total = sum(rows)")).to_contain_text("← rows = [1, 2]")
+    lab_page.select_cell(2)
+    lab_page.button("Mark cell as step").click()
+    lab_page.panel.get_by_role("textbox").fill("sum")
+    lab_page.button("Mark as step").click()
+    expect(lab_page.step("sum")).to_be_visible()
+    expect(lab_page.step("rows = [1, 2]")).to_be_visible()
+    lab_page.button("Hide cells without a name").click()
+    expect(lab_page.step("rows = [1, 2]")).to_have_count(0)
+    expect(lab_page.button("Show 2 cells without a name")).to_be_visible()

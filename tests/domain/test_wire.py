@@ -132,6 +132,11 @@ def test_all_fields_are_told_those_of_a_parent_class_too() -> None:
         "steps": [],
         "parameters": [],
         "problems": [],
+        "in_view": "record",
+        "run_number": None,
+        "source": None,
+        "captured": False,
+        "hidden": 0,
     }
 
 

@@ -62,7 +62,7 @@ def digest(value: Any) -> str:
 
 def record(store: Store, **changed: dict[str, Any]) -> None:
     """One run in which all three steps ran; `changed` are other fields of the step runs by step."""
-    run = add_run(store)
+    run = add_run(store, kind="session")
     helper = f"cell:{cell_facts(CELLS['helper']).digest[:16]}"
     inputs = {
         "load": {},
@@ -93,7 +93,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
     """Sets what capture forecasts of steps; of the others that they are reused."""
 
     def set_to(**steps: Forecast) -> None:
-        def forecast(store: Store | None, notebook: str, cells: Sequence[Cell]) -> tuple[Forecast, ...]:
+        def forecast(
+            store: Store | None, notebook: str, cells: Sequence[Cell], first: Any = None
+        ) -> tuple[Forecast, ...]:
             return tuple(
                 replace(steps.get(step.spec.name, REUSED), name=step.spec.name, cell_index=step.cell.index)
                 for step in all_steps_of(cells)[0]
@@ -155,18 +157,20 @@ def test_cells_that_no_one_named_are_steps_where_none_is_or_all_are_asked_for(to
 
 
 @pytest.mark.parametrize(
-    ("values", "reason"),
+    ("values", "state", "reason"),
     [
-        ({"status": Status.FAILED, "error": "ValueError: no\nmore"}, "ValueError: no"),
-        ({"status": Status.CANCELED}, "its last run canceled"),
-        ({"status": Status.LOST}, "its last run lost"),
+        ({"status": Status.FAILED, "error": "ValueError: no\nmore"}, "failed", "ValueError: no"),
+        ({"status": Status.CANCELED, "error": "KeyboardInterrupt: "}, "canceled", "it was stopped before it ended"),
+        ({"status": Status.LOST}, "failed", "its last run lost"),
     ],
 )
-def test_a_step_whose_newest_run_did_not_succeed_has_failed(store: Store, values: dict[str, Any], reason: str) -> None:
+def test_a_step_whose_newest_run_here_did_not_succeed_says_how_it_ended(
+    store: Store, values: dict[str, Any], state: str, reason: str
+) -> None:
     record(store)
     record(store, train=values)
     found = pipeline_status(store, "nb.ipynb", cells_of(CELLS))
-    assert found.steps[1].state == "failed"
+    assert found.steps[1].state == state
     assert found.steps[1].reason == reason
 
 

@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from verbs.projects import add_step
 
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.status import Status
 from jupyter_mlops.server.projects import Projects
+from jupyter_mlops.store.processes import start_of
+from jupyter_mlops.store.store import Store
 
 from .conftest import Ask
 
@@ -23,15 +30,47 @@ async def test_the_open_notebook_is_shown_as_its_cells_stand(ask: Ask, notebook:
     answer = await ask("status", {"path": "work/study.ipynb", "cells": CELLS})
     assert answer.status == 200
     assert answer.data["notebook"] == "study.ipynb"
-    assert [(step["name"], step["cell_id"], step["state"]) for step in answer.data["steps"]] == [
-        ("load", "l", "never_run"),
-        ("train", "t", "never_run"),
+    assert [(step["name"], step["cell_id"], step["state"], step["named"]) for step in answer.data["steps"]] == [
+        ("cell@p", "p", "never_run", False),
+        ("load", "l", "never_run", True),
+        ("train", "t", "never_run", True),
     ]
-    assert answer.data["steps"][1]["upstream"] == ["load"]
+    assert answer.data["steps"][2]["upstream"] == ["load"]
     [parameter] = answer.data["parameters"]
     assert (parameter["name"], parameter["type"], parameter["default"]) == ("rate", "float", 0.5)
     assert parameter["help"] == "learning rate"
     assert not (notebook.parent / ".mlops").exists()
+
+
+@pytest.mark.kernel
+async def test_the_steps_are_those_of_the_notebooks_kernel(
+    ask: Ask, notebook: Path, store: Store, add_run: Callable[..., Run], jp_fetch: Any, jp_serverapp: Any
+) -> None:
+    started = json.loads((await jp_fetch("api", "kernels", method="POST", body="{}")).body)["id"]
+    process = jp_serverapp.kernel_manager.get_kernel(started).provisioner.pid
+    session = add_run(kind="session", status=Status.RUNNING, pid=process, pid_started=start_of(process))
+    add_step(store, session, "load", "data = [rate]", status=Status.FAILED, error="ValueError: here")
+    add_step(store, add_run(), "load", "data = [rate]", status=Status.FAILED, error="ValueError: in a job")
+    body = {"path": "work/study.ipynb", "cells": CELLS, "kernel": started}
+    answer = (await ask("status", body)).data
+    assert answer["in_view"] == "kernel"
+    assert [step["reason"] for step in answer["steps"]][1] == "ValueError: here"
+    other = (await ask("status", body | {"kernel": "of another server"})).data
+    assert (other["in_view"], other["steps"][1]["state"]) == ("kernel", "never_run")
+    await jp_fetch("api", "kernels", started, method="DELETE")
+
+
+async def test_an_executed_notebook_tells_which_run_left_it_and_where_its_source_is(
+    ask: Ask, notebook: Path, store: Store, add_run: Callable[..., Run]
+) -> None:
+    run = add_run(output_path="runs/study-1.ipynb", status=Status.COMPLETED)
+    add_step(store, run, "load", "data = [rate]")
+    body = {"path": "work/runs/study-1.ipynb", "cells": CELLS, "papermill": {"start_time": "2026-01-01T00:00:00"}}
+    answer = (await ask("status", body)).data
+    assert (answer["in_view"], answer["run_number"], answer["source"]) == ("run", 1, "work/study.ipynb")
+    assert [step["state"] for step in answer["steps"]] == ["never_run", "completed", "never_run"]
+    assert (await ask("status", body | {"papermill": None})).data["in_view"] == "record"
+    assert (await ask("status", body | {"kernel": 3})).status == 400
 
 
 async def test_what_is_wrong_in_the_notebook_is_told_not_raised(ask: Ask, notebook: Path) -> None:

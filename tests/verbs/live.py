@@ -14,6 +14,7 @@ class FakeKernel:
 
     def __init__(self, reused: Iterable[str] = (), **namespace: Any) -> None:
         self.capture_all = False
+        self.run_id: str | None = None
         self.namespace: dict[str, Any] = namespace
         self.cells: list[str] = []
         self.executed: list[str] = []

@@ -24,8 +24,8 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def big(count: int) -> Graph:
     """A pipeline in which each step reads from one to three of those before it."""
-    states = list(StepState)
-    nodes = [Node(f"step_{i}", i, i % 3 > 0, "train", states[i % 5], "a reason", i * 1.5) for i in range(count)]
+    states = [state for state in StepState if state not in (StepState.COMPLETED, StepState.REUSED)]
+    nodes = [Node(f"step_{i}", i, i % 3 > 0, "train", states[i % 6], "a reason", i * 1.5) for i in range(count)]
     links = [
         Link(f"step_{source}", f"step_{target}", ("frame", "model")[: 1 + target % 2])
         for target in range(1, count)
@@ -40,10 +40,11 @@ def texts(svg: str, kind: str) -> list[ET.Element]:
 
 @pytest.mark.parametrize("theme", ["auto", "light", "dark"])
 def test_a_state_is_told_by_word_mark_and_colour(theme: str) -> None:
-    svg = draw(big(5), theme)
+    svg = draw(big(6), theme)
     shown = ["".join(item.itertext()) for item in texts(svg, "second")]
-    assert [re.match(r"\S (fresh|stale|running|failed|never run)", text) is not None for text in shown] == [True] * 5
-    assert len({text[0] for text in shown}) == 5
+    words = r"\S (fresh|stale|running|failed|canceled|never run)"
+    assert [re.match(words, text) is not None for text in shown] == [True] * 6
+    assert len({text[0] for text in shown}) == 6
 
 
 @pytest.mark.parametrize("count", [1, 5, 15, 40])

@@ -76,7 +76,8 @@ def test_cells_that_no_one_named_are_shown_where_none_has_a_name_or_all_are_aske
     write_notebook(tmp_path / "nb.ipynb", {"a": "x = 1"})
     assert [row[:4] for row in rows(text_of(tmp_path, "status"))[1:]] == [["x", "=", "1", "@a"]]
     write_notebook(tmp_path / "nb.ipynb", {"a": "x = 1", "b": "%%step named\ny = x"})
-    assert [row[0] for row in rows(text_of(tmp_path, "status"))[1:]] == ["named"]
+    assert [row[0] for row in rows(text_of(tmp_path, "status"))[1:]] == ["named", "and"]
+    assert "and 1 cell that no one named: status --all" in text_of(tmp_path, "status")
     assert [row[0] for row in rows(text_of(tmp_path, "status --all"))[1:]] == ["x", "named"]
 
 
@@ -90,7 +91,7 @@ def test_a_reused_step_tells_how_long_its_result_took_to_compute(tmp_path: Path)
     filled(tmp_path)
     with open_store(tmp_path) as store:
         computed = store.steps.runs(step="load")[-1]
-        run = add_run(store)
+        run = add_run(store, kind="session")
         add_step(store, run, "load", "numbers = [1, 2]", status=Status.REUSED, reused_from=computed.id, duration=0.008)
     assert "restored in 8 ms (ran 500 ms)" in text_of(tmp_path, "status")
     (step, other) = data_of(tmp_path, "status")["steps"]

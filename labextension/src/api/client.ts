@@ -17,7 +17,7 @@ import type {
 } from '../wire';
 import { asApiError, errorOfAnswer, errorOfSilence, isGeneral } from './errors';
 import type { ApiError } from './errors';
-import type { IApi } from './tokens';
+import type { IApi, StatusBeside } from './tokens';
 
 const ROUTES = 'jupyter-mlops';
 export const CHANGED_SCHEMA = 'https://jupyter-mlops.org/events/changed/v1';
@@ -61,8 +61,12 @@ export class RestApi implements IApi, IDisposable {
     Signal.clearData(this);
   }
 
-  status(path: string, cells: Cell[]): Promise<PipelineStatus> {
-    return this._request('status', 'POST', {}, { path, cells });
+  status(
+    path: string,
+    cells: Cell[],
+    beside?: StatusBeside
+  ): Promise<PipelineStatus> {
+    return this._request('status', 'POST', {}, { path, cells, ...beside });
   }
 
   runs(path: string | null): Promise<RunList> {

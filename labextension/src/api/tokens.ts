@@ -12,9 +12,20 @@ import type {
 } from '../wire';
 import type { ApiError } from './errors';
 
+/** What a notebook has besides its cells: the id of its kernel, and what papermill noted in its metadata. */
+export interface StatusBeside {
+  kernel: string | null;
+  papermill: Json;
+}
+
 /** Paths are those of the contents manager; `null` asks for the project of the server's root folder. */
 export interface IApi {
-  status(path: string, cells: Cell[]): Promise<PipelineStatus>;
+  /** Whose steps the answer shows follows from what stands `beside` the cells. */
+  status(
+    path: string,
+    cells: Cell[],
+    beside?: StatusBeside
+  ): Promise<PipelineStatus>;
   runs(path: string | null): Promise<RunList>;
   run(id: string, path: string | null): Promise<RunDetail>;
   startRun(path: string, parameters: { [name: string]: Json }): Promise<Run>;

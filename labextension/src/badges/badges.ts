@@ -7,6 +7,7 @@ import { formatDuration } from '../format';
 import type { OpenNotebook } from '../notebook/openNotebook';
 import { stepMarkOf } from '../steps/name';
 import type { Pipeline } from '../steps/pipeline';
+import { restoredText } from '../words';
 import type { StepStatus } from '../wire';
 import { Badge } from './badge';
 import type { BadgeContent } from './badge';
@@ -52,7 +53,8 @@ export class Badges implements IDisposable {
       const widget = widgets[index];
       if (mark !== null && mark.name !== '' && widget?.model.id === cell.id) {
         seen.add(widget);
-        this._show(widget, contentOf(mark.name, steps.get(cell.id)));
+        const step = steps.get(cell.id);
+        this._show(widget, contentOf(mark.name, step, this._options.trans));
       }
     });
     for (const [widget, badge] of this._badges) {
@@ -118,13 +120,21 @@ function headerOf(widget: CellWidget): HTMLElement | null {
   return null;
 }
 
-function contentOf(name: string, step: StepStatus | undefined): BadgeContent {
+function figureOf(step: StepStatus, trans: TranslationBundle): string {
+  const took = step.duration === null ? '' : formatDuration(step.duration);
+  return restoredText(step, trans) || took;
+}
+
+function contentOf(
+  name: string,
+  step: StepStatus | undefined,
+  trans: TranslationBundle
+): BadgeContent {
   const isCurrent = step?.name === name;
   return {
     name,
     state: isCurrent ? step.state : null,
     reason: isCurrent ? step.reason : '',
-    figure:
-      isCurrent && step.duration !== null ? formatDuration(step.duration) : ''
+    figure: isCurrent ? figureOf(step, trans) : ''
   };
 }

@@ -12,7 +12,7 @@ import type { Kernel } from '@jupyterlab/services';
 import { Debouncer } from '@lumino/polling';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
-import type { Cell } from '../wire';
+import type { Cell, Json } from '../wire';
 import type { INotebookSource } from './source';
 
 /** How long typing must rest before the cells are looked at again, in milliseconds. */
@@ -48,6 +48,19 @@ export class OpenNotebook implements INotebookSource {
       languageIn(model, 'language_info', 'name') ??
       languageIn(model, 'kernelspec', 'language');
     return named === null ? null : named.toLowerCase();
+  }
+
+  get isReady(): boolean {
+    return this.panel.context.isReady;
+  }
+
+  get kernel(): string | null {
+    return this.panel.sessionContext.session?.kernel?.id ?? null;
+  }
+
+  get papermill(): Json {
+    const found: unknown = this.panel.model?.getMetadata('papermill');
+    return (found as Json | undefined) ?? null;
   }
 
   get isVisible(): boolean {
@@ -183,6 +196,7 @@ export class OpenNotebook implements INotebookSource {
 
   private _onKernelChanged(): void {
     this._restarted = true;
+    this._onIdentity();
   }
 
   private _onExecuted(_: unknown, args: { notebook: Notebook }): void {

@@ -1,7 +1,7 @@
 // What the models need of an open notebook, and nothing of how JupyterLab keeps it: tests hand in a plain object.
 import type { IObservableDisposable } from '@lumino/disposable';
 import type { ISignal } from '@lumino/signaling';
-import type { Cell } from '../wire';
+import type { Cell, Json } from '../wire';
 
 export interface INotebookSource extends IObservableDisposable {
   /** Path for the contents manager. */
@@ -10,6 +10,12 @@ export interface INotebookSource extends IObservableDisposable {
   readonly name: string;
   /** Language of its kernel in lower case; null while that is not known. */
   readonly language: string | null;
+  /** Whether its cells are there: until then it seems to have none. */
+  readonly isReady: boolean;
+  /** Id of its kernel, or null where it has none. */
+  readonly kernel: string | null;
+  /** What papermill noted in its metadata, or null: a run left it behind. */
+  readonly papermill: Json;
   /** Whether it can be seen now. */
   readonly isVisible: boolean;
   /** The cell that has the focus, if any. */
@@ -30,7 +36,7 @@ export interface INotebookSource extends IObservableDisposable {
   readonly cellsChanged: ISignal<INotebookSource, void>;
   /** A cell was executed, or the kernel started again. */
   readonly executed: ISignal<INotebookSource, void>;
-  /** The path or the language changed. */
+  /** The path, the language or the kernel changed. */
   readonly identityChanged: ISignal<INotebookSource, void>;
   /** Another cell became active. */
   readonly activeCellChanged: ISignal<INotebookSource, void>;

@@ -190,7 +190,7 @@ async function askForStep(
 ): Promise<string | null> {
   const answer = await InputDialog.getItem({
     title: trans.__('Jump to step'),
-    items: pipeline.steps.map(step => step.name)
+    items: pipeline.shown.map(step => step.name)
   });
   return answer.button.accept ? answer.value : null;
 }

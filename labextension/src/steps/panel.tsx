@@ -56,27 +56,70 @@ export class StepsSection extends Section {
       return <Notice kind="error" message={error.message} hint={error.hint} />;
     }
     if (status === null) {
-      return (
-        <div className="jp-mlops-empty jp-mlops-dim">
-          {error === null ? trans.__('Loading…') : trans.__('Not available.')}
-        </div>
-      );
+      return error === null
+        ? this._loading()
+        : this._dim(trans.__('Not available.'));
     }
     return this._steps(pipeline);
   }
 
+  private _loading(): React.ReactElement {
+    return this._dim(this._trans.__('Loading…'));
+  }
+
+  private _dim(text: string): React.ReactElement {
+    return <div className="jp-mlops-empty jp-mlops-dim">{text}</div>;
+  }
+
+  /** For a notebook that a run left behind: which run, and the way to the notebook that was run. */
+  private _leftBehind(pipeline: Pipeline): React.ReactElement | null {
+    const trans = this._trans;
+    const { run_number: run, source, in_view } = pipeline.state.status ?? {};
+    if (run === null || run === undefined) {
+      return null;
+    }
+    const open = 'docmanager:open';
+    return (
+      <Notice
+        kind="info"
+        message={trans.__('Run %1 left this notebook behind.', run)}
+        hint={
+          in_view === 'run'
+            ? trans.__('Its steps are shown as they ended in that run.')
+            : trans.__('Its steps are shown as they are in its kernel.')
+        }
+      >
+        {source && this._commands.hasCommand(open) && (
+          <Button
+            label={trans.__('Open the source')}
+            title={source}
+            onClick={() => void this._commands.execute(open, { path: source })}
+          />
+        )}
+      </Notice>
+    );
+  }
+
   private _steps(pipeline: Pipeline): React.ReactElement {
     const trans = this._trans;
-    const { steps = [], problems = [] } = pipeline.state.status ?? {};
+    const { problems = [] } = pipeline.state.status ?? {};
+    const steps = pipeline.shown;
     const isEmpty = steps.length === 0;
+    if (pipeline.isBehind && problems.length === 0) {
+      return this._loading();
+    }
     return (
       <>
+        {this._leftBehind(pipeline)}
         {(!isEmpty || problems.length > 0) && (
           <StepList
             trans={trans}
             steps={steps}
             problems={problems}
             activeCellId={pipeline.notebook.activeCell?.id ?? null}
+            unnamed={pipeline.steps.filter(step => !step.named).length}
+            showsUnnamed={pipeline.showsUnnamed}
+            onToggleUnnamed={() => pipeline.toggleUnnamed()}
             now={new Date()}
             onJump={cellId =>
               void this._commands.execute(CommandIDs.jumpToStep, { cellId })
@@ -94,7 +137,7 @@ export class StepsSection extends Section {
             {this._button(trans.__('Mark cell as step'), CommandIDs.markStep)}
           </Empty>
         )}
-        {!isEmpty && !pipeline.loadsExtension && (
+        {!isEmpty && !pipeline.loadsExtension && !isLeftBehind(pipeline) && (
           <Notice
             kind="info"
             message={trans.__('No cell runs %1.', LOAD_EXTENSION)}
@@ -118,6 +161,10 @@ export class StepsSection extends Section {
       />
     ) : null;
   }
+}
+
+function isLeftBehind(pipeline: Pipeline): boolean {
+  return (pipeline.state.status?.run_number ?? null) !== null;
 }
 
 export class MarkFormSection extends Section {

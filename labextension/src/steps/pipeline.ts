@@ -51,6 +51,33 @@ export class Pipeline implements IDisposable {
     return this._state.status?.steps ?? [];
   }
 
+  /** The steps that are shown: those that have a name, and the others where they are wanted. */
+  get shown(): ReadonlyArray<StepStatus> {
+    return this.showsUnnamed
+      ? this.steps
+      : this.steps.filter(step => step.named);
+  }
+
+  /** Whether cells that no one named are shown too: where they are captured, where there are no others, or on demand. */
+  get showsUnnamed(): boolean {
+    const captured = this._state.status?.captured ?? false;
+    return (this._unnamed ?? captured) || !this.steps.some(step => step.named);
+  }
+
+  /** Shows or hides the cells that no one named, whatever would be done without being asked. */
+  toggleUnnamed(): void {
+    this._unnamed = !this.showsUnnamed;
+    this._changed.emit();
+  }
+
+  /** Whether cells are marked that the server has not told of yet. */
+  get isBehind(): boolean {
+    return (
+      this.steps.length === 0 &&
+      this.notebook.cells().some(cell => stepMarkOf(cell) !== null)
+    );
+  }
+
   /** Whether a cell loads the extension: without that a live kernel records nothing. */
   get loadsExtension(): boolean {
     return this.notebook
@@ -88,15 +115,30 @@ export class Pipeline implements IDisposable {
       this._set({ foreign: language, status: null, error: null });
       return;
     }
+    if (!this.notebook.isReady) {
+      return;
+    }
     try {
-      const status = await this._api.status(
-        this.notebook.path,
-        this.notebook.cells()
-      );
+      const { path, kernel, papermill } = this.notebook;
+      const status = await this._api.status(path, this.notebook.cells(), {
+        kernel,
+        papermill
+      });
+      this._keepUnnamed(status);
       this._set({ foreign: null, status, error: null });
     } catch (error) {
       const { status } = this._state;
       this._set({ foreign: null, status, error: asApiError(error) });
+    }
+  }
+
+  /** Cells that were recorded and shown do not vanish when the first of them gets a name. */
+  private _keepUnnamed({ steps }: PipelineStatus): void {
+    if (
+      steps.some(step => step.state !== 'never_run') &&
+      !steps.some(step => step.named)
+    ) {
+      this._unnamed ??= true;
     }
   }
 
@@ -122,5 +164,6 @@ export class Pipeline implements IDisposable {
   private readonly _latest = new Latest(() => this._fetch());
   private readonly _changed = new Signal<this, void>(this);
   private _state: PipelineState = { foreign: null, status: null, error: null };
+  private _unnamed: boolean | null = null;
   private _isDisposed = false;
 }

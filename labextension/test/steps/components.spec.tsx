@@ -3,7 +3,7 @@ import * as React from 'react';
 import { expect, test, vi } from 'vitest';
 import { MarkFormView } from '../../src/steps/components/MarkForm';
 import { StepList } from '../../src/steps/components/StepList';
-import type { StepState } from '../../src/wire';
+import type { StepState, StepStatus } from '../../src/wire';
 import { cell, step, trans } from '../fakes';
 
 const now = new Date('2026-01-01T01:00:00Z');
@@ -14,7 +14,10 @@ test('each state is said in words, with its reason and figures', () => {
     ['stale', 'Stale'],
     ['running', 'Running'],
     ['failed', 'Failed'],
-    ['never_run', 'Never run']
+    ['never_run', 'Never run'],
+    ['canceled', 'Canceled'],
+    ['completed', 'Completed'],
+    ['reused', 'Reused']
   ];
   render(
     <StepList
@@ -22,6 +25,9 @@ test('each state is said in words, with its reason and figures', () => {
       now={now}
       problems={[]}
       activeCellId={null}
+      unnamed={0}
+      showsUnnamed={false}
+      onToggleUnnamed={() => undefined}
       onJump={() => undefined}
       steps={words.map(([state], index) =>
         step({ state, name: state, cell_id: String(index), reason: 'why' })
@@ -44,7 +50,14 @@ test('a click on a step or a problem jumps to its cell', () => {
       trans={trans}
       now={now}
       activeCellId="a"
-      steps={[step({ upstream: ['load', 'clean'], metrics: { auc: 0.98765 } })]}
+      unnamed={0}
+      showsUnnamed={false}
+      onToggleUnnamed={() => undefined}
+      steps={[
+        step({ upstream: ['load', 'clean'], metrics: { auc: 0.98765 } }),
+        step({ name: 'load', cell_id: 'b' }),
+        step({ name: 'clean', cell_id: 'c' })
+      ]}
       problems={[{ message: 'Two are named x.', hint: 'Rename', cell_id: 'p' }]}
       onJump={onJump}
     />
@@ -56,6 +69,57 @@ test('a click on a step or a problem jumps to its cell', () => {
   fireEvent.click(row);
   fireEvent.click(screen.getByRole('button', { name: 'Show the cell' }));
   expect(onJump.mock.calls).toEqual([['a'], ['p']]);
+});
+
+const FIRST_LINE = 'rows = load()';
+
+function list(steps: StepStatus[], showsUnnamed = false) {
+  const toggle = vi.fn();
+  render(
+    <StepList
+      trans={trans}
+      now={now}
+      activeCellId={null}
+      unnamed={2}
+      showsUnnamed={showsUnnamed}
+      steps={steps}
+      problems={[]}
+      onJump={() => undefined}
+      onToggleUnnamed={toggle}
+    />
+  );
+  return { rows: screen.getAllByRole('listitem'), toggle };
+}
+
+test('a step that was reused says how long its result took, not how long it was fetched', () => {
+  const { rows } = list([step({ duration: 0.008, computed: 3, reused: true })]);
+  expect(rows[0].textContent).toContain('restored in 8 ms (ran 3.0 s)');
+});
+
+test('a cell that no one named is known by its first line, also where others take from it', () => {
+  const { rows } = list(
+    [
+      step({
+        name: 'cell@a-1',
+        label: FIRST_LINE,
+        named: false,
+        cell_id: 'a'
+      }),
+      step({ upstream: ['cell@a-1'], cell_id: 'b' })
+    ],
+    true
+  );
+  expect(rows[0].textContent).toContain(FIRST_LINE);
+  expect(rows[0].textContent).not.toContain('@');
+  expect(rows[1].textContent).toContain(`← ${FIRST_LINE}`);
+});
+
+test('cells that are left out are counted, and shown on demand', () => {
+  const { toggle } = list([step()]);
+  fireEvent.click(
+    screen.getByRole('button', { name: 'Show 2 cells without a name' })
+  );
+  expect(toggle).toHaveBeenCalledTimes(1);
 });
 
 test('the form of a marked cell renames and removes', () => {

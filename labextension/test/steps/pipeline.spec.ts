@@ -89,3 +89,61 @@ test.each([
   const { model } = pipeline([cell({ source })]);
   expect(model.loadsExtension).toBe(loads);
 });
+
+test('it says which kernel is meant, and what papermill noted', async () => {
+  const { api, notebook, model } = pipeline();
+  notebook.kernel = 'k1';
+  notebook.papermill = { start_time: 'then' };
+  await model.refresh();
+  expect(api.beside).toEqual({
+    kernel: 'k1',
+    papermill: { start_time: 'then' }
+  });
+});
+
+test('a notebook that is being loaded has no cells to ask about', async () => {
+  const { api, notebook, model } = pipeline([]);
+  notebook.isReady = false;
+  await model.refresh();
+  expect([api.asked, model.state.status]).toEqual([[], null]);
+});
+
+test('marked cells that the server did not tell of are waited for', async () => {
+  const { api, notebook, model } = pipeline([]);
+  await model.refresh();
+  expect(model.isBehind).toBe(false);
+  notebook.list = [cell({ tags: ['step:train'] })];
+  expect(model.isBehind).toBe(true);
+  api.answer = status({ steps: [step()] });
+  await model.refresh();
+  expect(model.isBehind).toBe(false);
+});
+
+const plain = step({ name: 'cell@b', cell_id: 'b', named: false });
+
+test('cells without a name are shown where there are no others, or on demand', async () => {
+  const { api, model } = pipeline();
+  api.answer = status({ steps: [{ ...plain, state: 'never_run' }] });
+  await model.refresh();
+  expect(model.shown).toHaveLength(1);
+  api.answer = status({
+    steps: [step(), { ...plain, state: 'never_run' }]
+  });
+  await model.refresh();
+  expect(model.shown.map(each => each.name)).toEqual(['train']);
+  model.toggleUnnamed();
+  expect(model.shown).toHaveLength(2);
+});
+
+test('captured cells stay when one of them gets a name', async () => {
+  const { api, model } = pipeline();
+  api.answer = status({ steps: [{ ...plain, cell_id: 'a' }, plain] });
+  await model.refresh();
+  api.answer = status({ steps: [step(), plain] });
+  await model.refresh();
+  expect(model.shown).toHaveLength(2);
+  const other = pipeline();
+  other.api.answer = status({ steps: [step(), plain], captured: true });
+  await other.model.refresh();
+  expect(other.model.shown).toHaveLength(2);
+});

@@ -58,14 +58,20 @@ function StepRuns(props: {
               {step.step}
             </th>
             <td>{statusLabel(step.status, trans)}</td>
-            <td className="jp-mlops-number">
-              {step.duration === null ? '' : formatDuration(step.duration)}
-            </td>
+            <td className="jp-mlops-number">{durationOf(step, trans)}</td>
           </tr>
         ))}
       </tbody>
     </table>
   );
+}
+
+function durationOf(step: StepRun, trans: TranslationBundle): string {
+  if (step.duration === null) {
+    return '';
+  }
+  const took = formatDuration(step.duration);
+  return step.status === 'reused' ? trans.__('in %1', took) : took;
 }
 
 function facts(props: RunDetailsProps): Named[] {

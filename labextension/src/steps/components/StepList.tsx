@@ -4,19 +4,24 @@ import * as React from 'react';
 import { Button } from '../../parts/Button';
 import { Notice } from '../../parts/Notice';
 import type { Problem, StepStatus } from '../../wire';
-import { StepRow } from './StepRow';
+import { StepRow, labelOf } from './StepRow';
 
 export interface StepListProps {
   trans: TranslationBundle;
   steps: ReadonlyArray<StepStatus>;
   problems: ReadonlyArray<Problem>;
+  /** How many of the notebook's cells no one named, and whether they are among the steps. */
+  unnamed: number;
+  showsUnnamed: boolean;
   activeCellId: string | null;
   now: Date;
   onJump: (cellId: string) => void;
+  onToggleUnnamed: () => void;
 }
 
 export function StepList(props: StepListProps): React.ReactElement {
   const { trans, steps, problems } = props;
+  const labels = new Map(steps.map(step => [step.name, labelOf(step)]));
   return (
     <>
       {problems.map((problem, index) => (
@@ -43,12 +48,28 @@ export function StepList(props: StepListProps): React.ReactElement {
             key={step.cell_id}
             trans={trans}
             step={step}
+            upstream={step.upstream.flatMap(name => labels.get(name) ?? [])}
             now={props.now}
             active={step.cell_id === props.activeCellId}
             onJump={({ cell_id }) => props.onJump(cell_id)}
           />
         ))}
       </ol>
+      {props.unnamed > 0 && steps.some(step => step.named) && (
+        <button
+          type="button"
+          className="jp-mlops-more"
+          onClick={props.onToggleUnnamed}
+        >
+          {props.showsUnnamed
+            ? trans.__('Hide cells without a name')
+            : trans._n(
+                'Show 1 cell without a name',
+                'Show %1 cells without a name',
+                props.unnamed
+              )}
+        </button>
+      )}
     </>
   );
 }

@@ -6,21 +6,30 @@ import { stateIcons } from '../../icons';
 import { Mark } from '../../parts/Mark';
 import { ValuesLine } from '../../parts/Values';
 import type { Named } from '../../parts/Values';
-import { stateLabel } from '../../words';
+import { restoredText, stateLabel } from '../../words';
 import type { StepStatus } from '../../wire';
 
 export interface StepRowProps {
   trans: TranslationBundle;
   step: StepStatus;
+  /** What the steps that it takes from are known by. */
+  upstream: ReadonlyArray<string>;
   now: Date;
   /** Whether its cell is the active one. */
   active: boolean;
   onJump: (step: StepStatus) => void;
 }
 
-/** That a step never ran needs no reason. */
-function reasonOf(step: StepStatus): string {
-  return step.state === 'never_run' ? '' : step.reason;
+/** What people know a step by: its name, or the first line of code of a cell that has none. */
+export function labelOf(step: StepStatus): string {
+  return step.label || step.name;
+}
+
+/** That a step never ran needs no reason; of one that holds it is told how its result came. */
+function reasonOf(step: StepStatus, trans: TranslationBundle): string {
+  return step.state === 'never_run'
+    ? ''
+    : step.reason || restoredText(step, trans);
 }
 
 export function StepRow(props: StepRowProps): React.ReactElement {
@@ -39,7 +48,7 @@ export function StepRow(props: StepRowProps): React.ReactElement {
         aria-current={props.active ? 'location' : undefined}
         aria-label={trans.__(
           'Step %1, %2. Jump to its cell.',
-          step.name,
+          labelOf(step),
           label
         )}
         onClick={() => props.onJump(step)}
@@ -47,21 +56,21 @@ export function StepRow(props: StepRowProps): React.ReactElement {
         <Mark icon={stateIcons[step.state]} state={step.state} />
         <span className="jp-mlops-row-main">
           <span className="jp-mlops-line">
-            <span className="jp-mlops-name">{step.name}</span>
-            {step.upstream.length > 0 && (
+            <span className={step.named ? 'jp-mlops-name' : 'jp-mlops-code'}>
+              {labelOf(step)}
+            </span>
+            {props.upstream.length > 0 && (
               <span className="jp-mlops-upstream jp-mlops-dim">
                 {'← '}
-                {step.upstream.join(', ')}
+                {props.upstream.join(', ')}
               </span>
             )}
-            <span className="jp-mlops-figure">
-              {step.duration !== null && formatDuration(step.duration)}
-            </span>
+            <span className="jp-mlops-figure">{figureOf(step, trans)}</span>
           </span>
           <span className="jp-mlops-line jp-mlops-dim">
             <span className="jp-mlops-state">{label}</span>
-            {reasonOf(step) && (
-              <span className="jp-mlops-reason">{reasonOf(step)}</span>
+            {reasonOf(step, trans) && (
+              <span className="jp-mlops-reason">{reasonOf(step, trans)}</span>
             )}
             {step.version !== null && (
               <span className="jp-mlops-figure">
@@ -76,17 +85,32 @@ export function StepRow(props: StepRowProps): React.ReactElement {
   );
 }
 
+/** How long it took; of what was reused, what computing it took, unless that is told at length below. */
+function figureOf(step: StepStatus, trans: TranslationBundle): string {
+  if (step.duration === null) {
+    return '';
+  }
+  if (step.computed === null) {
+    return formatDuration(step.duration);
+  }
+  return step.reason === ''
+    ? ''
+    : trans.__('ran %1', formatDuration(step.computed));
+}
+
 function tooltip(props: StepRowProps, label: string): string {
   const { trans, step, now } = props;
   const lines = [
-    reasonOf(step) ? trans.__('%1: %2', label, reasonOf(step)) : label,
-    step.upstream.length > 0
-      ? trans.__('Needs: %1', step.upstream.join(', '))
+    reasonOf(step, trans)
+      ? trans.__('%1: %2', label, reasonOf(step, trans))
+      : label,
+    props.upstream.length > 0
+      ? trans.__('Needs: %1', props.upstream.join(', '))
       : '',
     step.ended_at === null
       ? ''
       : trans.__('Last run %1', formatRelative(step.ended_at, now, trans)),
-    step.reused ? trans.__('Its result was reused.') : '',
+    step.reason === '' ? '' : restoredText(step, trans),
     step.run_number === null ? '' : trans.__('Seen in run #%1', step.run_number)
   ];
   return lines.filter(line => line !== '').join('\n');
