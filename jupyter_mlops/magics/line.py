@@ -15,9 +15,13 @@ from jupyter_mlops.verbs.project import notebook_file
 from jupyter_mlops.verbs.verb import MAGIC, Context
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from rich.console import Console, RenderableType
 
     from jupyter_mlops.capture.session import Session
+
+
+_LONGEST = 80
+"""Signs of a word that are shown in one line of a table; what is longer goes on in the next."""
 
 
 class VerbError(Exception):
@@ -69,7 +73,23 @@ def _lines() -> Console:
     return Console(file=sys.stdout, force_terminal=True, force_jupyter=False, color_system="standard", width=100)
 
 
-def _display(renderable: object) -> None:
+def _display(renderable: RenderableType) -> None:
     from rich.console import Console
 
-    Console(force_jupyter=True, highlight=False, width=120).print(renderable, crop=False)
+    console = Console(force_jupyter=True, highlight=False, width=120)
+    _keep_words(console, renderable)
+    console.print(renderable, crop=False)
+
+
+def _keep_words(console: Console, renderable: RenderableType) -> None:
+    """Let no word or number in a table be broken: where there are too many for its width, the notebook scrolls."""
+    from rich.console import Group
+    from rich.table import Table
+
+    if isinstance(renderable, Group):
+        for part in renderable.renderables:
+            _keep_words(console, part)
+    elif isinstance(renderable, Table):
+        for column in renderable.columns:
+            longest = max(console.measure(cell).minimum for cell in (column.header, *column.cells))
+            column.min_width = min(_LONGEST, longest)

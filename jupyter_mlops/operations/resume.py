@@ -69,13 +69,14 @@ def resume(
     return execute(store, made, request, output, on_event)
 
 
-def resume_job(store: Store, run: str | int) -> Run:
-    """Put a run that continues `run` into the queue, with the notebook's bytes as they were; returns it, pending.
+def resume_job(store: Store, run: str | int, *, with_edit: bool = False) -> Run:
+    """Put a run that continues `run` into the queue, with the notebook's bytes as they were (`with_edit`: as they are
+    now); returns it, pending.
 
     Raises as `operations.submit.submit`; `InputError` also where there is nothing to continue, or it is being continued.
     """
     found = unfinished(store, run)
-    request = request_of(store, found)
+    request = request_of(store, found, with_edit=with_edit)
     check_output(store.root / "runs" / "run.ipynb", None)
     with _only_one(store, found):
         made = enqueue(

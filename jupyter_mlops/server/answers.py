@@ -29,6 +29,14 @@ class RunDetail(Run):
 
 
 @dataclass(frozen=True)
+class OpenedRun:
+    """Answer of `POST runs/{id}/open`: the contents path of the notebook made, and the place of the cell to look at."""
+
+    path: str
+    cell_index: int
+
+
+@dataclass(frozen=True)
 class ScheduleList:
     """Answer of `GET schedules`."""
 

@@ -9,7 +9,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_mlops.server.base import NAME, MLOpsHandler
 from jupyter_mlops.server.events import CHANGED, SCHEMA, Watch
 from jupyter_mlops.server.projects import Projects
-from jupyter_mlops.server.runs import CancelHandler, ResumeHandler, RunHandler, RunsHandler
+from jupyter_mlops.server.runs import CancelHandler, OpenHandler, ResumeHandler, RunHandler, RunsHandler
 from jupyter_mlops.server.schedules import SchedulesHandler
 from jupyter_mlops.server.status import StatusHandler
 
@@ -19,6 +19,7 @@ ROUTES: tuple[tuple[str, type[MLOpsHandler]], ...] = (
     (r"/jupyter-mlops/runs/([^/]+)", RunHandler),
     (r"/jupyter-mlops/runs/([^/]+)/cancel", CancelHandler),
     (r"/jupyter-mlops/runs/([^/]+)/resume", ResumeHandler),
+    (r"/jupyter-mlops/runs/([^/]+)/open", OpenHandler),
     (r"/jupyter-mlops/schedules", SchedulesHandler),
 )
 

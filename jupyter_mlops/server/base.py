@@ -117,4 +117,10 @@ def field(body: dict[str, Any], name: str, kind: type[T]) -> T:
     return value
 
 
-_WORDS: dict[type, str] = {str: "a text", int: "a whole number", list: "a list", dict: "an object"}
+_WORDS: dict[type, str] = {
+    str: "a text",
+    int: "a whole number",
+    list: "a list",
+    dict: "an object",
+    bool: "true or false",
+}

@@ -9,8 +9,9 @@ from tornado import web
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.errors import InputError, UnknownNameError
-from jupyter_mlops.server.answers import RunDetail, RunList
+from jupyter_mlops.server.answers import OpenedRun, RunDetail, RunList
 from jupyter_mlops.server.base import MLOpsHandler, field, may
+from jupyter_mlops.server.paths import contents_path
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
@@ -119,11 +120,40 @@ class ResumeHandler(_OneRunHandler):
     @web.authenticated
     @may("execute")
     async def post(self, name: str) -> None:
-        """Continue a run of the project that `{path}` lies in as a job and answer the new `Run`, which is pending."""
-        self.answer(await self.on_thread(self._resume, self.path_in_body(), name), status=201)
+        """Continue a run of the project that `{path}` lies in as a job and answer the new `Run`, which is pending.
 
-    def _resume(self, path: str, name: str) -> Run:
+        With `{with_edit: true}` it has the notebook as it is now.
+        """
+        body = self.body()
+        with_edit = field(body, "with_edit", bool) if "with_edit" in body else False
+        self.answer(await self.on_thread(self._resume, self.path_in_body(), name, with_edit), status=201)
+
+    def _resume(self, path: str, name: str, with_edit: bool) -> Run:
         store = self.store_of(path, name)
         from jupyter_mlops.operations.resume import resume_job
 
-        return resume_job(store, name)
+        return resume_job(store, name, with_edit=with_edit)
+
+
+class OpenHandler(_OneRunHandler):
+    """`POST runs/{id or number}/open`."""
+
+    @web.authenticated
+    @may("execute")
+    async def post(self, name: str) -> None:
+        """Make a notebook at the cell where a run of the project that `{path}` lies in failed; answer an `OpenedRun`."""
+        self.answer(await self.on_thread(self._open, self.path_in_body(), name), status=201)
+
+    def _open(self, path: str, name: str) -> OpenedRun:
+        place = self.projects.place(path)
+        store = self.store_of(path, name)
+        run = store.runs.get(name)
+        if place.project_path is None:
+            raise InputError(
+                f"The notebook of run {run.number} lies outside of the folder that this server serves.",
+                f"In a terminal: jupyter mlops open {run.number}",
+            )
+        from jupyter_mlops.operations.open import open_run
+
+        opened = open_run(store, run)
+        return OpenedRun(contents_path(place.served, opened.path), opened.cell_index)

@@ -19,10 +19,20 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 from jupyter_mlops.domain.parameter import Parameter
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
 from jupyter_mlops.domain.reason import Reason, Reasons
-from jupyter_mlops.server.answers import Changed, ErrorAnswer, RunDetail, RunList, ScheduleList
+from jupyter_mlops.server.answers import Changed, ErrorAnswer, OpenedRun, RunDetail, RunList, ScheduleList
 
 TARGET = Path(__file__).resolve().parents[2] / "labextension" / "src" / "wire.ts"
-ROOTS: tuple[type, ...] = (Cell, Parameter, PipelineStatus, RunList, RunDetail, ScheduleList, ErrorAnswer, Changed)
+ROOTS: tuple[type, ...] = (
+    Cell,
+    Parameter,
+    PipelineStatus,
+    RunList,
+    RunDetail,
+    OpenedRun,
+    ScheduleList,
+    ErrorAnswer,
+    Changed,
+)
 WIDTH = 80
 
 _HEADER = """\

@@ -12,24 +12,28 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 STYLES = {
-    "fresh": "green",
-    "completed": "green",
-    "reused": "cyan",
-    "stale": "yellow",
-    "running": "blue",
-    "pending": "blue",
-    "failed": "bold red",
-    "lost": "bold red",
-    "canceled": "magenta",
+    "fresh": "#2da44e",
+    "completed": "#2da44e",
+    "reused": "#1b9aaa",
+    "stale": "#bf8700",
+    "running": "#2f81f7",
+    "pending": "#2f81f7",
+    "failed": "bold #e5534b",
+    "lost": "bold #e5534b",
+    "canceled": "#a371f7",
     "never_run": "dim",
 }
+"""Colours that can be read on a light and on a dark page: in a notebook those of a terminal's palette stay as they are."""
 
 
 def table(*columns: str, title: str | None = None) -> Table:
-    """An empty table; a column whose name ends with `>` is set flush right."""
+    """An empty table; a column whose name ends with `>` is set flush right, and what stands in it is never broken."""
     made = Table(title=title, box=None, header_style="dim", title_justify="left", pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        made.add_column(column.rstrip(">"), justify="right" if column.endswith(">") else "left", overflow="fold")
+        is_figure = column.endswith(">")
+        made.add_column(
+            column.rstrip(">"), justify="right" if is_figure else "left", overflow="fold", no_wrap=is_figure
+        )
     return made
 
 

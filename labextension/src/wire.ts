@@ -224,6 +224,12 @@ export interface RunDetail extends Run {
   step_runs: StepRun[];
 }
 
+/** Answer of `POST runs/{id}/open`: the contents path of the notebook made, and the place of the cell to look at. */
+export interface OpenedRun {
+  path: string;
+  cell_index: number;
+}
+
 /** `cron` has five fields, read in the time zone `timezone` (an IANA name). `notify` are targets of its runs. */
 export interface Schedule {
   id: string;

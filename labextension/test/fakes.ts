@@ -8,6 +8,7 @@ import type { INotebookSource } from '../src/notebook/source';
 import type {
   Cell,
   Json,
+  OpenedRun,
   Parameter,
   PipelineStatus,
   Run,
@@ -134,6 +135,7 @@ export class FakeNotebook implements INotebookSource {
   path = 'project/nb.ipynb';
   language: string | null = 'python';
   isReady = true;
+  ready = Promise.resolve();
   kernel: string | null = null;
   papermill: Json = null;
   isVisible = true;
@@ -188,6 +190,7 @@ export class FakeNotebook implements INotebookSource {
 export class FakeApi implements IApi {
   answer = status();
   runList: RunList = { runs: [], project: 'project', older: false };
+  olderList: RunList = { runs: [], project: 'project', older: false };
   scheduleList: ScheduleList = {
     schedules: [],
     scheduler: { alive: false, beat_at: null, host: null }
@@ -217,8 +220,11 @@ export class FakeApi implements IApi {
     return this._reply(`status ${path} ${cells.length}`, () => this.answer);
   }
 
-  runs(path: string | null): Promise<RunList> {
-    return this._reply(`runs ${path}`, () => this.runList);
+  runs(path: string | null, before?: number): Promise<RunList> {
+    const asked = before === undefined ? '' : ` before ${before}`;
+    return this._reply(`runs ${path}${asked}`, () =>
+      before === undefined ? this.runList : this.olderList
+    );
   }
 
   run(id: string): Promise<RunDetail> {
@@ -237,8 +243,16 @@ export class FakeApi implements IApi {
     return this._reply(`cancel ${id}`, () => run({ id, status: 'canceled' }));
   }
 
-  resumeRun(id: string): Promise<Run> {
-    return this._reply(`resume ${id}`, () => this._add({ resumes: id }));
+  resumeRun(id: string, _: string | null, withEdit?: boolean): Promise<Run> {
+    const how = withEdit ? ' with edit' : '';
+    return this._reply(`resume ${id}${how}`, () => this._add({ resumes: id }));
+  }
+
+  openRun(id: string): Promise<OpenedRun> {
+    return this._reply(`open ${id}`, () => ({
+      path: 'project/nb-run1.ipynb',
+      cell_index: 1
+    }));
   }
 
   schedules(path: string | null): Promise<ScheduleList> {

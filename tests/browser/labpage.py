@@ -82,6 +82,17 @@ class LabPage:
             0, timeout=LONG
         )
 
+    def narrow(self, width: int) -> None:
+        """Drag the edge of the side panel until it is so wide."""
+        box = self.page.locator("#jp-left-stack").bounding_box()
+        assert box is not None
+        middle = box["y"] + box["height"] / 2
+        self.page.mouse.move(box["x"] + box["width"] + 1, middle)
+        self.page.mouse.down()
+        self.page.mouse.move(box["x"] + width + 1, middle, steps=4)
+        self.page.mouse.up()
+        expect(self.panel).to_have_css("width", f"{width}px")
+
     def execute(self, command: str, **arguments: Any) -> None:
         """Execute a command of JupyterLab, to its end. For one that asks in a dialog take `begin`."""
         script = "([command, args]) => window.jupyterapp.commands.execute(command, args).then(() => null)"

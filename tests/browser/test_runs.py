@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from labpage import LONG, LabPage
@@ -185,6 +187,43 @@ def test_a_job_that_failed_is_resumed_where_it_failed(
     expect(lab_page.run(2)).to_contain_text("1 run, 1 reused")
     expect(lab_page.button("Resume run 1")).to_have_count(0)
     expect(lab_page.button("Resume run 2")).to_have_count(0)
+
+
+def test_a_job_that_failed_by_its_code_goes_on_with_the_mended_cell(
+    lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
+) -> None:
+    notebook = write_notebook("%%step load\nx = 1", "%%step bad\ny = x / 0")
+    assert lab.run("run", notebook.name, folder=notebook.parent).returncode == 1
+    lab_page.open_notebook(address(lab, notebook))
+    lab_page.open_panel()
+    expect(lab_page.run(1)).to_contain_text("Step bad: ZeroDivisionError", timeout=LONG)
+    lab_page.button("Open at the cell").click()
+    expect(lab_page.panel.get_by_role("heading", name="notebook-run1.ipynb")).to_be_visible()
+    expect(lab_page.active_cell).to_contain_text("%mlops attach 1")
+    lab_page.execute("docmanager:open", path=notebook.relative_to(lab.root).as_posix())
+    lab_page.page.locator(".jp-Notebook:visible .jp-Cell").nth(1).locator(".cm-content").click()
+    lab_page.page.keyboard.press("Control+a")
+    lab_page.page.keyboard.type("%%step bad\ny = x")
+    lab_page.button("Resume with my edit").click()
+    expect(lab_page.run(2)).to_contain_text("Completed", timeout=LONG)
+    expect(lab_page.run(2)).to_contain_text("1 run, 1 reused")
+
+
+def test_numbers_are_whole_and_nothing_scrolls_in_a_narrow_panel(
+    lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
+) -> None:
+    notebook = write_notebook("%%step only\nx = 1")
+    assert lab.run("run", notebook.name, folder=notebook.parent).returncode == 0
+    with closing(sqlite3.connect(notebook.parent / ".mlops" / "index.db")) as index, index:
+        index.execute("update runs set number = 123456")
+    lab_page.open_notebook(address(lab, notebook))
+    lab_page.open_panel()
+    expect(lab_page.run(123456)).to_contain_text("#123456")
+    lab_page.narrow(250)
+    cut = "node => node.scrollWidth > node.clientWidth"
+    assert lab_page.run(123456).locator(".jp-mlops-name").evaluate(cut) is False
+    scrolls = "nodes => nodes.filter(n => n.scrollWidth > n.clientWidth || n.scrollHeight > n.clientHeight).length"
+    assert lab_page.panel.locator(".jp-mlops-section").evaluate_all(scrolls) == 0
 
 
 def test_schedules_show_when_they_fire_and_that_no_scheduler_is_there(

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.wire import to_wire
+from jupyter_mlops.operations import resume
 from jupyter_mlops.store.store import Store
 
-from .conftest import Ask
+from .conftest import Ask, write_notebook
 
 
 def files_of(root: Path) -> list[str]:
@@ -144,6 +145,7 @@ async def test_no_path_leads_out(ask: Ask, jp_root_dir: Path, tmp_path: Path, pa
         await ask("runs", {"path": path, "parameters": {}}),
         await ask("runs/1/cancel", {"path": path}),
         await ask("runs/1/resume", {"path": path}),
+        await ask("runs/1/open", {"path": path}),
         await ask("status", {"path": path, "cells": []}),
     ):
         assert answer.status == 404
@@ -179,7 +181,7 @@ async def test_a_run_of_a_notebook_that_is_not_there_makes_nothing(ask: Ask, not
     assert not (notebook.parent / ".mlops").exists()
 
 
-@pytest.mark.parametrize("action", ["cancel", "resume"])
+@pytest.mark.parametrize("action", ["cancel", "resume", "open"])
 @pytest.mark.parametrize("body", [{"path": "work/study.ipynb"}, {"path": None}, {}])
 async def test_an_action_on_a_run_that_is_not_there_is_404(ask: Ask, notebook: Path, body: Any, action: str) -> None:
     answer = await ask(f"runs/1/{action}", body)
@@ -205,6 +207,30 @@ async def test_a_run_that_cannot_be_resumed_says_why(
     assert (answer.status, answer.data["code"], answer.data["message"]) == (400, "input", message)
     assert hint in answer.data["hint"]
     assert len((await ask("runs", path="work/study.ipynb")).data["runs"]) == 1
+
+
+async def test_a_run_is_continued_with_the_notebook_as_it_was_or_as_it_is(
+    ask: Ask, notebook: Path, store: Store, add_run: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resume, "ensure_worker", lambda _store: None)
+    before = store.objects.put(notebook.read_bytes())
+    write_notebook(notebook, [("mended = True", [])])
+    for with_edit in (False, True):
+        run = add_run(status=Status.FAILED, notebook_object=before)
+        body = {"path": "work/study.ipynb", "with_edit": with_edit}
+        made = (await ask(f"runs/{run.number}/resume", body)).data
+        assert (made["notebook_object"] == before) is not with_edit
+    assert (await ask("runs/1/resume", {"path": "work/study.ipynb", "with_edit": "yes"})).status == 400
+
+
+async def test_a_failed_run_opens_as_a_notebook_at_its_failing_cell(
+    ask: Ask, notebook: Path, store: Store, add_run: Callable[..., Run]
+) -> None:
+    kept = store.objects.put(notebook.read_bytes())
+    add_run(status=Status.FAILED, notebook_object=kept, error=RunError("cell_error", "boom", cell_index=1))
+    answer = await ask("runs/1/open", {"path": "work/study.ipynb"})
+    assert (answer.status, answer.data) == (201, {"path": "work/study-run1.ipynb", "cell_index": 1})
+    assert "attach 1" in (notebook.parent / "study-run1.ipynb").read_text()
 
 
 async def test_what_the_store_cannot_do_is_told_with_the_mend(ask: Ask, notebook: Path) -> None:

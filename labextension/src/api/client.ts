@@ -9,6 +9,7 @@ import type { ISignal } from '@lumino/signaling';
 import type {
   Cell,
   Json,
+  OpenedRun,
   PipelineStatus,
   Run,
   RunDetail,
@@ -69,8 +70,10 @@ export class RestApi implements IApi, IDisposable {
     return this._request('status', 'POST', {}, { path, cells, ...beside });
   }
 
-  runs(path: string | null): Promise<RunList> {
-    return this._request('runs', 'GET', { path, limit: String(RUN_LIMIT) });
+  runs(path: string | null, before?: number): Promise<RunList> {
+    const limit = String(RUN_LIMIT);
+    const older = before === undefined ? null : String(before);
+    return this._request('runs', 'GET', { path, limit, before: older });
   }
 
   run(id: string, path: string | null): Promise<RunDetail> {
@@ -88,8 +91,14 @@ export class RestApi implements IApi, IDisposable {
     return this._request(route, 'POST', {}, { path: path ?? '' });
   }
 
-  resumeRun(id: string, path: string | null): Promise<Run> {
+  resumeRun(id: string, path: string | null, withEdit = false): Promise<Run> {
     const route = URLExt.join('runs', encodeURIComponent(id), 'resume');
+    const body = { path: path ?? '', with_edit: withEdit };
+    return this._request(route, 'POST', {}, body);
+  }
+
+  openRun(id: string, path: string | null): Promise<OpenedRun> {
+    const route = URLExt.join('runs', encodeURIComponent(id), 'open');
     return this._request(route, 'POST', {}, { path: path ?? '' });
   }
 

@@ -4,6 +4,7 @@ import type { ISignal } from '@lumino/signaling';
 import type {
   Cell,
   Json,
+  OpenedRun,
   PipelineStatus,
   Run,
   RunDetail,
@@ -26,12 +27,15 @@ export interface IApi {
     cells: Cell[],
     beside?: StatusBeside
   ): Promise<PipelineStatus>;
-  runs(path: string | null): Promise<RunList>;
+  /** The newest runs, or those older than the run with the number `before`. */
+  runs(path: string | null, before?: number): Promise<RunList>;
   run(id: string, path: string | null): Promise<RunDetail>;
   startRun(path: string, parameters: { [name: string]: Json }): Promise<Run>;
   cancelRun(id: string, path: string | null): Promise<Run>;
-  /** Asks for a run that continues this one; answers the new one. */
-  resumeRun(id: string, path: string | null): Promise<Run>;
+  /** Asks for a run that continues this one, with the notebook as it was or as it is now; answers the new one. */
+  resumeRun(id: string, path: string | null, withEdit?: boolean): Promise<Run>;
+  /** Makes a notebook at the cell where a run failed. */
+  openRun(id: string, path: string | null): Promise<OpenedRun>;
   schedules(path: string | null): Promise<ScheduleList>;
 
   /** Emitted with the contents path of a project in which something changed; null: look at everything again. */

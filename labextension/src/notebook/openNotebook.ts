@@ -54,6 +54,10 @@ export class OpenNotebook implements INotebookSource {
     return this.panel.context.isReady;
   }
 
+  get ready(): Promise<void> {
+    return this.panel.context.ready;
+  }
+
   get kernel(): string | null {
     return this.panel.sessionContext.session?.kernel?.id ?? null;
   }

@@ -12,6 +12,8 @@ export interface INotebookSource extends IObservableDisposable {
   readonly language: string | null;
   /** Whether its cells are there: until then it seems to have none. */
   readonly isReady: boolean;
+  /** Resolves when they are. */
+  readonly ready: Promise<void>;
   /** Id of its kernel, or null where it has none. */
   readonly kernel: string | null;
   /** What papermill noted in its metadata, or null: a run left it behind. */

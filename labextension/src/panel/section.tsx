@@ -24,7 +24,9 @@ export abstract class Section
 
   /** Height of all it shows, in pixels. */
   get wantedHeight(): number {
-    return this._content.current?.offsetHeight ?? 0;
+    return Math.ceil(
+      this._content.current?.getBoundingClientRect().height ?? 0
+    );
   }
 
   /** Emitted when it has drawn itself again. */

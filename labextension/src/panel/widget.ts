@@ -79,9 +79,11 @@ export class MLOpsPanel extends SidePanel implements IPanel {
       (sum, title) => sum + title.offsetHeight,
       0
     );
+    // Without the room of the handles in between each section is cut by some pixels, and scrolls for ever.
+    const handles = content.spacing * Math.max(0, open.length - 1);
     const heights = shareHeights(
       open.map(({ widget }) => widget.wantedHeight),
-      content.node.clientHeight - titles
+      content.node.clientHeight - titles - handles
     );
     content.setRelativeSizes(
       this._sections.map(section => heights[open.indexOf(section)] ?? 0)

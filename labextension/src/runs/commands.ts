@@ -13,13 +13,14 @@ import type { INotebooks } from '../notebook/tokens';
 import type { Json } from '../wire';
 import type { JobForm } from './jobForm';
 import type { Runs } from './model';
-import { isActive, isResumable } from './shown';
+import { isActive, isOpenable, isResumable } from './shown';
 
 export namespace CommandIDs {
   export const runJob = 'jupyter-mlops:run-job';
   export const cancelRun = 'jupyter-mlops:cancel-run';
   export const resumeRun = 'jupyter-mlops:resume-run';
   export const openOutput = 'jupyter-mlops:open-output';
+  export const openRun = 'jupyter-mlops:open-run';
 }
 
 export interface RunCommandOptions {
@@ -38,7 +39,8 @@ export function addRunCommands(options: RunCommandOptions): IDisposable {
     addRunJob(options),
     addCancelRun(options),
     addResumeRun(options),
-    addOpenOutput(options)
+    addOpenOutput(options),
+    addOpenRun(options)
   ]);
 }
 
@@ -157,7 +159,7 @@ function addCancelRun(options: RunCommandOptions): IDisposable {
 }
 
 function addResumeRun(options: RunCommandOptions): IDisposable {
-  const { commands, runs, trans } = options;
+  const { commands, notebooks, runs, trans } = options;
   const newest = (): string | undefined =>
     runs.runs?.find((run, _, all) => isResumable(run, all))?.id;
   return commands.addCommand(CommandIDs.resumeRun, {
@@ -166,14 +168,83 @@ function addResumeRun(options: RunCommandOptions): IDisposable {
       'Continues it in the background, with the notebook as it was; what it had finished is not executed again'
     ),
     icon: resumeIcon,
-    describedBy: idArgument(
-      'The run; without it the newest that did not complete'
-    ),
+    describedBy: {
+      args: {
+        type: 'object',
+        properties: {
+          id: {
+            type: 'string',
+            description: 'The run; without it the newest that did not complete'
+          },
+          withEdit: {
+            type: 'boolean',
+            description: 'Take the notebook as it is now'
+          }
+        }
+      }
+    },
     isEnabled: () => newest() !== undefined,
     execute: async args => {
       const id = typeof args['id'] === 'string' ? args['id'] : newest();
-      if (id !== undefined) {
-        await runs.resume(id).catch(error => complain(asApiError(error)));
+      if (id === undefined) {
+        return;
+      }
+      const withEdit = args['withEdit'] === true;
+      try {
+        if (withEdit) {
+          await saveSource(runs, notebooks, id, trans);
+        }
+        await runs.resume(id, withEdit);
+      } catch (error) {
+        complain(asApiError(error));
+      }
+    }
+  });
+}
+
+/** An edit that is still in the editor alone is one, too. */
+async function saveSource(
+  runs: Runs,
+  notebooks: INotebooks | null,
+  id: string,
+  trans: TranslationBundle
+): Promise<void> {
+  const source = PathExt.join(
+    runs.project ?? '',
+    runs.find(id)?.notebook ?? ''
+  );
+  const open = notebooks?.all.find(notebook => notebook.path === source);
+  await open?.save().catch((error: unknown) => {
+    throw notSaved(error, trans);
+  });
+}
+
+function addOpenRun(options: RunCommandOptions): IDisposable {
+  const { commands, notebooks, runs, trans } = options;
+  const newest = (): string | undefined => runs.runs?.find(isOpenable)?.id;
+  return commands.addCommand(CommandIDs.openRun, {
+    label: trans.__('Open the newest run that failed at its failing cell'),
+    caption: trans.__(
+      'Makes a notebook beside the one that was run, with a cell that brings its variables back'
+    ),
+    describedBy: idArgument('The run; without it the newest that failed'),
+    isEnabled: () => newest() !== undefined,
+    execute: async args => {
+      const id = typeof args['id'] === 'string' ? args['id'] : newest();
+      if (id === undefined) {
+        return;
+      }
+      try {
+        const { path, cell_index } = await runs.openRun(id);
+        await commands.execute('docmanager:open', { path });
+        const made = notebooks?.all.find(notebook => notebook.path === path);
+        await made?.ready;
+        const cell = made?.cells()[cell_index];
+        if (made && cell) {
+          await made.reveal(cell.id);
+        }
+      } catch (error) {
+        complain(asApiError(error));
       }
     }
   });

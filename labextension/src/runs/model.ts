@@ -9,7 +9,7 @@ import { Latest } from '../api/latest';
 import type { IApi } from '../api/tokens';
 import type { IPathSource } from '../notebook/currentPath';
 import { isWithin } from '../notebook/within';
-import type { Run, RunDetail } from '../wire';
+import type { OpenedRun, Run, RunDetail, RunList } from '../wire';
 import { isActive } from './shown';
 
 const IDLE = 20_000;
@@ -115,19 +115,35 @@ export class Runs implements IDisposable {
     return this._resuming.has(id);
   }
 
-  async resume(id: string): Promise<void> {
+  async resume(id: string, withEdit = false): Promise<void> {
     if (this._resuming.has(id)) {
       return;
     }
     this._resuming.add(id);
     this._changed.emit();
     try {
-      await this._api.resumeRun(id, this._source.path);
+      await this._api.resumeRun(id, this._source.path, withEdit);
     } finally {
       await this.refresh();
       this._resuming.delete(id);
       this._changed.emit();
     }
+  }
+
+  /** Makes a notebook at the cell where a run failed. */
+  openRun(id: string): Promise<OpenedRun> {
+    return this._api.openRun(id, this._source.path);
+  }
+
+  /** Whether there are runs that are older than those here. */
+  get hasOlder(): boolean {
+    return this._hasOlder;
+  }
+
+  /** Fetches the next older runs. Never rejects: what went wrong is in `error`. */
+  showOlder(): Promise<void> {
+    this._pages += 1;
+    return this.refresh();
   }
 
   dispose(): void {
@@ -142,7 +158,7 @@ export class Runs implements IDisposable {
   private async _fetch(): Promise<void> {
     try {
       const path = this._source.path;
-      const list = await this._api.runs(path);
+      const list = await this._list(path);
       const details = await Promise.all(
         [...this._open.keys()]
           .filter(id => list.runs.some(run => run.id === id))
@@ -150,6 +166,7 @@ export class Runs implements IDisposable {
       );
       this._runs = list.runs;
       this._project = list.project;
+      this._hasOlder = list.older;
       for (const detail of details) {
         if (this._open.has(detail.id)) {
           this._open.set(detail.id, detail);
@@ -163,6 +180,17 @@ export class Runs implements IDisposable {
       this._setPace();
       this._changed.emit();
     }
+  }
+
+  /** The newest runs, and as many older ones as were asked for: all anew, since also they go on, or are removed. */
+  private async _list(path: string | null): Promise<RunList> {
+    let list = await this._api.runs(path);
+    for (let page = 1; page < this._pages && list.older; page++) {
+      const last = list.runs[list.runs.length - 1];
+      const more = await this._api.runs(path, last.number);
+      list = { ...more, runs: [...list.runs, ...more.runs] };
+    }
+    return list;
   }
 
   private _setPace(): void {
@@ -180,6 +208,7 @@ export class Runs implements IDisposable {
   }
 
   private _onPath(): void {
+    this._pages = 1;
     void this.refresh();
   }
 
@@ -189,6 +218,8 @@ export class Runs implements IDisposable {
   private readonly _open = new Map<string, RunDetail | null>();
   private readonly _resuming = new Set<string>();
   private _runs: ReadonlyArray<Run> | null = null;
+  private _pages = 1;
+  private _hasOlder = false;
   private _project: string | null = null;
   private _error: ApiError | null = null;
 }

@@ -59,7 +59,17 @@ export class RunsSection extends Section {
         onToggle={id => this._runs.toggle(id)}
         onCancel={execute(CommandIDs.cancelRun)}
         onResume={execute(CommandIDs.resumeRun)}
+        onResumeWithEdit={id =>
+          void this._commands.execute(CommandIDs.resumeRun, {
+            id,
+            withEdit: true
+          })
+        }
+        onOpenRun={execute(CommandIDs.openRun)}
         onOpenOutput={execute(CommandIDs.openOutput)}
+        onShowOlder={
+          this._runs.hasOlder ? () => void this._runs.showOlder() : null
+        }
       />
     );
   }

@@ -22,6 +22,11 @@ export function isResumable(run: Run, runs: ReadonlyArray<Run>): boolean {
   );
 }
 
+/** Whether a run failed at a cell, so that there is one to look at. */
+export function isOpenable(run: Run): boolean {
+  return run.status === 'failed' && run.error?.cause === 'cell_error';
+}
+
 export function metricsOf(run: Run): Named[] {
   return Object.entries(run.metrics).map(([name, value]) => [
     name,

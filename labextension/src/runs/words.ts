@@ -1,12 +1,15 @@
 // What a run that did not complete says of itself, and what to do about it.
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Run } from '../wire';
+import type { Run, RunError } from '../wire';
 
 /** One line on what went wrong; "" where nothing did. */
 export function errorLine(run: Run, trans: TranslationBundle): string {
   const { error } = run;
   if (error === null) {
     return '';
+  }
+  if (run.status === 'canceled') {
+    return canceledLine(error, trans);
   }
   const what = error.ename
     ? `${error.ename}${error.evalue ? `: ${error.evalue}` : ''}`
@@ -19,14 +22,26 @@ export function errorLine(run: Run, trans: TranslationBundle): string {
     : trans.__('Cell %1: %2', error.cell_index + 1, what);
 }
 
+/** That a run was stopped is no error: where, and by whom where that is not the reader. */
+function canceledLine(error: RunError, trans: TranslationBundle): string {
+  const word = /\((.+)\)/.exec(error.message)?.[1] ?? '';
+  const by = word === '' || word === 'as asked' ? '' : ` (${word})`;
+  if (error.step) {
+    return trans.__('Stopped in step %1%2.', error.step, by);
+  }
+  return error.cell_index === null
+    ? trans.__('Stopped before its first cell%1.', by)
+    : trans.__('Stopped in cell %1%2.', error.cell_index + 1, by);
+}
+
 /** The mend. */
 export function errorHint(run: Run, trans: TranslationBundle): string {
   switch (run.error?.cause) {
     case 'cell_error':
       return run.output_path === null
-        ? trans.__('Mend the cell and run the job again.')
+        ? trans.__('Mend the cell, then resume with your edit.')
         : trans.__(
-            'The output notebook shows the traceback. Finished steps are reused when you run the job again.'
+            'The output notebook shows the traceback. Mend the cell, then resume with your edit: what it had finished is not executed again.'
           );
     case 'kernel_died':
       return trans.__(

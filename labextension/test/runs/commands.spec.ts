@@ -149,6 +149,34 @@ test('resuming takes the newest run that did not complete and is not continued',
   ]);
 });
 
+test('resuming with an edit saves the notebook that was run first', async () => {
+  const { api, commands, notebook, runs } = setUp();
+  api.runList = {
+    runs: [run({ status: 'failed' })],
+    project: 'project',
+    older: false
+  };
+  await runs.refresh();
+  await commands.execute(CommandIDs.resumeRun, { id: 'r1', withEdit: true });
+  expect(notebook.saved).toBe(1);
+  expect(api.asked).toContain('resume r1 with edit');
+});
+
+test('a failed run opens at its failing cell', async () => {
+  const { api, commands, notebook } = setUp();
+  const opened = vi.fn();
+  commands.addCommand('docmanager:open', {
+    execute: opened,
+    describedBy: { args: {} }
+  });
+  notebook.path = 'project/nb-run1.ipynb';
+  notebook.list = [cell(), cell({ id: 'attach' })];
+  await commands.execute(CommandIDs.openRun, { id: 'r1' });
+  expect(api.asked).toContain('open r1');
+  expect(opened.mock.calls[0][0]).toMatchObject({ path: notebook.path });
+  expect(notebook.revealed).toEqual(['attach']);
+});
+
 test("the server's refusal to resume is shown with the mend", async () => {
   const { api, commands } = setUp();
   const shown = vi.spyOn(Notification, 'error');

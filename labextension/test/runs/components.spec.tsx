@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { JobFormView } from '../../src/runs/components/JobForm';
 import { RunList } from '../../src/runs/components/RunList';
 import { JobForm } from '../../src/runs/jobForm';
-import type { Run } from '../../src/wire';
+import type { Run, RunError } from '../../src/wire';
 import { parameter, run, trans } from '../fakes';
 
 const now = new Date('2026-01-01T00:05:00Z');
@@ -14,6 +14,9 @@ function show(runs: Run[], isOpen = false, isResuming = false) {
     toggle: vi.fn(),
     cancel: vi.fn(),
     resume: vi.fn(),
+    withEdit: vi.fn(),
+    openRun: vi.fn(),
+    older: vi.fn(),
     open: vi.fn()
   };
   render(
@@ -27,6 +30,9 @@ function show(runs: Run[], isOpen = false, isResuming = false) {
       onToggle={calls.toggle}
       onCancel={calls.cancel}
       onResume={calls.resume}
+      onResumeWithEdit={calls.withEdit}
+      onOpenRun={calls.openRun}
+      onShowOlder={calls.older}
       onOpenOutput={calls.open}
     />
   );
@@ -111,6 +117,50 @@ test('a failed run says why and what to do', () => {
   ]);
   expect(rows[0].textContent).toContain('Step train: ValueError: bad');
   expect(rows[0].textContent).toContain('traceback');
+});
+
+const FAULT: RunError = {
+  cause: 'cell_error',
+  message: '',
+  cell_index: 4,
+  step: 'slow',
+  ename: 'ValueError',
+  evalue: 'bad',
+  signal: '',
+  exit_code: null
+};
+
+test('of an error of the code, the mended notebook goes on, or the failing cell is opened', () => {
+  const { calls } = show([run({ status: 'failed', error: FAULT })]);
+  fireEvent.click(screen.getByRole('button', { name: 'Resume with my edit' }));
+  fireEvent.click(screen.getByRole('button', { name: 'Open at the cell' }));
+  expect(calls.withEdit).toHaveBeenCalledWith('r1');
+  expect(calls.openRun).toHaveBeenCalledWith('r1');
+});
+
+test.each([
+  ['as asked', 'Stopped in step slow.'],
+  [
+    'it took too long to stop',
+    'Stopped in step slow (it took too long to stop).'
+  ]
+])('a canceled run (%s) says so in one sentence', (word, said) => {
+  const error = {
+    ...FAULT,
+    cause: 'canceled',
+    ename: 'Canceled',
+    evalue: `Canceled (${word}).`,
+    message: `Canceled (${word}).`
+  };
+  const { rows } = show([run({ status: 'canceled', error })]);
+  expect(rows[0].querySelector('.jp-mlops-fault')?.textContent).toBe(said);
+  expect(screen.queryByRole('button', { name: /edit/ })).toBeNull();
+});
+
+test('older runs are shown on demand', () => {
+  const { calls } = show([run()]);
+  fireEvent.click(screen.getByRole('button', { name: 'Show older runs' }));
+  expect(calls.older).toHaveBeenCalledTimes(1);
 });
 
 test.each(['failed', 'canceled', 'lost'] as const)(

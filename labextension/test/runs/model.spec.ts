@@ -119,3 +119,29 @@ test('a resume that fails is passed on and can be tried again', async () => {
   await expect(runs.resume('r1')).rejects.toThrow('no');
   expect(runs.isResuming('r1')).toBe(false);
 });
+
+test('older runs follow the newest ones, and are kept new with them', async () => {
+  const { api, runs, source } = setUp();
+  api.runList = {
+    runs: [run({ id: 'r9', number: 9 }), run({ id: 'r8', number: 8 })],
+    project: 'project',
+    older: true
+  };
+  api.olderList = { runs: [run()], project: 'project', older: false };
+  await runs.refresh();
+  expect(runs.hasOlder).toBe(true);
+  api.asked = [];
+  await runs.showOlder();
+  expect(runs.runs?.map(each => each.number)).toEqual([9, 8, 1]);
+  expect(runs.hasOlder).toBe(false);
+  await runs.refresh();
+  expect(api.asked).toEqual([
+    'runs project/nb.ipynb',
+    'runs project/nb.ipynb before 8',
+    'runs project/nb.ipynb',
+    'runs project/nb.ipynb before 8'
+  ]);
+  source.pathChanged.emit();
+  await settled();
+  expect(runs.runs).toHaveLength(2);
+});

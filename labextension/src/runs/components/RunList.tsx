@@ -15,32 +15,49 @@ export interface RunListProps {
   onToggle: (id: string) => void;
   onCancel: (id: string) => void;
   onResume: (id: string) => void;
+  onResumeWithEdit: (id: string) => void;
+  onOpenRun: (id: string) => void;
   onOpenOutput: (id: string) => void;
+  /** Null where there are no older runs. */
+  onShowOlder: (() => void) | null;
 }
 
 export function RunList(props: RunListProps): React.ReactElement {
   return (
-    <ol
-      className="jp-mlops-list"
-      aria-label={props.trans.__('Runs, newest first')}
-    >
-      {props.runs.map(run => (
-        <RunRow
-          key={run.id}
-          trans={props.trans}
-          run={run}
-          parameters={tellingParametersOf(run, props.runs)}
-          detail={props.detail(run.id)}
-          isOpen={props.isOpen(run.id)}
-          isResumable={isResumable(run, props.runs)}
-          isResuming={props.isResuming(run.id)}
-          now={props.now}
-          onToggle={props.onToggle}
-          onCancel={props.onCancel}
-          onResume={props.onResume}
-          onOpenOutput={props.onOpenOutput}
-        />
-      ))}
-    </ol>
+    <>
+      <ol
+        className="jp-mlops-list"
+        aria-label={props.trans.__('Runs, newest first')}
+      >
+        {props.runs.map(run => (
+          <RunRow
+            key={run.id}
+            trans={props.trans}
+            run={run}
+            parameters={tellingParametersOf(run, props.runs)}
+            detail={props.detail(run.id)}
+            isOpen={props.isOpen(run.id)}
+            isResumable={isResumable(run, props.runs)}
+            isResuming={props.isResuming(run.id)}
+            now={props.now}
+            onToggle={props.onToggle}
+            onCancel={props.onCancel}
+            onResume={props.onResume}
+            onResumeWithEdit={props.onResumeWithEdit}
+            onOpenRun={props.onOpenRun}
+            onOpenOutput={props.onOpenOutput}
+          />
+        ))}
+      </ol>
+      {props.onShowOlder && (
+        <button
+          type="button"
+          className="jp-mlops-more"
+          onClick={props.onShowOlder}
+        >
+          {props.trans.__('Show older runs')}
+        </button>
+      )}
+    </>
   );
 }

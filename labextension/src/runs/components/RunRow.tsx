@@ -15,13 +15,13 @@ import {
   resumeIcon,
   statusIcons
 } from '../../icons';
-import { IconButton } from '../../parts/Button';
+import { Button, IconButton } from '../../parts/Button';
 import { Mark } from '../../parts/Mark';
 import { ValuesLine } from '../../parts/Values';
 import type { Named } from '../../parts/Values';
 import { statusLabel } from '../../words';
 import type { Run, RunDetail } from '../../wire';
-import { isActive, isLive, metricsOf } from '../shown';
+import { isActive, isLive, isOpenable, metricsOf } from '../shown';
 import { errorHint, errorLine } from '../words';
 import { RunDetails } from './RunDetails';
 import { RunProgress } from './RunProgress';
@@ -41,6 +41,8 @@ export interface RunRowProps {
   onToggle: (id: string) => void;
   onCancel: (id: string) => void;
   onResume: (id: string) => void;
+  onResumeWithEdit: (id: string) => void;
+  onOpenRun: (id: string) => void;
   onOpenOutput: (id: string) => void;
 }
 
@@ -96,7 +98,7 @@ function FirstLine(props: RunRowProps & { label: string }): React.ReactElement {
   const time = run.started_at ?? run.created_at;
   return (
     <span className="jp-mlops-line">
-      <span className="jp-mlops-name">#{run.number}</span>
+      <span className="jp-mlops-name jp-mod-whole">#{run.number}</span>
       <span className="jp-mlops-state">{props.label}</span>
       {time !== null && (
         <span className="jp-mlops-figure" title={formatTime(time, now)}>
@@ -167,7 +169,8 @@ function RunButtons(props: RunRowProps): React.ReactElement {
 }
 
 function RunFault(props: RunRowProps): React.ReactElement | null {
-  const line = errorLine(props.run, props.trans);
+  const { trans, run } = props;
+  const line = errorLine(run, trans);
   if (line === '') {
     return null;
   }
@@ -176,7 +179,28 @@ function RunFault(props: RunRowProps): React.ReactElement | null {
       <div className="jp-mlops-fault-line" title={line}>
         {line}
       </div>
-      <div className="jp-mlops-dim">{errorHint(props.run, props.trans)}</div>
+      <div className="jp-mlops-dim">{errorHint(run, trans)}</div>
+      {isOpenable(run) && props.isResumable && (
+        <div className="jp-mlops-fault-actions">
+          <Button
+            label={trans.__('Resume with my edit')}
+            title={trans.__(
+              'Continues run %1 with the notebook as it is now',
+              run.number
+            )}
+            disabled={props.isResuming}
+            onClick={() => props.onResumeWithEdit(run.id)}
+          />
+          <Button
+            label={trans.__('Open at the cell')}
+            title={trans.__(
+              'Makes a notebook at the cell where run %1 failed, with its variables',
+              run.number
+            )}
+            onClick={() => props.onOpenRun(run.id)}
+          />
+        </div>
+      )}
     </div>
   );
 }
