@@ -109,7 +109,8 @@ class Session:
         """Whether steps of this kernel's run may have been executed before their turn."""
         self.owed = 0.0
         """Seconds that the longest step of a job took whose result may not be written yet."""
-        self._run_id: str | None = None
+        self.begun_run: str | None = None
+        """The run this kernel works for; None before its first step."""
         self._resumes = os.environ.get(RESUMES_VARIABLE, "") if self.is_job else ""
         self._resumed: Resumed | None = None
         self._undescribed: str | None = None
@@ -190,14 +191,9 @@ class Session:
     @property
     def run_id(self) -> str:
         """The run this kernel works for: the engine's, else a session's own, made with its first step."""
-        if self._run_id is None:
-            self._run_id = os.environ.get(RUN_VARIABLE) or self._new_run()
-        return self._run_id
-
-    @property
-    def begun_run(self) -> str | None:
-        """The same; None in place of making one."""
-        return self._run_id or os.environ.get(RUN_VARIABLE)
+        if self.begun_run is None:
+            self.begun_run = os.environ.get(RUN_VARIABLE) or self._new_run()
+        return self.begun_run
 
     @property
     def resumed(self) -> Resumed | None:
@@ -268,9 +264,9 @@ class Session:
 
     def close(self) -> None:
         """End a session's own run when the kernel ends in good order."""
-        if self._store is not None and self._run_id is not None and not self.is_job:
+        if self._store is not None and self.begun_run is not None and not self.is_job:
             self.drain(60.0)
-            self._store.runs.finish(self._run_id, Status.COMPLETED, now=self._store.now())
+            self._store.runs.finish(self.begun_run, Status.COMPLETED, now=self._store.now())
 
     def warm(self) -> None:
         """Import what the first step will need, beside the kernel's own work."""

@@ -18,6 +18,19 @@ NEWEST: sa.UnaryExpression[Any] = sa.literal_column("step_runs.rowid").desc()
 RAW: list[Any] = [sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in step_runs.c]
 """The columns as the database has them; the first is the id."""
 
+
+def processors(dialect: sa.Dialect) -> list[tuple[str, Any]]:
+    """For each column its name, and what makes a value of what the database has in it (None where it is the value)."""
+    kinds = sa.types.TypeDecorator, sa.JSON
+    return [
+        (
+            each.name,
+            each.type.dialect_impl(dialect).result_processor(dialect, None) if isinstance(each.type, kinds) else None,
+        )
+        for each in step_runs.c
+    ]
+
+
 _IN = sa.bindparam("in_notebook", type_=sa.String)
 _RUN = step_runs.alias("recorded")
 _ROW: sa.ColumnElement[Any] = sa.literal_column("recorded.rowid")

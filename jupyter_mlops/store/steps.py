@@ -161,12 +161,6 @@ class StepStore:
             found = connection.execute(_RUN, {"of_id": step_run_id}).mappings().one_or_none()
             return None if found is None else step_run_from(found)
 
-    def durations(self, step_run_ids: Iterable[str]) -> dict[str, float]:
-        """Id → seconds, of those step runs that are there and have ended."""
-        with self._index.read() as connection:
-            rows = connection.execute(_DURATIONS, {"of_ids": dumps(list(step_run_ids))})
-            return {name: seconds for name, seconds in rows if seconds is not None}
-
     def runs(
         self,
         *,
@@ -260,7 +254,7 @@ class StepStore:
     def _known(self, rows: Iterable[Any]) -> Iterator[StepRun]:
         """The step runs of rows of `newest.RAW` columns: a row that is as it was the last time is not taken apart again."""
         if not self._parts:
-            self._parts += _processors(self._index.engine.dialect)
+            self._parts += newest.processors(self._index.engine.dialect)
         for row in rows:
             raw = tuple(row)
             before = self._read.get(raw[0])
@@ -302,18 +296,6 @@ def _of_any_notebook(connection: sa.Connection, step: str, most: int) -> sa.Sele
         of_it = sa.select(row).where(step_runs.c.notebook == notebook, step_runs.c.step == step)
         found += connection.execute(of_it.order_by(NEWEST).limit(most)).scalars()
     return sa.select(step_runs).where(row.in_(sorted(found)[-most:])).order_by(NEWEST)
-
-
-def _processors(dialect: sa.Dialect) -> list[tuple[str, Any]]:
-    """For each column its name, and what makes a value of what the database has in it (None where it is the value)."""
-    kinds = sa.types.TypeDecorator, sa.JSON
-    return [
-        (
-            each.name,
-            each.type.dialect_impl(dialect).result_processor(dialect, None) if isinstance(each.type, kinds) else None,
-        )
-        for each in step_runs.c
-    ]
 
 
 def end_open(
@@ -380,7 +362,6 @@ _INSERT = step_runs.insert()
 _UPSERT = Upsert(step_runs)
 _UPDATE = step_runs.update().where(step_runs.c.id == sa.bindparam("of_id"))
 _RUN = sa.select(step_runs).where(step_runs.c.id == sa.bindparam("of_id"))
-_DURATIONS = sa.select(step_runs.c.id, step_runs.c.duration).where(in_list(step_runs.c.id, "of_ids"))
 _LINES = (
     sa.select(*(step_runs.c[name] for name in StepLine._fields))
     .where(step_runs.c.run_id == sa.bindparam("in_run"))
