@@ -52,7 +52,12 @@ export function restoredText(
     ? ''
     : trans.__(
         'restored in %1 (ran %2)',
-        formatDuration(step.duration),
-        formatDuration(step.computed)
+        unbroken(formatDuration(step.duration)),
+        unbroken(formatDuration(step.computed))
       );
+}
+
+/** A number stays in one line with its unit. */
+function unbroken(text: string): string {
+  return text.replace(/ /g, '\u00a0');
 }

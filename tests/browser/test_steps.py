@@ -181,4 +181,4 @@ def test_cells_that_were_captured_stay_when_one_of_them_is_marked(
     expect(lab_page.step("rows = [1, 2]")).to_be_visible()
     lab_page.button("Hide cells without a name").click()
     expect(lab_page.step("rows = [1, 2]")).to_have_count(0)
-    expect(lab_page.button("Show 2 cells without a name")).to_be_visible()
+    expect(lab_page.button("Show 1 cell without a name")).to_be_visible()

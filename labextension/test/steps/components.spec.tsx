@@ -93,7 +93,9 @@ function list(steps: StepStatus[], showsUnnamed = false) {
 
 test('a step that was reused says how long its result took, not how long it was fetched', () => {
   const { rows } = list([step({ duration: 0.008, computed: 3, reused: true })]);
-  expect(rows[0].textContent).toContain('restored in 8 ms (ran 3.0 s)');
+  expect(rows[0].textContent).toContain(
+    'restored in 8\u00a0ms (ran 3.0\u00a0s)'
+  );
 });
 
 test('a cell that no one named is known by its first line, also where others take from it', () => {
