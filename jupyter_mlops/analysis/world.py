@@ -60,6 +60,15 @@ MODULES = {
     **dict.fromkeys(("os.remove", "os.unlink", "os.rename", "os.replace", "os.rmdir", "shutil"), CHANGES_FILES),
     **dict.fromkeys(("os.removedirs", "os.symlink", "os.link", "os.chmod"), CHANGES_FILES),
     **dict.fromkeys(("getpass.getpass",), ASKS),
+    **dict.fromkeys(("os.kill", "os.killpg", "os.abort"), ReasonCode.SIGNALS),
+    **{
+        f"signal.{name}": ReasonCode.SIGNALS
+        for name in str.split(
+            "signal alarm setitimer getitimer getsignal raise_signal pthread_kill pthread_sigmask pause sigwait sigwaitinfo "
+            "sigtimedwait sigpending siginterrupt set_wakeup_fd"
+        )
+    },
+    **dict.fromkeys(("atexit.register", "atexit.unregister", "gc.callbacks"), ReasonCode.CALLED_LATER),
     "tempfile": ReasonCode.TEMPORARY_FILES,
     "random.SystemRandom": ENTROPY,
 }
@@ -84,7 +93,12 @@ HARMLESS = (
     *("importlib.metadata", "importlib.resources", "importlib.util"),
 )
 """Parts of those that are none. What starts a thread that is left over is seen while running."""
-HOMES = {"posix": "os", "nt": "os", **dict.fromkeys(("posixpath", "ntpath", "genericpath"), "os.path")}
+HOMES = {
+    "posix": "os",
+    "nt": "os",
+    "_signal": "signal",
+    **dict.fromkeys(("posixpath", "ntpath", "genericpath"), "os.path"),
+}
 """Where functions of `os` say they come from."""
 _INSIDE = {"pathlib._abc.PathBase.": "pathlib.Path.", "pathlib._local.": "pathlib."}
 """Where those of `pathlib` say so in Python 3.13."""

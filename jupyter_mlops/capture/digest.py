@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jupyter_mlops.capture import arrays, digest_arrays, digest_arrow, digest_frames, digest_objects
+from jupyter_mlops.capture import arrays, digest_arrays, digest_arrow, digest_frames, digest_held, digest_objects
+from jupyter_mlops.capture.digest_reduced import reduced
 from jupyter_mlops.capture.digest_walk import Handler, Undigestible, Walk
 from jupyter_mlops.secrets import Secret
 from jupyter_mlops.secrets.known import keyed
@@ -39,7 +40,7 @@ class Fingerprint:
     indexes, arrow): a view of it may. `modules` are names of modules that functions, classes and instances met come
     from; `functions` are those defined in the notebook, whose source may be asked for doubts; `globals` are the names
     they may look up in the walker's namespace when called, whose values are no part of the digest. That of a value which
-    holds a `secret` is made with the user's key.
+    holds a `secret` is made with the user's key. `hides` names attributes that the pickled form of an object leaves out.
     """
 
     digest: str
@@ -50,6 +51,7 @@ class Fingerprint:
     globals: set[str] = field(default_factory=set)
     frame_extents: list[Extent] = field(default_factory=list)
     secret: bool = False
+    hides: tuple[str, ...] = ()
 
     def shares_with(self, other: Fingerprint) -> bool:
         """Whether changing one of the two values in place may change the other."""
@@ -95,6 +97,7 @@ class Walker:
             walk.globals,
             walk.frame_extents,
             secret,
+            tuple(sorted(walk.hides)),
         )
 
 
@@ -106,9 +109,11 @@ def _secret(walk: Walk, value: Secret) -> None:
 def _resolve(kind: type) -> Handler:
     for module in (digest_objects, digest_arrays, digest_frames, digest_arrow):
         handler: Handler | None = module.resolve(kind)
+        if handler in digest_objects.BY_REDUCTION:
+            return digest_held.resolve(kind) or handler
         if handler is not None:
             return handler
-    return digest_objects.reduced
+    return digest_held.resolve(kind) or reduced
 
 
 def _meet(some: Sequence[Extent], others: Sequence[Extent]) -> bool:

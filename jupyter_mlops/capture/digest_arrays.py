@@ -6,7 +6,8 @@ import sys
 from typing import Any
 
 from jupyter_mlops.capture import arrays
-from jupyter_mlops.capture.digest_objects import reduced
+from jupyter_mlops.capture.digest_held import beside, is_of_user
+from jupyter_mlops.capture.digest_reduced import reduced, reduced_parts
 from jupyter_mlops.capture.digest_walk import Handler, Undigestible, Walk
 
 
@@ -107,9 +108,12 @@ def _derived(walk: Walk, value: Any) -> None:
 
 
 def _derived_reduced(walk: Walk, value: Any) -> None:
-    plain = value.view(sys.modules["numpy"].ndarray)
-    walk.memory(plain)
-    reduced(walk, value)
+    if not is_of_user(type(value)):
+        walk.memory(value.view(sys.modules["numpy"].ndarray))
+        reduced(walk, value)
+    elif walk.first_time(value):  # what is pickled of it is what its class says
+        _base(walk, value)
+        beside(walk, value, reduced_parts(walk, value))
 
 
 def _mapped(walk: Walk, value: Any) -> None:

@@ -10,9 +10,12 @@ import sys
 from typing import Any
 
 from jupyter_mlops.capture import arrays, digest_arrays, digest_arrow
-from jupyter_mlops.capture.digest_objects import immutable, reduced
+from jupyter_mlops.capture.digest_held import beside, is_of_user
+from jupyter_mlops.capture.digest_reduced import immutable, reduced, reduced_parts
 from jupyter_mlops.capture.digest_walk import Handler, Undigestible, Walk, no_step
 
+_INTERNAL = frozenset({"_mgr", "_item_cache", "_attrs", "_flags", "_is_copy", "_cacher", "_name", "_typ", "_metadata"})
+"""What pandas itself keeps in a frame."""
 _DERIVED = frozenset({"design_info", "model_spec"})
 """Attributes in which patsy and formulaic note how they made a frame: never pickled, and made anew from the formula."""
 
@@ -64,7 +67,11 @@ def _about(walk: Walk, value: Any) -> None:
     walk.value(type(value))
     # `.str`, `.dt`: before pandas 3 they are kept in the value when they are used.
     left_out = _DERIVED.union(getattr(type(value), "_accessors", ()))
-    own = {name: item for name, item in vars(value).items() if name[:1] != "_" and name not in left_out}
+    if is_of_user(type(value)):
+        left_out = left_out | _INTERNAL
+        own = {name: item for name, item in vars(value).items() if name not in left_out}
+    else:
+        own = {name: item for name, item in vars(value).items() if name[:1] != "_" and name not in left_out}
     own |= {name: getattr(value, name, None) for name in type(value)._metadata}
     flags = value._flags.allows_duplicate_labels
     if own or value._attrs or not flags:
@@ -77,7 +84,12 @@ def _foreign_frame(walk: Walk, value: Any) -> None:
     """A frame of a class that is pickled in a way of its own."""
     if walk.first_time(value):
         with walk.within(copies=arrays.frames_are_copies()):
-            immutable(walk, value)
+            parts = reduced_parts(walk, value)
+        if is_of_user(type(value)):
+            pandas = sys.modules["pandas"]
+            base = pandas.DataFrame if isinstance(value, pandas.DataFrame) else pandas.Series
+            walk.value(base(value))
+            beside(walk, value, parts)
 
 
 def _series(walk: Walk, value: Any) -> None:

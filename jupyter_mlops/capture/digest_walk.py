@@ -50,6 +50,10 @@ class Undigestible(Exception):
         return self
 
 
+class LastWords(Undigestible):
+    """A value that does something when it goes: no other can stand for it."""
+
+
 Handler = Callable[["Walk", Any], None]
 
 
@@ -90,6 +94,7 @@ class Walk:
         "globals",
         "handlers",
         "hash",
+        "hides",
         "ids",
         "indexes",
         "modules",
@@ -124,6 +129,7 @@ class Walk:
         self.modules: set[str] = set()
         self.functions: list[Any] = []
         self.globals: set[str] = set()
+        self.hides: set[str] = set()
         self.indexes: dict[int, bytes] = {}
         self._seen: dict[int, int] = {}
         self._inner = False

@@ -25,7 +25,7 @@ from jupyter_mlops.capture.digest import Undigestible, Walker
 from jupyter_mlops.capture.effects import add_effects
 from jupyter_mlops.capture.hydrate import reached
 from jupyter_mlops.capture.key import Examination, examine
-from jupyter_mlops.capture.known import Known, known_of
+from jupyter_mlops.capture.known import Known, first_lost, known_of
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import facts_of, reads_shown
 from jupyter_mlops.capture.reuse import conditions_hold, file_holds, in_time, known_in
@@ -135,6 +135,11 @@ class RecordedWorld:
         for name in self.component(changed):
             self.bind(step, name, Known(digest=f"{_NOT_YET}:{step}:{name}"))
 
+    def doubt_all(self, step: str) -> None:
+        """The step leaves work that may change any value, at a time that is not known."""
+        for name in [name for name, known in self.names.items() if known.kind == "value"]:
+            self.bind(step, name, Known(digest=f"{_NOT_YET}:{step}:{name}"))
+
     def bind(self, step: str, name: str, known: Known) -> None:
         """The step binds a name to a value that shares nothing with others."""
         self.names[name] = known
@@ -190,6 +195,8 @@ class _Forecaster:
         self._inputs: dict[str, str] = {}
         self._now = store.now() if store is not None else datetime.now(timezone.utc)
         self._done: list[Forecast] = []
+        self._leaver: tuple[str, str] = ("", "")
+        """The step above that leaves work behind, and when it did so last."""
 
     def steps(self, steps: Sequence[StepCell]) -> list[Forecast]:
         self._steps = steps
@@ -223,6 +230,9 @@ class _Forecaster:
             why = found.reasons[0]
         else:
             candidate = self._candidate(found, step, place)
+            if candidate is not None and self._is_beside(history):
+                world.doubt(spec.name, facts, found, history)
+                return self._forecast(step, UNKNOWN, Reason(ReasonCode.DEPENDS_BESIDE, self._leaver[0]), found, history)
             if candidate is not None:
                 world.take(spec.name, candidate)
                 return self._forecast(step, REUSE, Reason(ReasonCode.NOTHING_CHANGED), found, [candidate])
@@ -234,8 +244,17 @@ class _Forecaster:
         else:
             if self._doubt(step, facts, found, history):
                 why = Reason(ReasonCode.NO_STEP_LIVE)
+        if history and history[0].effects.get("behind"):
+            world.doubt_all(spec.name)
+            self._leaver = spec.name, _begun(history[0])
         shown = self._forecast(step, RUN, why, found, [same] if same else history)
         return replace(shown, repeats=same.id) if same is not None else shown
+
+    def _is_beside(self, history: list[StepRun]) -> bool:
+        """Whether work that a step above leaves may go on; not where it had ended when the step ran after that."""
+        return bool(self._leaver[0]) and not (
+            history and _begun(history[0]) > self._leaver[1] and "beside" not in history[0].effects
+        )
 
     def _begins_like(self, run: StepRun) -> bool:
         """Whether files and generators are as this run found them; one that no one seeded stands anywhere."""
@@ -308,9 +327,8 @@ class _Forecaster:
         for path, digest in history[0].conditions.files.items():
             if not file_holds(self._world, path, digest):
                 return changed_condition(path)
-        lost = [name for name, known in history[0].known.items() if known.get("lost")]
-        if lost and history[0].key == found.key:
-            return Reason(ReasonCode.LOST_VALUE, lost[0])
+        if (lost := first_lost(history[0].known)) and history[0].key == found.key:
+            return lost
         return Reason(ReasonCode.RANDOM_OR_SHARED_CHANGED)
 
     def _forecast(

@@ -23,7 +23,7 @@ from jupyter_mlops.analysis.magics import EVERYTHING
 from jupyter_mlops.capture import environment
 from jupyter_mlops.capture.digest import ALGORITHM, Walker
 from jupyter_mlops.capture.effects import ANY_LIBRARY, effects_of
-from jupyter_mlops.capture.known import Known
+from jupyter_mlops.capture.known import Known, ended
 from jupyter_mlops.capture.libraries import is_untold
 from jupyter_mlops.capture.modules import LocalModules, module_doubts
 from jupyter_mlops.capture.resolver import Resolver as Resolver
@@ -95,13 +95,7 @@ class Examination:
 def examine(facts: CodeFacts, world: World, modules: LocalModules, *, display_mode: str) -> Examination:
     """Examine a step that would begin in `world`; `display_mode` is how the shell shows results."""
     found = Examination(facts)
-    found.ingredients.update(
-        {
-            "code": facts.digest,
-            "python": environment.python_minor(),
-            "display": display_mode,
-        }
-    )
+    found.ingredients |= {"code": facts.digest, "python": environment.python_minor(), "display": display_mode}
     _Examiner(found, world, modules).examine()
     return found
 
@@ -134,6 +128,7 @@ class _Examiner:
         self._native_files()
         self._native_writes()
         self._seeds()
+        found.reasons += ended(found.facts.names.writes, self.world.know)
         self._functions()
         for effects in found.effects.values():
             found.reasons += [reason for reason in effects if reason not in found.reasons]

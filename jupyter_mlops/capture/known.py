@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 import textwrap
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 from jupyter_mlops.capture.digest import Fingerprint
-from jupyter_mlops.capture.digest_walk import module_of
+from jupyter_mlops.capture.digest_walk import LastWords, Undigestible, module_of
 from jupyter_mlops.capture.watch import is_library_file
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.secrets.known import HOLDS, redact
@@ -24,7 +24,8 @@ class Known:
     which cannot be stored has both. `globals` are the names its notebook functions look up when called, `sources` the
     code of these functions. `modules` are those its functions, classes and instances come from; `dotted` is the real
     name of a module, or of a function or class of one. `text` is the value where it may name a file. `shares` are the
-    other names that the same mutable objects are reached from, and `shape` the digest of them all as one value.
+    other names that the same mutable objects are reached from, and `shape` the digest of them all as one value. `hides`
+    names attributes that a pickled form leaves out; of a value with `last_words` code runs when it goes.
     """
 
     digest: str = ""
@@ -38,6 +39,8 @@ class Known:
     doubts: tuple[Reason, ...] = ()
     shares: tuple[str, ...] = ()
     shape: str = ""
+    hides: tuple[str, ...] = ()
+    last_words: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The fields that say something."""
@@ -55,6 +58,7 @@ class Known:
         return cls(**known)
 
 
+_MOST_HIDDEN = 5
 _FIELDS = frozenset(item.name for item in fields(Known))
 
 
@@ -72,14 +76,30 @@ def known_of(value: Any, found: Fingerprint) -> Known:
         modules=tuple(sorted(found.modules)),
         sources=sources,
         doubts=doubts,
+        hides=found.hides[:_MOST_HIDDEN],
     )
 
 
-def lost(value: Any, path: str, why: str) -> Known:
+def lost(value: Any, error: Undigestible) -> Known:
     """A value whose content cannot be told."""
     return Known(
-        lost=redact(f"{path}: {why}")[:300], kind=_kind(value), dotted=dotted(value) or "", modules=_home(value)
+        lost=redact(str(error))[:300],
+        kind=_kind(value),
+        dotted=dotted(value) or "",
+        modules=_home(value),
+        last_words=isinstance(error, LastWords),
     )
+
+
+def ended(names: Iterable[str], know: Callable[[str], Known | None]) -> list[Reason]:
+    """Why code is not repeatable that binds these names anew or deletes them: what they held may have code run then."""
+    return [Reason(ReasonCode.LAST_WORDS, name) for name in sorted(names) if (it := know(name)) and it.last_words]
+
+
+def first_lost(known: Mapping[str, Mapping[str, Any]]) -> Reason | None:
+    """Why a step ran a value of which cannot be stored, with the part of it; None where all could be."""
+    lost = ((name, str(data["lost"])) for name, data in known.items() if data.get("lost"))
+    return next((Reason(ReasonCode.LOST_VALUE, name, part) for name, part in lost), None)
 
 
 def _home(value: Any) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jupyter_mlops.capture.key import Examination
-from jupyter_mlops.capture.known import Known
+from jupyter_mlops.capture.known import Known, ended
 from jupyter_mlops.capture.world import UNTOLD, LiveWorld
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.step import StepSpec
@@ -116,6 +116,7 @@ def _group(world: LiveWorld, shapes_before: Mapping[str, str], perhaps: set[str]
             if known is not None:
                 shares = tuple(sorted(group - {name}))
                 outcome.known[name] = replace(known, shares=shares, shape="" if shape == UNTOLD else shape)
+    outcome.reasons += ended(outcome.known, outcome.known.get)
     left = outcome.kept | perhaps
     for names, shape in shapes_before.items():
         members = set(names.split(","))

@@ -14,7 +14,7 @@ from jupyter_mlops.analysis.notebook import StepCell
 from jupyter_mlops.capture.forecast import forecast
 from jupyter_mlops.capture.reuse import known_in
 from jupyter_mlops.capture.world import Pending
-from jupyter_mlops.domain.plan import Forecast
+from jupyter_mlops.domain.plan import REUSE, SKIP, Forecast
 
 if TYPE_CHECKING:
     from jupyter_mlops.capture.session import Session
@@ -40,6 +40,11 @@ def recall(session: Session, step: StepCell, facts: CodeFacts) -> dict[str, str]
         item = told[other.cell.index]
         source = None if _is_contradicted(session, item, open_ones) else item.source or item.repeats
         _take(session, item, source, taken, changed)
+        if item.decision not in (REUSE, SKIP) and _leaves_work(session, item.name):
+            for name in list(taken):  # may have been changed since by what is not here
+                changed[name] = item.name
+                session.world.pending.pop(name, None)
+                del taken[name]
     for name in sorted(missing & changed.keys()):
         session.listener.warn(
             f"'{name}' is not in this kernel, and there is no result of '{changed[name]}', which makes it, that holds now.",
@@ -58,6 +63,11 @@ def _is_contradicted(session: Session, item: Forecast, open_ones: Collection[str
         name in world.namespace and name in inputs and getattr(world.know(name), "digest", "") != inputs[name].digest
         for name in foreseen
     )
+
+
+def _leaves_work(session: Session, step: str) -> bool:
+    last = session.last_of(session.notebook, step)
+    return last is not None and bool(last.effects.get("behind"))
 
 
 def _take(session: Session, item: Forecast, source: str | None, taken: dict[str, str], changed: dict[str, str]) -> None:

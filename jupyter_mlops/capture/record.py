@@ -9,6 +9,7 @@ from jupyter_mlops.analysis.notebook import StepCell
 from jupyter_mlops.analysis.reasons import differences, reason
 from jupyter_mlops.capture import secrecy
 from jupyter_mlops.capture.key import Examination
+from jupyter_mlops.capture.known import first_lost
 from jupyter_mlops.capture.outcome import Outcome
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
@@ -149,9 +150,8 @@ def _why(step: StepCell, found: Examination, last: StepRun | None, producers: di
         return Reason(ReasonCode.ENDED, last.status.value)
     if last.unrepeatable:
         return last.unrepeatable[0]
-    lost = [name for name, known in last.known.items() if known.get("lost")]
-    if lost:
-        return Reason(ReasonCode.LOST_VALUE, lost[0])
+    if lost := first_lost(last.known):
+        return lost
     if last.effects.get("result") or last.conditions.shapes:
         return Reason(ReasonCode.FILE_RANDOM_OR_SHARED_CHANGED)
     return Reason(ReasonCode.FILE_OR_RANDOM_CHANGED)

@@ -256,7 +256,9 @@ class Saver:
             for item in sorted(group):
                 seen[item] = walker.fingerprint(item, loaded[item])
                 if seen[item].digest != known[item].digest:
-                    return f"{item}: it does not survive storing unchanged"
+                    hides = ", ".join(known[item].hides)
+                    part = f": its pickled form leaves out {hides}" if hides else ""
+                    return f"{item}: it does not survive storing unchanged{part}"
             shape = known[min(group)].shape
             if shape and walker.fingerprint("", [loaded[item] for item in sorted(group)]).digest != shape:
                 return f"{min(group)}: what it shares with {', '.join(sorted(group)[1:])} does not survive storing"

@@ -76,6 +76,12 @@ class ShellHooks:
         with self.shell.builtin_trap:
             self._before(info)
 
+    def _look_beside(self) -> None:
+        """Before and after each cell: values may have changed by what goes on, or did when this was asked last."""
+        session = self.session
+        if session.beside.look(self.shell) or session.world.has_last_words:
+            session.world.touch(None)
+
     def _before(self, info: Any) -> None:
         try:
             try:
@@ -83,9 +89,7 @@ class ShellHooks:
             except InputError:
                 return  # the input transformer has told, and IPython will not run the cell
             self.session.tell_notices()
-            self.session.beside.look()
-            if self.session.beside.goes_on:
-                self.session.world.touch(None)  # values may have changed since the last cell
+            self._look_beside()
             self._facts = cell_facts(code)
             sent = sent_metadata(info, self.shell)
             self.session.owners.heard(sent)
@@ -180,6 +184,7 @@ class ShellHooks:
     def _after(self, result: Any) -> None:
         execution, facts = self._execution, self._facts
         self._execution = None
+        self._look_beside()
         if _CALLS.search(result.info.raw_cell):
             libraries.cell_ended()
         try:

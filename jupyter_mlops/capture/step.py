@@ -112,9 +112,8 @@ class Execution:
     def _examine(self) -> Examination:
         session = self.session
         found = examine(self.facts, session.world, session.modules, display_mode=session.display_mode)
-        beside = session.beside.users_work
-        if beside:
-            found.reasons.append(Reason(ReasonCode.BESIDE, beside))
+        self._beside = session.beside.users_work
+        found.reasons += [Reason(ReasonCode.BESIDE, self._beside)] if self._beside else []
         return add_asked(found, self.step)
 
     def _uses_libraries(self) -> bool:
@@ -313,11 +312,11 @@ class Execution:
 
     def _effects(self, outcome: Outcome) -> dict[str, Any]:
         """What the step changed besides names, as `restore` needs it."""
-        world = self.session.world
-        after = {} if self._is_inert else world.libraries()
+        after = {} if self._is_inert else self.session.world.libraries()
         before = self._libraries_before or {}
         changed = {name: after.get(name, "") for name in {*before, *after} if before.get(name) != after.get(name)}
-        effects: dict[str, Any] = {}
+        behind = self._watch.seen.behind if self._watch is not None else ""
+        effects: dict[str, Any] = {k: text for k, text in (("behind", behind), ("beside", self._beside)) if text}
         imports = [name for name in sorted(self.facts.names.imports) if name in sys.modules]
         if imports:
             effects["imports"] = imports

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import functools
+import signal
 import sys
 import threading
 import time
 from typing import Any
 
-from jupyter_mlops.capture.callers import is_library_file
+from jupyter_mlops.capture.due import due_of_the_notebook, handlers, has_callbacks, work_of_loop
+from jupyter_mlops.capture.whose import (
+    asked_of_worker,
+    holds_values,
+    is_users,
+    is_users_class,
+    reaches,
+    thread_runs_users_code,
+)
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 
 _BACKGROUND = ("jupyter-mlops", "IPythonHistory", "MLflow", "QueueFeederThread", "ExecutorManagerThread", "pydevd")
@@ -24,17 +32,22 @@ class Beside:
     """What runs beside when it is made; `look` and `reasons` tell what has come since."""
 
     goes_on = False
-    """Whether something may change values at any time: a thread, a task, a widget's callback."""
+    """Whether something may change values at any time: a thread, a task, a timer, a widget's callback."""
     users_work = ""
-    """What code of the notebook or its project goes on, in words; "" where there is nothing.
+    """What code of the notebook or its project goes on or is due, in words; "" where there is nothing.
 
     How far it comes while a step runs depends on how long that takes, so that no step can be left out.
     """
+
+    behind = ""
+    """After `reasons`: what of the notebook's was begun since and goes on, or is due; "" where there is nothing."""
 
     def __init__(self) -> None:
         self.threads = {thread.ident or 0 for thread in threading.enumerate()}
         self._processes = _processes_made()
         self._tasks = _tasks_of_pool()
+        self._due = due_of_the_notebook()
+        self._handlers = handlers()
 
     def reasons(self) -> list[Reason]:
         """Why what was done since is not repeatable."""
@@ -43,19 +56,31 @@ class Beside:
             found.append(Reason(ReasonCode.PROCESS, "multiprocessing"))
         elif self._tasks != _tasks_of_pool():
             found.append(Reason(ReasonCode.OTHER_PROCESSES, "joblib"))
+        before = {id(item.stands_for) for item in self._due}
+        new = [item.what for item in due_of_the_notebook() if id(item.stands_for) not in before]
+        found += [Reason(ReasonCode.LEAVES, what) for what in new]
+        found += [Reason(ReasonCode.SETS_HANDLER, name) for name in self._handlers_set()]
         left = self._left()
         deadline = time.monotonic() + _GRACE
         while left and time.monotonic() < deadline:
             left[0].join(0.01)
             left = self._left()
+        threads = (f"a thread ({thread.name})" for thread in left if _is_users(thread))
+        self.behind = next(threads, new[0] if new else "")
         return [*found, Reason(ReasonCode.LEAVES_THREAD, left[0].name)] if left else found
 
-    def look(self) -> None:
-        """Find out what was begun since and goes on."""
-        left, has_tasks = self._left(), _has_tasks()
-        self.goes_on = bool(left) or has_tasks or _has_widgets()
-        threads = (f"a thread ({thread.name})" for thread in left if not _is_of_library(thread))
-        self.users_work = next(threads, "a task" if has_tasks else "")
+    def look(self, shell: Any = None) -> bool:
+        """Find out what goes on or is due now. Gives whether anything does, or did when this was asked before."""
+        left, due, went_on = self._left(), due_of_the_notebook(), self.goes_on
+        self.goes_on = bool(left or due or _has_widgets() or handlers() or has_callbacks(shell))
+        threads = (f"a thread ({thread.name})" for thread in left if _is_users(thread))
+        self.users_work = next(threads, None) or next((item.what for item in due if item.meets_later_cells), "")
+        return went_on or self.goes_on
+
+    def _handlers_set(self) -> list[str]:
+        now = handlers()
+        changed = {number for number in {*now, *self._handlers} if now.get(number) is not self._handlers.get(number)}
+        return [signal.Signals(number).name for number in sorted(changed)]
 
     def _left(self) -> list[threading.Thread]:
         return [
@@ -78,29 +103,30 @@ def _tasks_of_pool() -> tuple[int, int]:
     return (0, 0) if executor is None else (id(executor), getattr(executor, "_queue_count", 0))
 
 
-def _has_tasks() -> bool:
-    """Whether a coroutine of the notebook's or of a project's module runs in this thread's loop."""
-    try:
-        tasks = asyncio.all_tasks()
-        tasks.discard(asyncio.current_task())  # which runs the cells
-    except RuntimeError:
-        return False
-    codes = [getattr(task.get_coro(), "cr_code", None) for task in tasks]
-    return any(code is not None and not is_library_file(code.co_filename) for code in codes)
-
-
 def _has_widgets() -> bool:
     module: Any = sys.modules.get("ipywidgets.widgets.widget")
     return module is not None and bool(getattr(module, "_instances", ()))
 
 
-def _is_of_library(thread: threading.Thread) -> bool:
-    """Whether it runs code of a library, as fsspec's loop and Dask's do for good."""
-    function: Any = getattr(thread, "_target", None) or type(thread).run
-    while isinstance(function, functools.partial):
-        function = function.func
-    code = getattr(function, "__code__", None)
-    return code is not None and is_library_file(code.co_filename)
+def _is_users(thread: threading.Thread) -> bool:
+    """Whether it does work of the notebook; fsspec's loop and Dask's run for good, and mostly have none to do."""
+    target: Any = getattr(thread, "_target", None)
+    given = (*getattr(thread, "_args", ()), *getattr(thread, "_kwargs", {}).values())
+    if target is None:
+        if is_users_class(type(thread)):
+            return True
+        if isinstance(thread, threading.Timer):
+            target, given = thread.function, (*thread.args, *thread.kwargs.values())
+        else:
+            return reaches(vars(thread).values())
+    loop = getattr(target, "__self__", None)
+    loop = getattr(loop, "asyncio_loop", loop)
+    if isinstance(loop, asyncio.AbstractEventLoop):
+        return bool(work_of_loop(loop))
+    if is_worker(thread):
+        asked = asked_of_worker(thread.ident or 0)
+        return thread_runs_users_code(thread.ident or 0) or reaches(asked) or holds_values(asked)
+    return is_users(target, given) or holds_values((target, *given)) or thread_runs_users_code(thread.ident or 0)
 
 
 def _is_harmless(thread: threading.Thread) -> bool:

@@ -91,6 +91,8 @@ class Seen:
     appends: set[str] = field(default_factory=set)
     looked: dict[str, str] = field(default_factory=dict)
     reasons: list[Reason] = field(default_factory=list)
+    behind: str = ""
+    """What of the notebook's goes on, or is due, when the step has ended."""
 
 
 class Watch:
@@ -134,6 +136,7 @@ class Watch:
         swapped.quiet(self._told)
         _active.remove(self)
         self.seen.reasons += self._beside.reasons()
+        self.seen.behind = self._beside.behind
         self._compare()
         for path in [path for path in self._made if not os.path.lexists(path)]:  # came and went within the step
             self.seen.writes.discard(path)

@@ -129,6 +129,8 @@ class LiveWorld:
         """Library → digest and value of the options that a reused step left, not set yet."""
         self.load: Callable[[Iterable[str]], None] = lambda names: None
         """Loads values that are pending; the session sets it."""
+        self.has_last_words = False
+        """Whether a value was met that has code run when it goes, at whatever time."""
         self._hidden = hidden
         self._marks: dict[str, _Mark] = {}
         self._shapes: dict[frozenset[str], tuple[list[_Mark], str]] = {}
@@ -174,7 +176,8 @@ class LiveWorld:
             found = walker.fingerprint(name, value)
             mark = _Mark(value, known_of(value, found), found, walker)
         except Undigestible as error:
-            mark = _Mark(value, lost(value, error.path, error.what), None, None)
+            mark = _Mark(value, lost(value, error), None, None)
+            self.has_last_words = self.has_last_words or mark.known.last_words
         self._marks[name] = mark
         return mark
 

@@ -33,6 +33,11 @@ _PHRASES = {
     ReasonCode.LEAVES_THREAD: "leaves a thread",
     ReasonCode.LENT_TO_THREAD: "has another thread do work",
     ReasonCode.BESIDE: "runs beside {detail} of an earlier cell",
+    ReasonCode.LEAVES: "leaves {detail}",
+    ReasonCode.CALLED_LATER: "has something called later",
+    ReasonCode.LAST_WORDS: "lets go of, or makes, '{detail}', which has code run when it goes",
+    ReasonCode.SIGNALS: "uses signals",
+    ReasonCode.SETS_HANDLER: "sets what is called at a signal",
     ReasonCode.OTHER_PROCESSES: "computes in other processes",
     ReasonCode.INTERPRETER: "looks into the interpreter",
     ReasonCode.IDENTITY: "reads what differs from process to process",
@@ -108,6 +113,7 @@ _SENTENCES = {
     ),
     ReasonCode.NOTHING_CHANGED: "nothing it depends on changed",
     ReasonCode.DEPENDS: "depends on what '{detail}' gives",
+    ReasonCode.DEPENDS_BESIDE: "depends on how far what '{detail}' left has come",
     ReasonCode.NEVER_RAN: "it has not run yet",
     ReasonCode.HAD_NOT_RUN: "it had not run before",
     ReasonCode.ENDED: "its last run {detail}",
@@ -147,6 +153,8 @@ def _filled(template: str, reason: Reason) -> str:
     text = template.format(detail=reason.detail, because=reason.because)
     if reason.code in _FROM and reason.because:
         text += f" (from step '{reason.because}')"
+    elif reason.code is ReasonCode.LOST_VALUE and reason.because:
+        text += f" ({reason.because})"
     elif reason.detail and "{detail}" not in template:
         text += f" ({reason.detail})"
     return f"{text} in {reason.where}" if reason.where else text

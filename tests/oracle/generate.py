@@ -30,7 +30,12 @@ class H:
         return self.v + self.k
 """
 FILES = {"helper.py": HELPER, "in.txt": "12\n", "in.csv": "x,y\n1,2\n3,4\n"}
-FIRST = "import numpy as np\nimport pandas as pd\nimport glob, os, random\nrandom.seed(0)\nnp.random.seed(0)"
+FIRST = """\
+import numpy as np
+import pandas as pd
+import asyncio, glob, os, random, signal, threading, time
+random.seed(0)
+np.random.seed(0)"""
 
 
 def _statements() -> dict[str, tuple[int, list[str]]]:
@@ -46,7 +51,7 @@ def _statements() -> dict[str, tuple[int, list[str]]]:
 
 
 STATEMENTS = _statements()
-_NAMES = re.compile(r"(?<!')\b([ILDAFGMOCEBPSTVWR])\b")
+_NAMES = re.compile(r"(?<!')\b([ILDAFGMOCEBPSTVWRNUQ])\b")
 _NUMBER = re.compile(r"(?<![\w.'])\d+(?![\w.'])|(?<=')\d+(?=')")
 _COUNTS = {"I": 3, "L": 3, "D": 2, "A": 3, "F": 2, "G": 3, "O": 2}
 BASE = (
@@ -61,7 +66,7 @@ BASE = (
     "class C:\n    k = #\n    def __init__(self, v=#):\n        self.v = v\n    def m(self):\n        return self.v + self.k",
     "O = C(#)",
 )
-_BINDS = re.compile(r"^(?:async )?(?:def |class |for )?([ILDAFGMOCEBPSTVWR])(?=[ (:,]|\Z)(?: = |\(|:| in |, )", re.M)
+_BINDS = re.compile(r"^(?:async )?(?:def |class |for )?([ILDAFGMOCEBPSTVWRNUQ])(?=[ (:,]|\Z)(?: = |\(|:| in |, )", re.M)
 
 
 @dataclass(frozen=True)
