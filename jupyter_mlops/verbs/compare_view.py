@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.domain.status import Status
+from jupyter_mlops.verbs import tables
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -70,13 +71,13 @@ def _code(step: StepPair) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:#.4g}".removesuffix(".")
+    return "-" if value is None else tables.number(value, zeros=True)
 
 
 def _signed(value: float | None) -> str:
     if value is None:
         return ""
-    return "0" if value == 0 else f"{value:+.2g}".replace("-", "−")
+    return "0" if value == 0 else tables.number(value, 3, sign="+").replace("-", "−")
 
 
 def _value(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
@@ -96,4 +97,20 @@ class Verbatim:
 
 def pairs(values: dict[str, Any], digits: int = 4) -> str:
     """`a=1 b=0.93` of parameters or metrics."""
-    return escape("  ".join(f"{k}={v:.{digits}g}" if isinstance(v, float) else f"{k}={v}" for k, v in values.items()))
+    shown = {name: number(value, digits) if isinstance(value, float) else value for name, value in values.items()}
+    return escape("  ".join(f"{name}={value}" for name, value in shown.items()))
+
+
+def number(value: float, digits: int = 4, *, sign: str = "", zeros: bool = False) -> str:
+    """A number of so many digits that count, those before the point never cut: 12345, 0.1235, 1.2e-07.
+
+    With `zeros` those at the end stay, so that columns of numbers are alike; `sign` is "+" where a plus is to be shown.
+    """
+    if isinstance(value, int):
+        return f"{value:{sign}d}"
+    size = abs(value)
+    if not math.isfinite(value) or (size and not 1e-4 <= size < 1e15):
+        return f"{value:{sign}.{digits}g}"
+    places = max(0, digits - 1 - math.floor(math.log10(size))) if size else digits - 1
+    text = f"{value:{sign}.{places}f}"
+    return text if zeros or "." not in text else text.rstrip("0").rstrip(".")

@@ -75,7 +75,8 @@ def data_of(kernel: LiveKernel, line: str) -> Any:
 
 def test_status_shows_each_step_in_order_with_its_state_and_reason(kernel: LiveKernel) -> None:
     found = rows(shown(kernel, "status"))
-    assert list(found) == ["step", "load", "train", "report", "never"]
+    assert list(found) == ["step", "load", "train", "report", "never", "and"]
+    assert "1 cell that no one named" in found["and"]
     assert found["load"].startswith("load fresh v1")
     assert "fresh v2" in found["train"]
     assert "load" in found["train"].split()
@@ -90,7 +91,7 @@ def test_status_tells_of_edits_that_are_saved(kernel: LiveKernel) -> None:
     assert "stale" in found["load"]
     assert "its code changed" in found["load"]
     assert "stale" in found["train"]
-    assert "depends on what 'load' gives" in found["train"]
+    assert "its input 'numbers' changed (from step 'load')" in found["train"]
     write_notebook(path)
     assert "fresh" in rows(shown(kernel, "status"))["train"]
 
@@ -199,6 +200,7 @@ def test_form_as_json_is_the_list_of_parameters(kernel: LiveKernel) -> None:
             "base": "float",
             "choices": [],
             "range": "",
+            "typed_by_default": True,
         }
     ]
 
@@ -230,6 +232,9 @@ def test_a_plan_knows_plain_cells_by_what_steps_read_of_them(kernel: LiveKernel)
     ]
     path = kernel.folder / "nb.ipynb"
     write_notebook(path, p="rate = 0.75")
+    found = {step["name"]: step for step in data_of(kernel, "plan")["steps"]}
+    assert (found["load"]["decision"], found["train"]["decision"]) == ("reuse", "run")
+    write_notebook(path, p="rate = sum([0.5])")
     found = {step["name"]: step for step in data_of(kernel, "plan")["steps"]}
     assert (found["load"]["decision"], found["train"]["decision"]) == ("reuse", "unknown")
     write_notebook(path)
