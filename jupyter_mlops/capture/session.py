@@ -26,6 +26,7 @@ from jupyter_mlops.capture.rewriters import has_rewriters
 from jupyter_mlops.capture.threads import Beside
 from jupyter_mlops.capture.world import LiveWorld
 from jupyter_mlops.domain.reason import Reason
+from jupyter_mlops.domain.run import TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun, cell_label
 from jupyter_mlops.errors import NotStoredError
@@ -55,7 +56,7 @@ _NEEDED = ("jupyter_mlops.capture.saver", "jupyter_mlops.capture.step", "jupyter
 class Listener(Protocol):
     """What the interface wants to know, and may add to."""
 
-    def run_tags(self, root: Path) -> dict[str, str]:
+    def tracked_at(self, root: Path) -> TrackedAt:
         """Tags for a run that is about to be made in the project `root`."""
 
     def before(self, step_run: StepRun) -> None:
@@ -205,12 +206,12 @@ class Session:
         return self._resumed
 
     def _new_run(self) -> str:
-        from jupyter_mlops.domain.run import Run
+        from jupyter_mlops.domain.run import Run, RunKind
 
         store = self.store
         now = store.now()
-        tags = self.listener.run_tags(store.root)
-        run = Run(store.new_id(), 0, "session", self.notebook, Status.PENDING, tags=tags, created_at=now)
+        made = store.new_id(), 0, RunKind.SESSION, self.notebook, Status.PENDING
+        run = Run(*made, tracked_at=self.listener.tracked_at(store.root), created_at=now)
         store.runs.create(run)
         store.runs.start(run.id, now=now)
         self._undescribed = run.id

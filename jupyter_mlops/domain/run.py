@@ -4,9 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from typing import Any
 
 from jupyter_mlops.domain.status import Status
+
+
+class RunKind(str, Enum):
+    """What a run is: asked for as a job (papermill, the queue), made by a schedule, or a live kernel's session."""
+
+    JOB = "job"
+    SESSION = "session"
+    SCHEDULE = "schedule"
+
+    def __str__(self) -> str:
+        return self.value
 
 
 @dataclass(frozen=True)
@@ -56,6 +68,18 @@ class RunOptions:
 
 
 @dataclass(frozen=True)
+class TrackedAt:
+    """Where MLflow is told of a run, fixed when it is made; an empty text leaves it to the project.
+
+    `uri` is the tracking store, `experiment` the experiment's name, `experiment_id` its id where one was chosen so.
+    """
+
+    uri: str = ""
+    experiment: str = ""
+    experiment_id: str = ""
+
+
+@dataclass(frozen=True)
 class Progress:
     """How far a running Run is: code cells finished of all, and the step that runs now."""
 
@@ -68,19 +92,19 @@ class Progress:
 class Run:
     """One execution of a pipeline.
 
-    `kind` is "job" (papermill), "session" (a live kernel) or "schedule" (a job made by a schedule). `notebook` is the
-    path relative to the project, with forward slashes. `notebook_object` names the notebook's bytes in the store as
-    they were when the run was asked for. `environment` names the recorded environment's object.
+    `notebook` is the path relative to the project, with forward slashes. `notebook_object` names the notebook's bytes in
+    the store as they were when the run was asked for. `environment` names the recorded environment's object.
     """
 
     id: str
     number: int
-    kind: str
+    kind: RunKind
     notebook: str
     status: Status
     parameters: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
+    """For people and for MLflow: nothing is decided by them."""
     notebook_object: str | None = None
     environment: str | None = None
     output_path: str | None = None
@@ -102,6 +126,21 @@ class Run:
     lease_until: datetime | None = None
     resumes: str | None = None
     """The id of the run that this one continues."""
+    kernel_name: str | None = None
+    """The kernel it is executed in, as its spec is named."""
+    tracked_at: TrackedAt = TrackedAt()
+    asked_as: str | None = None
+    """The name under which it was asked for, which asks for it once however often it is said."""
+    host: str | None = None
+    """Where its process is, in an index that several machines share."""
+    stop: str = ""
+    """The word by which its worker is asked to stop it."""
+    changed_sources: tuple[str, ...] = ()
+    """Files that were edited between the asking for it and its execution, by their paths in the project."""
+    in_shared_process: bool = False
+    """Whether its process does other things too, so that no signal may end it."""
+    kernel_gone: bool = False
+    """Whether it is a session that ended because its kernel went without a word."""
 
     @property
     def duration(self) -> float | None:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from papermill.engines import Engine
 
+from jupyter_mlops.domain.run import RunKind
+
 if TYPE_CHECKING:
     from jupyter_mlops.domain.run import Run
     from jupyter_mlops.jobs.execution import Execution
@@ -137,7 +139,7 @@ def _run(store: Store, request: Request, run_id: str | None) -> Run:
     from jupyter_mlops.jobs.stale import reconcile
 
     reconcile(store, now=store.now())
-    return store.runs.get(run_id) if run_id else create_run(store, request, kind="job", now=store.now())
+    return store.runs.get(run_id) if run_id else create_run(store, request, kind=RunKind.JOB, now=store.now())
 
 
 def _view(progress_bar: Any, log_output: bool, stdout_file: Any, stderr_file: Any) -> PapermillView:

@@ -8,15 +8,12 @@ from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 
-from jupyter_mlops.domain.run import Run, RunOptions
+from jupyter_mlops.domain.run import Run, RunKind, RunOptions
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.request import Request, create_run
 from jupyter_mlops.jobs.sources import fix_modules
 from jupyter_mlops.store.provenance import keep_environment
 from jupyter_mlops.store.store import Store
-
-ASKED_AS = "asked_as"
-"""Tag with the name under which a run was asked for, which asks for it once however often it is said."""
 
 
 def run_id_of_name(name: str) -> str:
@@ -28,7 +25,7 @@ def enqueue(
     store: Store,
     request: Request,
     *,
-    kind: str,
+    kind: RunKind,
     now: datetime,
     options: RunOptions | None = None,
     priority: int = 0,

@@ -35,7 +35,6 @@ PROGRESS_SECONDS = 0.5
 PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Between two tries to write how a run ended into an index that cannot be written."""
 
-SHARED = "shared_process"
 """Tag of a run whose process does other things too, so that it is not stopped by a signal."""
 
 
@@ -74,7 +73,7 @@ class Recorder:
                 return False
             if threading.current_thread() is not threading.main_thread() or in_event_loop():
                 # Such as papermill called from a cell: a signal would end that cell's kernel.
-                self.store.runs.update(self.run.id, tags={**self.run.tags, SHARED: "true"})
+                self.store.runs.update(self.run.id, in_shared_process=True)
             self._refresh()
         try:
             self._journal = JournalWriter(self.store.journals.open(self.run.id), self.run)

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from jupyter_mlops import tracking
 from jupyter_mlops.analysis.notebook import cells_of, steps_of
-from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.run import Run, RunError, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError
 from jupyter_mlops.jobs.journal import CELL_ENDED, CELL_STARTED, RUN_ENDED
@@ -41,7 +41,7 @@ def settle(store: Store, at_work: Iterable[Run], *, now: datetime) -> list[Run]:
     """
     found = []
     for run in at_work:
-        if run.status is not Status.RUNNING or run.kind == "session":
+        if run.status is not Status.RUNNING or run.kind is RunKind.SESSION:
             continue
         is_there = processes.is_alive(run.pid, run.pid_started)
         if settle_run(store, run, before=now - FINISHING if is_there else None):

@@ -26,14 +26,14 @@ from jupyter_mlops.analysis.parameters import (
 )
 from jupyter_mlops.domain.parameter import Asked, Parameter, SecretReference
 from jupyter_mlops.domain.pipeline import Cell
-from jupyter_mlops.domain.run import Run, RunOptions
+from jupyter_mlops.domain.run import Run, RunKind, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.kernelspecs import find_kernel, is_this_python, kernel_name_of
 from jupyter_mlops.jobs.notify_targets import targets_of
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.notebooks import parse_notebook, read_bytes
-from jupyter_mlops.tracking.uri import place_tags
+from jupyter_mlops.tracking.uri import place_of
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
@@ -192,14 +192,14 @@ def request_of(store: Store, run: Run, *, with_edit: bool = False) -> Request:
     path = store.root / run.notebook
     stored = bytes(store.objects.get(run.notebook_object))
     given = given_of(run, parse_notebook(stored, run.notebook))
-    return check_request(path, given, kernel=run.tags.get("kernel"), data=None if with_edit else stored)
+    return check_request(path, given, kernel=run.kernel_name, data=None if with_edit else stored)
 
 
 def create_run(
     store: Store,
     request: Request,
     *,
-    kind: str,
+    kind: RunKind,
     now: datetime,
     run_id: str | None = None,
     schedule_id: str | None = None,
@@ -223,7 +223,6 @@ def create_run(
         notebook=store.relative(request.path),
         status=Status.PENDING,
         parameters=request.values,
-        tags={"kernel": request.kernel_name, **place_tags(store.root)},
         notebook_object=store.objects.put(request.data),
         environment=environment,
         schedule_id=schedule_id,
@@ -233,6 +232,8 @@ def create_run(
         options=replace(options, given=request.given, sources=sources, notify=targets_of(store.root, options.notify)),
         priority=priority,
         resumes=resumes,
+        kernel_name=request.kernel_name,
+        tracked_at=place_of(store.root),
     )
     return store.runs.create(run)
 

@@ -23,7 +23,6 @@ from jupyter_mlops.jobs.job import execute
 from jupyter_mlops.jobs.request import request_of
 from jupyter_mlops.jobs.sources import changed_sources, has_other_modules
 from jupyter_mlops.jobs.spawn import log_path
-from jupyter_mlops.store.attempts import CHANGED
 from jupyter_mlops.store.store import Store
 
 logger = logging.getLogger("jupyter_mlops.runner")
@@ -108,7 +107,7 @@ def with_changes(store: Store, run: Run) -> Run:
     if not changed:
         return run
     logger.warning("Changed since run %s was asked for: %s. It is executed as it was.", run.number, ", ".join(changed))
-    store.runs.update(run.id, tags={CHANGED: ", ".join(changed)})
+    store.runs.update(run.id, changed_sources=tuple(changed))
     run = store.runs.get(run.id)
     return replace(run, options=replace(run.options, kernel="ordinary")) if has_other_modules(run) else run
 

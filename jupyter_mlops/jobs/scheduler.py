@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import islice
 
 from jupyter_mlops import tracking
-from jupyter_mlops.domain.run import Run, RunError, RunOptions
+from jupyter_mlops.domain.run import Run, RunError, RunKind, RunOptions
 from jupyter_mlops.domain.schedule import Fire, Heartbeat, Schedule
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError, UnknownNameError
@@ -229,7 +229,7 @@ class Scheduler:
         now = self._now()
         options = RunOptions(notify=schedule.notify)
         return enqueue(
-            self.store, request, kind="schedule", now=now, options=options, run_id=run_id, schedule_id=schedule.id
+            self.store, request, kind=RunKind.SCHEDULE, now=now, options=options, run_id=run_id, schedule_id=schedule.id
         )
 
     def _known(self, run_id: str) -> Run | None:
@@ -249,7 +249,7 @@ class Scheduler:
                 Run(
                     id=run_id,
                     number=0,
-                    kind="schedule",
+                    kind=RunKind.SCHEDULE,
                     notebook=schedule.notebook,
                     status=Status.PENDING,
                     parameters=schedule.parameters,

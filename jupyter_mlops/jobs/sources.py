@@ -15,7 +15,6 @@ from jupyter_mlops.analysis.notebook import all_steps_of, cells_of
 from jupyter_mlops.capture.callers import is_library_file
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.jobs.request import Request
-from jupyter_mlops.store.attempts import CHANGED
 from jupyter_mlops.store.objects import name_of
 from jupyter_mlops.store.store import Store
 
@@ -41,7 +40,7 @@ def changed_sources(store: Store, run: Run) -> list[str]:
 
 def has_other_modules(run: Run) -> bool:
     """Whether modules of a run were edited between its asking and its execution, so that the stored ones are imported."""
-    return not run.options.modules.keys().isdisjoint(run.tags.get(CHANGED, "").split(", "))
+    return not run.options.modules.keys().isdisjoint(run.changed_sources)
 
 
 def _name_of(path: Path) -> str | None:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.run import Run, RunError, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import FullDiskError, NotWritableError
@@ -15,7 +15,7 @@ from jupyter_mlops.jobs import notices
 from jupyter_mlops.jobs.recover import pay, recover, settle
 from jupyter_mlops.jobs.spawn import ensure_worker
 from jupyter_mlops.store import processes
-from jupyter_mlops.store.attempts import HOST
+from jupyter_mlops.store.attempts import is_here
 from jupyter_mlops.store.queue import SKEW, is_alive, is_leased
 from jupyter_mlops.store.store import Store
 
@@ -40,7 +40,7 @@ def reconcile(store: Store, *, now: datetime, see_to_worker: Callable[[Store], N
     workers = store.queue.workers()
     gone += _lose_leased(store, at_work, {worker.id: worker for worker in workers}, now)
     for run in gone:
-        if run.kind != "session":
+        if run.kind is not RunKind.SESSION:
             logger.warning("Run %s of %s is lost: its process is gone.", run.number, run.notebook)
             if run.status is Status.RUNNING:
                 recover(store, run, now=now)
@@ -75,5 +75,4 @@ def _lose_leased(store: Store, at_work: Iterable[Run], workers: dict[str, Worker
 
 def _never_started(run: Run) -> bool:
     """Whether a pending run that is its process's own was left by it. One without a process waits in the queue."""
-    here = run.tags.get(HOST) in (None, processes.this_host())
-    return run.pid is not None and here and not processes.is_alive(run.pid, run.pid_started)
+    return run.pid is not None and is_here(run) and not processes.is_alive(run.pid, run.pid_started)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlops.capture.display import NOTE, WARNING
 from jupyter_mlops.domain.reason import Reason
 from jupyter_mlops.domain.reason_text import sentence
+from jupyter_mlops.domain.run import TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 
@@ -27,11 +28,11 @@ class KernelListener:
         self.session: Session | None = None
         self._step_runs: Any = None
 
-    def run_tags(self, root: Path) -> dict[str, str]:
+    def tracked_at(self, root: Path) -> TrackedAt:
         """Where the run is to be tracked: the writer is another process, and must not decide by its own environment."""
-        from jupyter_mlops.tracking.uri import place_tags
+        from jupyter_mlops.tracking.uri import place_of
 
-        return place_tags(root)
+        return place_of(root)
 
     def before(self, step_run: StepRun) -> None:
         """Let what the step logs with mlflow land in its own run. A cell that no one named has none."""

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import signal
 
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.run import Run, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError
-from jupyter_mlops.jobs.recorder import SHARED
 from jupyter_mlops.jobs.stale import reconcile
 from jupyter_mlops.store import processes
-from jupyter_mlops.store.attempts import HOST
+from jupyter_mlops.store.attempts import is_here
 from jupyter_mlops.store.store import Store
 
 WORD = "as asked"
@@ -25,7 +24,7 @@ def cancel(store: Store, run: str | int) -> Run:
     found = store.runs.get(run)
     if found.status.ended:
         raise InputError(f"Run {found.number} has ended already: it is {found.status}.", "There is nothing to cancel.")
-    if found.kind == "session":
+    if found.kind is RunKind.SESSION:
         raise InputError(
             f"Run {found.number} is a live notebook session.", "Interrupt or shut down its kernel in Jupyter."
         )
@@ -37,11 +36,11 @@ def cancel(store: Store, run: str | int) -> Run:
 
 def _stop_process(store: Store, found: Run) -> Run:
     """Stop a run that no worker executes, by a signal to its process."""
-    if found.tags.get(HOST, processes.this_host()) != processes.this_host():
+    if not is_here(found):
         raise InputError(
-            f"Run {found.number} is executed by a process on another machine, {found.tags[HOST]}.", "Stop it there."
+            f"Run {found.number} is executed by a process on another machine, {found.host}.", "Stop it there."
         )
-    if SHARED in found.tags and processes.is_alive(found.pid, found.pid_started):
+    if found.in_shared_process and processes.is_alive(found.pid, found.pid_started):
         raise InputError(
             f"Run {found.number} is executed within process {found.pid}, which does other things too.",
             "Interrupt it there: it was started by a cell or a program of yours.",

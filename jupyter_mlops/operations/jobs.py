@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.run import Run, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import InputError
@@ -14,10 +14,10 @@ from jupyter_mlops.jobs.sources import changed_sources
 from jupyter_mlops.jobs.spawn import ensure_worker, log_path
 from jupyter_mlops.jobs.stale import reconcile, reconcile_for_reading
 from jupyter_mlops.operations.store.needs import needed_ids
-from jupyter_mlops.store.attempts import CHANGED, OF_ONE_ATTEMPT
+from jupyter_mlops.store.attempts import lasting_tags
 from jupyter_mlops.store.store import Store
 
-KINDS = ("job", "schedule")
+KINDS = (RunKind.JOB, RunKind.SCHEDULE)
 
 
 @dataclass(frozen=True)
@@ -60,8 +60,9 @@ def show_job(store: Store, run: str | int) -> JobView:
     found = store.runs.get(run)
     before = store.runs.get(found.resumes).number if found.resumes else None
     after = next((other.number for other in store.runs.continuing(found.id)), None)
-    then = tuple(filter(None, found.tags.get(CHANGED, "").split(", ")))
-    return JobView(found, tuple(changed_sources(store, found)), then, before, after, log_path(store, found))
+    return JobView(
+        found, tuple(changed_sources(store, found)), found.changed_sources, before, after, log_path(store, found)
+    )
 
 
 def retry_job(store: Store, run: str | int) -> Run:
@@ -71,7 +72,7 @@ def retry_job(store: Store, run: str | int) -> Run:
     """
     reconcile(store, now=store.now())
     found = store.runs.get(run)
-    if found.kind == "session":
+    if found.kind is RunKind.SESSION:
         raise InputError(f"Run {found.number} is a live notebook session.", "Run its cells in its own kernel.")
     if not found.status.ended:
         raise InputError(
@@ -83,7 +84,6 @@ def retry_job(store: Store, run: str | int) -> Run:
         found,
         id=store.new_id(),
         status=Status.PENDING,
-        tags={name: value for name, value in found.tags.items() if name not in OF_ONE_ATTEMPT},
         metrics={},
         output_path=None,
         error=None,
@@ -98,6 +98,11 @@ def retry_job(store: Store, run: str | int) -> Run:
         worker_id=None,
         lease_until=None,
         resumes=found.id,
+        tags=lasting_tags(found),
+        host=None,
+        stop="",
+        changed_sources=(),
+        in_shared_process=False,
     )
     made = store.runs.create(made)
     ensure_worker(store)

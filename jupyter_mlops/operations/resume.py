@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_mlops.domain.run import Run, RunOptions
+from jupyter_mlops.domain.run import Run, RunKind, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.events import RunEvent
@@ -32,7 +32,7 @@ def unfinished(store: Store, run: str | int | None) -> Run:
             return newest
         raise InputError("No run of this project waits to be continued.", "See them all: jupyter mlops runs")
     found = store.runs.get(run)
-    if found.kind == "session":
+    if found.kind is RunKind.SESSION:
         raise InputError(f"Run {found.number} is a live notebook session.", "Its cells are run in its own kernel.")
     if not found.status.ended:
         raise InputError(
@@ -65,7 +65,7 @@ def resume(
         check_output(output, request.path)
     options = options or kept_options(run)
     with _only_one(store, run):
-        made = create_run(store, request, kind="job", now=store.now(), resumes=run.id, options=options)
+        made = create_run(store, request, kind=RunKind.JOB, now=store.now(), resumes=run.id, options=options)
     return execute(store, made, request, output, on_event)
 
 
@@ -82,7 +82,7 @@ def resume_job(store: Store, run: str | int, *, with_edit: bool = False) -> Run:
         made = enqueue(
             store,
             request,
-            kind="job",
+            kind=RunKind.JOB,
             now=store.now(),
             options=kept_options(found),
             priority=found.priority,

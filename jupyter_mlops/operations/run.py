@@ -9,7 +9,7 @@ from typing import Any
 
 from jupyter_mlops.analysis.notebook import all_steps_of, cells_of, match_step
 from jupyter_mlops.domain.plan import ALL
-from jupyter_mlops.domain.run import Run, RunOptions
+from jupyter_mlops.domain.run import Run, RunKind, RunOptions
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.events import RunEvent
 from jupyter_mlops.jobs.job import execute
@@ -48,7 +48,7 @@ def run_notebook(
         check_output(store.root / "runs" / "run.ipynb", None)
         reconcile(store, now=store.now())
         if run_id is None:
-            run = create_run(store, request, kind="job", now=store.now(), options=options)
+            run = create_run(store, request, kind=RunKind.JOB, now=store.now(), options=options)
         else:
             run = store.runs.get(run_id)
         return execute(store, run, request, output, on_event)

@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.domain.run import Run, RunOptions
+from jupyter_mlops.domain.run import Run, RunKind, RunOptions
 from jupyter_mlops.jobs.output import check_output
-from jupyter_mlops.jobs.queue import ASKED_AS, check_same, enqueue, run_id_of_name
+from jupyter_mlops.jobs.queue import check_same, enqueue, run_id_of_name
 from jupyter_mlops.jobs.request import check_request
 from jupyter_mlops.jobs.spawn import ensure_worker
 from jupyter_mlops.operations.run import named_steps
@@ -21,7 +21,7 @@ def submit(
     notebook: Path,
     parameters: Mapping[str, Any],
     *,
-    kind: str = "job",
+    kind: RunKind = RunKind.JOB,
     schedule_id: str | None = None,
     kernel: str | None = None,
     options: RunOptions | None = None,
@@ -54,7 +54,7 @@ def submit(
     )
     if name is not None:
         check_same(run, request, name, store.relative(request.path))
-        store.runs.update(run.id, tags={ASKED_AS: name})
+        store.runs.update(run.id, asked_as=name)
         run = store.runs.get(run.id)
     if not run.status.ended:
         ensure_worker(store)  # which soon looks, as all of them do, for what others left behind

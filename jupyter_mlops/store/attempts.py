@@ -18,14 +18,7 @@ from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.rows import plain, run_from
 from jupyter_mlops.store.schema import runs
 
-STOP = "stop"
-"""Tag by which a run's worker is asked to stop it."""
-CHANGED = "source_changed"
-"""Tag that names the files that were edited between the asking for a run and its execution."""
-HOST = "host"
-"""Tag of a run in an index that several machines share: where its process is."""
-OF_ONE_ATTEMPT = (STOP, CHANGED, HOST)
-"""Tags that say nothing of a run that is asked for again."""
+_OF_ONE_ATTEMPT = ("kernel_kind", "kernel_why")
 _HIGHEST = sa.select(sa.func.coalesce(sa.func.max(runs.c.number), 0))
 _INSERT = runs.insert()
 
@@ -40,12 +33,22 @@ def is_taken_up(run: Run, status: Status, error: RunError | None) -> bool:
     if run.worker_id is None or error is None or run.attempt >= run.options.attempts:
         return False
     ends = {(Status.LOST, "runner_lost"), (Status.CANCELED, "interrupted")}
-    return (status, error.cause) in ends and STOP not in run.tags
+    return (status, error.cause) in ends and not run.stop
 
 
-def host_tag(connection: sa.Connection, host: str | None = None) -> dict[str, str]:
-    """Where a run's process is: on `host`, else here, as this process; {} in an index that only one machine can use."""
-    return {} if connection.dialect.name == "sqlite" else {HOST: host or processes.this_host()}
+def host_of(connection: sa.Connection, host: str | None = None) -> str | None:
+    """Where a run's process is: on `host`, else here, as this process; None in an index that only one machine can use."""
+    return None if connection.dialect.name == "sqlite" else host or processes.this_host()
+
+
+def lasting_tags(run: Run) -> dict[str, str]:
+    """The tags of a run that hold for one that is asked for in its place: not in which kernel it was executed."""
+    return {name: value for name, value in run.tags.items() if name not in _OF_ONE_ATTEMPT}
+
+
+def is_here(run: Run) -> bool:
+    """Whether a run's process is, or was, on this machine."""
+    return run.host in (None, processes.this_host())
 
 
 def insert_run(connection: sa.Connection, run: Run) -> None:
@@ -54,7 +57,7 @@ def insert_run(connection: sa.Connection, run: Run) -> None:
     for derived in ("steps_executed", "steps_reused", "number"):
         values.pop(derived)
     if run.pid is not None:
-        values["tags"] = {**run.tags, **host_tag(connection)}
+        values["host"] = host_of(connection)
     highest = connection.execute(_HIGHEST).scalar_one()
     connection.execute(_INSERT, {**values, "number": highest + 1})
     post(connection, run.id, "run", {"id": run.id}, run.created_at)
@@ -74,7 +77,7 @@ def take_up(
         notebook=run.notebook,
         status=Status.PENDING,
         parameters=run.parameters,
-        tags={name: value for name, value in run.tags.items() if name not in OF_ONE_ATTEMPT},
+        tags=lasting_tags(run),
         notebook_object=run.notebook_object,
         environment=run.environment,
         schedule_id=run.schedule_id,
@@ -83,6 +86,9 @@ def take_up(
         priority=run.priority,
         attempt=run.attempt + 1,
         resumes=run.id,
+        kernel_name=run.kernel_name,
+        tracked_at=run.tracked_at,
+        asked_as=run.asked_as,
     )
     insert_run(connection, made)
     return made.id

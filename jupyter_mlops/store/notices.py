@@ -19,6 +19,7 @@ from jupyter_mlops.domain.notice import (
     Notice,
     notice_id,
 )
+from jupyter_mlops.domain.run import RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store.index import Index, surviving
@@ -65,7 +66,7 @@ def _failed_before(connection: sa.Connection, row: Mapping[Any, Any]) -> bool:
         .where(
             runs.c.notebook == row["notebook"],
             same,
-            runs.c.kind != "session",
+            runs.c.kind != RunKind.SESSION.value,
             runs.c.id != row["id"],
             runs.c.ended_at.is_not(None),
             runs.c.status.in_([*_FAILED, Status.COMPLETED.value]),

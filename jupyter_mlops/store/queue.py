@@ -11,11 +11,11 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.run import Run, RunError, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.store import processes
-from jupyter_mlops.store.attempts import STOP, host_tag
+from jupyter_mlops.store.attempts import host_of
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.runs import RunStore
@@ -26,14 +26,14 @@ LEASE = timedelta(seconds=15)
 SKEW = timedelta(seconds=5)
 """So much the clocks of two machines may differ."""
 
-_PENDING = sa.and_(runs.c.status == Status.PENDING.value, runs.c.pid.is_(None), runs.c.kind != "session")
+_PENDING = sa.and_(runs.c.status == Status.PENDING.value, runs.c.pid.is_(None), runs.c.kind != RunKind.SESSION.value)
 _WAITING = sa.select(sa.func.count()).select_from(runs).where(_PENDING)
-_HELD = sa.select(runs.c.id, runs.c.tags).where(
+_HELD = sa.select(runs.c.id, runs.c.stop).where(
     runs.c.status == Status.RUNNING.value, runs.c.worker_id == sa.bindparam("by")
 )
 _WORKERS = sa.select(workers).order_by(workers.c.started_at)
 _TAKE = runs.update().where(runs.c.id == sa.bindparam("of_id"), _PENDING)
-_FIRST = sa.select(runs.c.id, runs.c.notebook, runs.c.options, runs.c.tags).where(_PENDING)
+_FIRST = sa.select(runs.c.id, runs.c.notebook, runs.c.options).where(_PENDING)
 _FIRST = _FIRST.order_by(runs.c.priority.desc(), runs.c.number).limit(1)
 
 
@@ -94,7 +94,7 @@ class Queue:
                     return None
                 if _is_full(connection, row["notebook"], row["options"].get("most_at_once")):
                     full.add(row["notebook"])
-                elif _take(connection, row["id"], row["tags"], worker, now):
+                elif _take(connection, row["id"], worker, now):
                     taken = row["id"]
         return self._runs.get(taken)
 
@@ -118,17 +118,13 @@ class Queue:
     def held(self, worker_id: str) -> dict[str, str]:
         """The runs that a worker holds: id → the word by which it is asked to stop it, "" where it is not."""
         with self._index.read() as connection:
-            return {row.id: row.tags.get(STOP, "") for row in connection.execute(_HELD, {"by": worker_id})}
+            return {row.id: row.stop for row in connection.execute(_HELD, {"by": worker_id})}
 
     def ask_to_stop(self, run_id: str, word: str) -> bool:
         """Ask the worker that holds a run to stop it. False where none holds it."""
         with self._index.write() as connection:
             held = sa.and_(runs.c.id == run_id, runs.c.status == Status.RUNNING.value, runs.c.worker_id.is_not(None))
-            tags = connection.execute(sa.select(runs.c.tags).where(held)).scalar()
-            if tags is None:
-                return False
-            changed = connection.execute(runs.update().where(held).values(tags={**tags, STOP: word})).rowcount
-            return bool(changed)
+            return bool(connection.execute(runs.update().where(held).values(stop=word)).rowcount)
 
     def cancel_pending(self, run_id: str, *, now: datetime) -> bool:
         """Cancel a run that no process has begun. False where one has, or it has ended."""
@@ -167,13 +163,12 @@ def _is_full(connection: sa.Connection, notebook: str, most: int | None) -> bool
     """Whether as many runs of a notebook are at work as may be at once."""
     if most is None:
         return False
-    of_it = sa.and_(runs.c.notebook == notebook, runs.c.kind != "session")
+    of_it = sa.and_(runs.c.notebook == notebook, runs.c.kind != RunKind.SESSION.value)
     running = sa.select(sa.func.count()).select_from(runs).where(of_it, runs.c.status == Status.RUNNING.value)
     return int(connection.execute(running).scalar_one()) >= most
 
 
-def _take(connection: sa.Connection, run_id: str, tags: dict[str, str], worker: Worker, now: datetime) -> bool:
-    there = host_tag(connection, worker.host)
+def _take(connection: sa.Connection, run_id: str, worker: Worker, now: datetime) -> bool:
     values = {
         "status": Status.RUNNING.value,
         "started_at": now,
@@ -181,7 +176,7 @@ def _take(connection: sa.Connection, run_id: str, tags: dict[str, str], worker: 
         "pid_started": worker.pid_started,
         "worker_id": worker.id,
         "lease_until": now + LEASE,
-        **({"tags": {**tags, **there}} if there else {}),
+        "host": host_of(connection, worker.host),
     }
     changed = connection.execute(_TAKE, {"of_id": run_id, **values}).rowcount
     if changed:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
-from jupyter_mlops.domain.run import Progress, Run, RunError, RunOptions
+from jupyter_mlops.domain.run import Progress, Run, RunError, RunKind, RunOptions, TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
 
@@ -16,21 +16,26 @@ _OPTIONS = {each.name for each in fields(RunOptions)}
 _CONDITIONS = {each.name for each in fields(Conditions)}
 _RECORDS = (Progress, RunError, RunOptions, Conditions)
 """None of them holds another."""
+_ENUMS = (Status, RunKind)
 SPARE = ("known", "effects", "files")
 """Columns of step runs that are NULL where there is nothing to tell."""
+_SPARE = {*SPARE, "tracked_at", "changed_sources"}
+"""All such columns."""
 
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Column values of dataclass fields: enums as text, nested dataclasses as dicts, nothing in a spare column as NULL."""
-    return {name: (_plain(value) or None) if name in SPARE else _plain(value) for name, value in values.items()}
+    return {name: (_plain(value) or None) if name in _SPARE else _plain(value) for name, value in values.items()}
 
 
 def _plain(value: Any) -> Any:
     kind = type(value)
     if kind is dict:
         return {name: dict(vars(item)) if type(item) is StepInput else item for name, item in value.items()}
-    if kind is Status:
+    if kind in _ENUMS:
         return value.value
+    if kind is TrackedAt:
+        return {name: text for name, text in vars(value).items() if text}
     if kind in _RECORDS:
         return dict(vars(value))
     return value
@@ -40,6 +45,9 @@ def run_from(row: Mapping[Any, Any], executed: int = 0, reused: int = 0) -> Run:
     """The Run of a row of `runs`, with its counts of step runs."""
     values = dict(row)
     values["status"] = Status(values["status"])
+    values["kind"] = RunKind(values["kind"])
+    values["tracked_at"] = TrackedAt(**(values["tracked_at"] or {}))
+    values["changed_sources"] = tuple(values["changed_sources"] or ())
     values["progress"] = Progress(**values["progress"])
     values["error"] = RunError(**values["error"]) if values["error"] else None
     options = {name: item for name, item in values["options"].items() if name in _OPTIONS}

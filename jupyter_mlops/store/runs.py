@@ -9,11 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 
 from jupyter_mlops.domain.json_text import dumps
-from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.run import Run, RunError, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store import processes
-from jupyter_mlops.store.attempts import HOST, host_tag, insert_run, take_up
+from jupyter_mlops.store.attempts import host_of, insert_run, is_here, take_up
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.notices import announce
 from jupyter_mlops.store.outbox import post
@@ -57,10 +57,7 @@ class RunStore:
         pid, started = processes.this_process()
         values |= {"started_at": now, "pid": pid, "pid_started": started}
         with self._index.write() as connection:
-            there = host_tag(connection)
-            if there:
-                tags = connection.execute(_TAGS, {"of_id": run_id}).scalar() or {}
-                values["tags"] = {**tags, **values.get("tags", {}), **there}
+            values["host"] = host_of(connection)
             return self._moved(connection, run_id, (Status.PENDING,), Status.RUNNING, now, **values)
 
     def finish(
@@ -242,12 +239,12 @@ class RunStore:
             for run in (self.at_work() if at_work is None else at_work)
             if run.status is Status.RUNNING
             and run.worker_id is None
-            and run.tags.get(HOST) in (None, processes.this_host())
+            and is_here(run)
             and not processes.is_alive(run.pid, run.pid_started)
         ]
         for run in gone:
-            if run.kind == "session":
-                self.finish(run.id, Status.COMPLETED, now=now, tags={**run.tags, "ended": "kernel gone"})
+            if run.kind is RunKind.SESSION:
+                self.finish(run.id, Status.COMPLETED, now=now, kernel_gone=True)
                 with self._index.write() as connection:
                     self._lose_steps(connection, run.id, now)
                     post(connection, run.id, "run", {"id": run.id}, now)
@@ -301,7 +298,7 @@ _GOING_ON = sa.select(runs.c.id, runs.c.status).where(in_list(runs.c.id, "of_ids
 _NUMBERS = sa.select(runs.c.id, runs.c.number).where(in_list(runs.c.id, "of_ids"))
 _LATER = runs.alias("later")
 _UNFINISHED = _RUNS.where(
-    runs.c.kind != "session",
+    runs.c.kind != RunKind.SESSION.value,
     runs.c.status.in_([Status.FAILED.value, Status.CANCELED.value, Status.LOST.value]),
     ~sa.exists().where(_LATER.c.resumes == runs.c.id),
 ).limit(1)

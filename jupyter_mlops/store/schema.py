@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from jupyter_mlops.domain.reason import Reason, Reasons
 from jupyter_mlops.store.portable import JsonText, from_json, to_json
 
-HEAD = "0006"
+HEAD = "0007"
 """The newest Alembic revision."""
 
 
@@ -41,6 +41,19 @@ SPARE_JSON = sa.JSON(none_as_null=True).with_variant(JsonText(), "postgresql")
 NO_REASON: sa.ColumnClause[str] = sa.literal_column("''", sa.String)
 """What `unrepeatable` holds where a result may be reused, as partial indexes have to name it. Its texts stand in no index:
 PostgreSQL refuses there what is longer than a third of a page."""
+
+
+class Flag(sa.types.TypeDecorator[bool]):
+    """Yes or no, as 1 or 0: SQLite has no type for it."""
+
+    impl = sa.Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: bool | None, dialect: Any) -> int:
+        return int(bool(value))
+
+    def process_result_value(self, value: int | None, dialect: Any) -> bool:
+        return bool(value)
 
 
 class ReasonsText(sa.types.TypeDecorator[Reasons]):
@@ -135,6 +148,14 @@ runs = sa.Table(
     sa.Column("worker_id", sa.String),
     sa.Column("lease_until", UtcDateTime),
     sa.Column("resumes", sa.String),
+    sa.Column("kernel_name", sa.String),
+    sa.Column("tracked_at", SPARE_JSON),
+    sa.Column("asked_as", sa.String),
+    sa.Column("host", sa.String),
+    sa.Column("stop", sa.String, nullable=False, server_default=""),
+    sa.Column("changed_sources", SPARE_JSON),
+    sa.Column("in_shared_process", Flag, nullable=False, server_default="0"),
+    sa.Column("kernel_gone", Flag, nullable=False, server_default="0"),
     sa.Index("ix_runs_queue", "status", "priority", "number"),
     sa.Index("ix_runs_notebook", "notebook", "number"),
     sa.Index("ix_runs_resumes", "resumes"),

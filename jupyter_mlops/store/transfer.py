@@ -11,10 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
+from jupyter_mlops.domain.run import RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.store.former_reasons import former_reasons, former_why
+from jupyter_mlops.store.former_tags import former_tags
 from jupyter_mlops.store.rows import run_from, step_run_from
 from jupyter_mlops.store.schema import (
+    Flag,
     ReasonsText,
     ReasonText,
     UtcDateTime,
@@ -30,6 +33,8 @@ UNTRUSTED = Reasons.of([Reason(ReasonCode.UNTRUSTED)])
 Row = dict[str, Any]
 _NAME = re.compile("[0-9a-f]{64}")
 _OBJECTS = ("result", "display", "notebook_object", "environment")
+_CONTROL = ("host", "stop", "in_shared_process")
+_LISTS = ("changed_sources",)
 _OPEN = (Status.PENDING.value, Status.RUNNING.value)
 
 
@@ -53,6 +58,9 @@ def parse_row(table: str, row: Any) -> Row:
     columns = metadata.tables[table].c
     if not isinstance(row, dict) or not row.keys() <= {column.name for column in columns}:
         raise ValueError(f"a row of {table} has other columns than this version knows")
+    if table == "runs" and row.keys().isdisjoint(_CONTROL):  # from before revision 0007
+        tags, control = former_tags(row["tags"] if isinstance(row.get("tags"), dict) else {})
+        row = {**row, "tags": tags, **control}
     values = {}
     for column in columns:
         value = row.get(column.name)
@@ -81,7 +89,7 @@ def _value(column: sa.Column[Any], value: Any) -> Any:
     if isinstance(column.type, ReasonText):
         return former_why(value) if isinstance(value, str) else Reason.from_json(value)
     if isinstance(column.type, sa.JSON):
-        if not isinstance(value, dict):
+        if not isinstance(value, list if column.name in _LISTS else dict):
             raise ValueError(f"{column.name} is of another type")
         return value
     if isinstance(column.type, UtcDateTime):
@@ -92,6 +100,8 @@ def _value(column: sa.Column[Any], value: Any) -> Any:
     kinds: tuple[type, ...] = (str,)
     if isinstance(column.type, sa.Integer):
         kinds = (int,)
+    elif isinstance(column.type, Flag):
+        kinds = (bool,)
     elif isinstance(column.type, sa.Float):
         kinds = (int, float)
     if not isinstance(value, kinds):
@@ -120,7 +130,7 @@ def merge(connection: sa.Connection, tables: Mapping[str, Iterable[Row]], *, tru
             number += 1
             elsewhere: Row = {"schedule_id": None, "mlflow_run_id": None, "pid": None, "pid_started": None}
             if row["status"] in _OPEN:  # how it ended is not told
-                elsewhere["status"] = (Status.COMPLETED if row["kind"] == "session" else Status.LOST).value
+                elsewhere["status"] = (Status.COMPLETED if row["kind"] == RunKind.SESSION else Status.LOST).value
             connection.execute(runs.insert(), {**row, **elsewhere, "number": number})
             merged.numbers[row["id"]] = number
             merged.runs += 1

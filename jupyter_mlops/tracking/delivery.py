@@ -14,9 +14,8 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
-from jupyter_mlops.store.attempts import HOST
+from jupyter_mlops.store.attempts import is_here
 from jupyter_mlops.store.outbox import Message
-from jupyter_mlops.store.processes import this_host
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.tracking import models
 from jupyter_mlops.tracking.identities import Identities
@@ -135,8 +134,7 @@ class Delivery:
     def _is_elsewhere(self, message: Message) -> bool:
         """Whether it is for an MLflow store that is a file of another machine, which delivers it itself."""
         run = self.store.runs.get(message.run_id)
-        is_foreign = run.tags.get(HOST) not in (None, this_host())
-        return is_foreign and sqlite_path(uri_of(run, self.store.root)) is not None
+        return not is_here(run) and sqlite_path(uri_of(run, self.store.root)) is not None
 
     def _back_off(self, now: float) -> None:
         if self._retry_at is None:

@@ -14,10 +14,11 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.run import Run, RunKind, TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
@@ -76,9 +77,10 @@ class StepRuns:
     def _place(self) -> None:
         """A session's run remembers what this kernel's environment says of MLflow; a job's was told when it was made."""
         try:
-            tags = uri.place_tags(self.root)
-            if tags and self.run().kind == "session":
-                self.store.runs.update(self._run_id, tags=tags, told_at=self.store.now())
+            place, run = uri.place_of(self.root), self.run()
+            if place != TrackedAt() and run.kind is RunKind.SESSION:
+                said = {name: text for name, text in vars(place).items() if text}
+                self.store.runs.update(run.id, tracked_at=replace(run.tracked_at, **said), told_at=self.store.now())
         except MLOpsError as error:
             tell("where this run is tracked was not recorded", error)
 
@@ -255,8 +257,8 @@ class Attachment:
         run = store.runs.get(self.step_run.run_id)
         identities = self.runs.identities(address)
         identities.prepare()  # makes the store, before the writer hears of it
-        if address != run.tags.get(uri.URI_TAG, uri.own_uri(self.runs.root)):
-            store.runs.update(run.id, tags={uri.URI_TAG: address}, told_at=store.now())
+        if address != (run.tracked_at.uri or uri.own_uri(self.runs.root)):
+            store.runs.update(run.id, tracked_at=replace(run.tracked_at, uri=address), told_at=store.now())
         found = identities.known(self.step_run.id, lambda: identities.step(self.step_run, run))
         return self._fluent.ActiveRun(found)
 

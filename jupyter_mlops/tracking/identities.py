@@ -117,8 +117,8 @@ class Identities:
         return self._experiment(run).id
 
     def _experiment(self, run: Run) -> _Experiment:
-        chosen = run.tags.get(uri.EXPERIMENT_ID_TAG)
-        name = run.tags.get(uri.EXPERIMENT_TAG) or uri.experiment_name(self.store.root)
+        chosen = run.tracked_at.experiment_id or None
+        name = run.tracked_at.experiment or uri.experiment_name(self.store.root)
         known = self._experiments.get((chosen, name))
         if known is None:
             known = self._experiments[chosen, name] = self._chosen(chosen) or self._named(name)

@@ -18,7 +18,6 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.wire import to_wire
-from jupyter_mlops.tracking.uri import URI_TAG
 
 ID = "mlops.id"
 """Tag with the id of the Run or StepRun: how an MLflow run is found again."""
@@ -37,7 +36,7 @@ STATUS = {
 
 _GIT = {"commit": "mlflow.source.git.commit", "branch": "mlflow.source.git.branch", "repo": "mlflow.source.git.repoURL"}
 
-_TOLD_OTHERWISE = {f"git{mark}{name}" for mark in "._" for name in (*_GIT, "dirty")} | {URI_TAG}
+_TOLD_OTHERWISE = {f"git{mark}{name}" for mark in "._" for name in (*_GIT, "dirty")}
 
 
 def run_name(run: Run) -> str:
@@ -60,9 +59,10 @@ def run_tags(run: Run) -> dict[str, str]:
     found = {
         ID: run.id,
         "mlops.number": str(run.number),
-        "mlops.kind": run.kind,
+        "mlops.kind": run.kind.value,
         "mlops.status": run.status.value,
         **{_own_name(name): str(value) for name, value in run.tags.items() if name not in _TOLD_OTHERWISE},
+        **_control_tags(run),
         **source_tags(run),
     }
     if dirty := _git(run.tags, "dirty"):
@@ -75,6 +75,22 @@ def run_tags(run: Run) -> dict[str, str]:
         if run.error.step:
             found["mlops.failed_step"] = run.error.step
     return {name: _cut(value) for name, value in found.items()}
+
+
+def _control_tags(run: Run) -> dict[str, str]:
+    """What decided about a run, as far as people want to see it."""
+    found = {
+        "mlops.kernel": run.kernel_name or "",
+        "mlops.experiment": run.tracked_at.experiment,
+        "mlops.experiment_id": run.tracked_at.experiment_id,
+        "mlops.asked_as": run.asked_as or "",
+        "mlops.host": run.host or "",
+        "mlops.stop": run.stop,
+        "mlops.source_changed": ", ".join(run.changed_sources),
+        "mlops.shared_process": "true" if run.in_shared_process else "",
+        "mlops.ended": "kernel gone" if run.kernel_gone else "",
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def step_tags(step_run: StepRun, run: Run) -> dict[str, str]:

@@ -7,15 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.run import Run, TrackedAt
 from jupyter_mlops.store.project import FOLDER
-
-URI_TAG = "mlops.tracking_uri"
-"""Run tag: the tracking store this run belongs to, where it is not the project's own."""
-EXPERIMENT_TAG = "mlops.experiment"
-"""Run tag: the experiment's name, where it is not the project folder's."""
-EXPERIMENT_ID_TAG = "mlops.experiment_id"
-"""Run tag: the experiment's id, where the user chose one by id (`mlflow.set_experiment` does)."""
 
 
 def own_database(root: Path) -> Path:
@@ -63,7 +56,7 @@ def tracking_uri(root: Path, environ: Mapping[str, str] | None = None) -> str:
 
 def uri_of(run: Run, root: Path) -> str:
     """The tracking store of `run`: what was remembered with it, else what holds for the project."""
-    return run.tags.get(URI_TAG) or tracking_uri(root)
+    return run.tracked_at.uri or tracking_uri(root)
 
 
 def experiment_name(root: Path) -> str:
@@ -71,22 +64,18 @@ def experiment_name(root: Path) -> str:
     return root.name or "notebooks"
 
 
-def place_tags(root: Path, environ: Mapping[str, str] | None = None, folder: Path | None = None) -> dict[str, str]:
-    """Run tags that fix where a run is tracked, to be kept with it when it is made; {} for the project's own store.
+def place_of(root: Path, environ: Mapping[str, str] | None = None, folder: Path | None = None) -> TrackedAt:
+    """Where a run is tracked, to be kept with it when it is made; nothing for the project's own store.
 
     The writer is another process, perhaps started from elsewhere: it must not decide by its own environment. A
     relative URI is read from `folder`, as MLflow reads it from the working directory.
     """
     environ = os.environ if environ is None else environ
-    tags: dict[str, str] = {}
     uri = environ.get("MLFLOW_TRACKING_URI")
-    if uri and (uri := absolute_uri(uri, folder or Path.cwd())) != own_uri(root):
-        tags[URI_TAG] = uri
-    if name := environ.get("MLFLOW_EXPERIMENT_NAME"):
-        tags[EXPERIMENT_TAG] = name
-    elif number := environ.get("MLFLOW_EXPERIMENT_ID"):
-        tags[EXPERIMENT_ID_TAG] = number
-    return tags
+    uri = absolute_uri(uri, folder or Path.cwd()) if uri else ""
+    name = environ.get("MLFLOW_EXPERIMENT_NAME", "")
+    number = "" if name else environ.get("MLFLOW_EXPERIMENT_ID", "")
+    return TrackedAt("" if uri == own_uri(root) else uri, name, number)
 
 
 def absolute_uri(uri: str, folder: Path) -> str:

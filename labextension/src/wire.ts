@@ -83,6 +83,9 @@ export interface PipelineStatus {
   hidden: number;
 }
 
+/** What a run is: asked for as a job (papermill, the queue), made by a schedule, or a live kernel's session. */
+export type RunKind = 'job' | 'session' | 'schedule';
+
 /** How far a Run or a StepRun has come. */
 export type Status =
   | 'pending'
@@ -132,11 +135,18 @@ export interface RunOptions {
   notify: string[];
 }
 
+/** Where MLflow is told of a run, fixed when it is made; an empty text leaves it to the project. */
+export interface TrackedAt {
+  uri: string;
+  experiment: string;
+  experiment_id: string;
+}
+
 /** One execution of a pipeline. */
 export interface Run {
   id: string;
   number: number;
-  kind: string;
+  kind: RunKind;
   notebook: string;
   status: Status;
   parameters: { [key: string]: Json };
@@ -162,6 +172,14 @@ export interface Run {
   worker_id: string | null;
   lease_until: string | null;
   resumes: string | null;
+  kernel_name: string | null;
+  tracked_at: TrackedAt;
+  asked_as: string | null;
+  host: string | null;
+  stop: string;
+  changed_sources: string[];
+  in_shared_process: boolean;
+  kernel_gone: boolean;
 }
 
 /** Answer of `GET runs`: newest first. `project` is the contents path of the project's folder, if it has one. */

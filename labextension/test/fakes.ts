@@ -125,6 +125,14 @@ export function run(values: Partial<Run> = {}): Run {
     worker_id: null,
     lease_until: null,
     resumes: null,
+    kernel_name: 'python3',
+    tracked_at: { uri: '', experiment: '', experiment_id: '' },
+    asked_as: null,
+    host: null,
+    stop: '',
+    changed_sources: [],
+    in_shared_process: false,
+    kernel_gone: false,
     ...values
   };
 }

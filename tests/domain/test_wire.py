@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlops.domain.pipeline import PipelineStatus
 from jupyter_mlops.domain.reason import NO_REASONS, Reason, ReasonCode, Reasons
-from jupyter_mlops.domain.run import Progress, Run, RunError, RunOptions
+from jupyter_mlops.domain.run import Progress, Run, RunError, RunKind, RunOptions, TrackedAt
 from jupyter_mlops.domain.schedule import Schedule, ScheduleView
 from jupyter_mlops.domain.status import Status, StepState
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
@@ -36,12 +36,14 @@ RUNS = st.builds(
     Run,
     id=TEXT,
     number=st.integers(1, 9999),
-    kind=st.sampled_from(["job", "session", "schedule"]),
+    kind=st.sampled_from(RunKind),
     notebook=TEXT,
     status=st.sampled_from(Status),
     parameters=st.dictionaries(TEXT, JSON, max_size=3),
     metrics=st.dictionaries(TEXT, FLOATS, max_size=3),
     tags=st.dictionaries(TEXT, TEXT, max_size=3),
+    tracked_at=st.builds(TrackedAt, TEXT),
+    changed_sources=st.tuples(TEXT),
     error=st.none() | ERRORS,
     progress=st.builds(Progress, st.integers(0, 9), st.integers(0, 9), st.none() | TEXT),
     created_at=st.none() | TIMES,
@@ -80,7 +82,8 @@ def run_of(wire: dict[str, Any]) -> Run:
     error = RunError(**wire["error"]) if wire["error"] else None
     options = RunOptions(**wire["options"] | {"notify": tuple(wire["options"]["notify"])})
     nested = {"status": Status(wire["status"]), "error": error, "progress": Progress(**wire["progress"])}
-    nested |= {"options": options}
+    nested |= {"options": options, "kind": RunKind(wire["kind"]), "tracked_at": TrackedAt(**wire["tracked_at"])}
+    nested |= {"changed_sources": tuple(wire["changed_sources"])}
     return Run(**(wire | times | nested))
 
 

@@ -75,7 +75,7 @@ def test_the_run_is_recorded_as_it_was(done: list[Done]) -> None:
     assert run.started_at is not None
     assert run.ended_at is not None
     assert run.pid == os.getpid()
-    assert run.tags["kernel"] == "python3"
+    assert run.kernel_name == "python3"
 
 
 def test_environment_and_notebook_bytes_are_in_the_store(done: list[Done]) -> None:
@@ -304,7 +304,7 @@ def test_a_kernel_of_another_interpreter_tells_its_own_environment(
         environment = json.loads(store.objects.get(str(done.run.environment)))
     assert environment["executable"] == sys.executable
     assert any(line.startswith("ipykernel==") for line in environment["packages"])
-    assert done.run.tags["kernel"] == "other"
+    assert done.run.kernel_name == "other"
 
 
 def test_two_hundred_cells_are_not_saved_four_hundred_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -155,7 +155,7 @@ def test_within_a_running_event_loop_and_another_working_directory(tmp_path: Pat
 
     asyncio.run(call())
     with Store.open(notebook) as store:
-        assert store.runs.get(1).tags["shared_process"] == "true"
+        assert store.runs.get(1).in_shared_process
     assert shown(read(tmp_path / "out.ipynb")["cells"][3]) == f"{tmp_path} 2\n"
 
 

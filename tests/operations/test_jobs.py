@@ -20,7 +20,6 @@ from jupyter_mlops.jobs.spawn import log_path
 from jupyter_mlops.operations import jobs
 from jupyter_mlops.operations.jobs import list_jobs, remove_job, retry_job, show_job
 from jupyter_mlops.store import processes
-from jupyter_mlops.store.attempts import CHANGED, HOST
 from jupyter_mlops.store.store import Store
 
 
@@ -63,9 +62,12 @@ def test_jobs_are_listed_newest_first_with_workers_and_what_waits(store: Store) 
 
 def test_a_run_asked_for_again_is_as_it_was_and_continues_it(store: Store) -> None:
     run = end(store, ask(store, memory=100, most_at_once=1))
-    store.runs.update(run.id, tags={HOST: "elsewhere", CHANGED: "a.py"})
+    store.runs.update(run.id, host="elsewhere", changed_sources=("a, b.py",), stop="please", asked_as="nightly")
+    store.runs.update(run.id, tags={"kernel_kind": "ordinary", "kernel_why": "none is alive", "note": "kept"})
     again = retry_job(store, run.number)
-    assert again.tags == run.tags, "where it was executed, and from what, is no matter of the new one"
+    told = (again.host, again.changed_sources, again.stop, again.in_shared_process)
+    assert told == (None, (), "", False), "where it was executed, and from what, is no matter of the new one"
+    assert (again.tags, again.asked_as, again.kernel_name) == ({"note": "kept"}, "nightly", run.kernel_name)
     assert (again.status, again.resumes, again.attempt, again.error) == (Status.PENDING, run.id, 0, None)
     for name in ("notebook", "notebook_object", "parameters", "options", "priority", "kind"):
         assert getattr(again, name) == getattr(run, name), name

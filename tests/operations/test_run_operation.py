@@ -83,9 +83,7 @@ def test_only_what_goes_on_can_be_canceled(tmp_path: Path) -> None:
         job = store.runs.create(Run(store.new_id(), 0, "job", "a.ipynb", Status.PENDING, created_at=NOW))
         with pytest.raises(InputError, match="live notebook session"):
             cancel(store, session.number)
-        shared = Run(
-            store.new_id(), 0, "job", "a.ipynb", Status.PENDING, tags={"shared_process": "true"}, created_at=NOW
-        )
+        shared = Run(store.new_id(), 0, "job", "a.ipynb", Status.PENDING, in_shared_process=True, created_at=NOW)
         store.runs.start(store.runs.create(shared).id, now=NOW)
         with pytest.raises(InputError, match="within process"):
             cancel(store, shared.id)

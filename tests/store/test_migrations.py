@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from alembic.script import ScriptDirectory
 
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.reason_text import phrases, sentence
-from jupyter_mlops.domain.run import Run, RunOptions
+from jupyter_mlops.domain.run import Run, RunKind, RunOptions, TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store import index, open_store, schema
@@ -58,7 +59,7 @@ def test_the_revisions_lie_in_the_package() -> None:
     assert {path.name for path in index.MIGRATIONS.rglob("*.py")} >= {"env.py", "0001_first.py"}
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005", "0006"])
 def test_an_index_of_an_earlier_revision_keeps_its_rows_and_knows_nothing_more_of_them(
     tmp_path: Path, revision: str
 ) -> None:
@@ -133,6 +134,38 @@ def test_reasons_of_an_index_with_sentences_decide_what_the_sentences_decided(tm
             **SAID,
             "thread": (SAID["thread"][0], "its input 'df' changed (from step 'load')"),
         }
+
+
+def test_what_decided_among_the_tags_of_an_earlier_index_has_columns(tmp_path: Path) -> None:
+    (tmp_path / ".mlops").mkdir()
+    path = tmp_path / ".mlops" / "index.db"
+    engine = sa.create_engine(f"sqlite:///{path}")
+    config = config_of(index.MIGRATIONS)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0004")
+    engine.dispose()
+    tags = {
+        "kernel": "python3",
+        "stop": "as asked",
+        "shared_process": "true",
+        "git.commit": "abc",
+        "asked_as": "nightly",
+    }
+    tags |= {"source_changed": "a.py, b.py", "mlops.experiment": "ours", "kernel_kind": "warm"}
+    with contextlib.closing(sqlite3.connect(path)) as old, old:
+        run = {"kind": "schedule", "notebook": "nb.ipynb", "status": "running", "parameters": "{}", "metrics": "{}"}
+        run |= {"created_at": NOON.isoformat(timespec="microseconds"), "progress": "{}", "worker_id": "w", "pid": 1}
+        insert(old, "runs", run | {"id": "r", "number": 1, "tags": json.dumps(tags)})
+        insert(old, "runs", run | {"id": "plain", "number": 2, "tags": "{}"})
+    with open_store(tmp_path) as store:
+        assert store.queue.held("w") == {"r": "as asked", "plain": ""}
+        run_now, plain = store.runs.get("r"), store.runs.get("plain")
+    assert run_now.tags == {"git.commit": "abc", "kernel_kind": "warm"}
+    assert (run_now.kernel_name, run_now.asked_as, run_now.in_shared_process) == ("python3", "nightly", True)
+    assert (run_now.changed_sources, run_now.tracked_at) == (("a.py", "b.py"), TrackedAt(experiment="ours"))
+    assert run_now.kind is RunKind.SCHEDULE
+    assert (plain.stop, plain.host, plain.changed_sources, plain.kernel_gone) == ("", None, (), False)
 
 
 def insert(connection: sqlite3.Connection, table: str, values: dict[str, object]) -> None:

@@ -213,8 +213,21 @@ def test_an_index_of_an_earlier_version_is_upgraded_in_one_piece(
         assert connection.exec_driver_sql("select number, color from runs").all() == [(1, "blue")]
 
 
-def without_history_indexes(postgresql: Cluster, there: str) -> None:
-    """The indexes as they were before revision 0006."""
+CONTROL = [
+    "kernel_name",
+    "tracked_at",
+    "asked_as",
+    "host",
+    "stop",
+    "changed_sources",
+    "in_shared_process",
+    "kernel_gone",
+]
+
+
+def as_before_history(postgresql: Cluster, there: str) -> None:
+    """Indexes and columns as they were before revision 0006."""
+    postgresql.sql(f"alter table {there}.runs " + ", ".join(f"drop column {name}" for name in CONTROL))
     newer = {"runs": ["notebook", "resumes"], "step_runs": ["run", "step", "completed", "version", "reusable"]}
     newer |= {"step_versions": ["digest", "step"], "notices": ["due"]}
     for table, names in newer.items():
@@ -239,7 +252,7 @@ def test_an_index_of_the_revision_before_is_upgraded_as_the_schema_says(
     postgresql.sql(
         f"alter table {there}.schedules drop column notify; update {there}.alembic_version set version_num = '0003'"
     )
-    without_history_indexes(postgresql, there)
+    as_before_history(postgresql, there)
     with open_store(tmp_path) as store:
         assert store.schedules.list() == []
     assert sorted(postgresql.sql(columns).split()) == made
@@ -258,7 +271,7 @@ def test_reasons_in_sentences_become_codes_there_too(own: str, tmp_path: Path, p
         f"update {there}.step_runs set unrepeatable = 'reads the clock (now)', why = 'its code changed';"
         f" update {there}.alembic_version set version_num = '0004'"
     )
-    without_history_indexes(postgresql, there)
+    as_before_history(postgresql, there)
     with open_store(tmp_path) as store:
         assert store.steps.candidates("k") == []
         found = store.steps.run("s")

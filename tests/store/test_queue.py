@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from jupyter_mlops.domain.run import Run, RunError, RunOptions
+from jupyter_mlops.domain.run import Run, RunError, RunOptions, TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.worker import Worker
-from jupyter_mlops.store.attempts import HOST, STOP, next_attempt_id
+from jupyter_mlops.store.attempts import next_attempt_id
 from jupyter_mlops.store.processes import this_host, this_process
 from jupyter_mlops.store.queue import LEASE, is_alive
 from jupyter_mlops.store.store import Store
@@ -72,16 +72,18 @@ def test_a_claimed_run_is_its_workers_from_then_on(store: Store, add_run: AddRun
 def test_a_claimed_run_tells_where_its_worker_is_and_one_that_waits_again_does_not(
     store: Store, add_run: AddRun
 ) -> None:
-    asked = add_run(tags={"kernel": "python3"})
+    asked = add_run(kernel_name="python3", tracked_at=TrackedAt(experiment="ours"), asked_as="nightly")
     run = store.queue.claim(worker(host="elsewhere"), now=NOON)
     assert run is not None
     is_shared = store.index.engine.dialect.name == "postgresql"
-    assert run.tags == {"kernel": "python3", **({HOST: "elsewhere"} if is_shared else {})}
+    assert run.host == ("elsewhere" if is_shared else None)
     assert store.queue.lose(run, now=NOON, why="gone")
-    assert store.runs.get(next_attempt_id(asked.id)).tags == {"kernel": "python3"}
+    waits = store.runs.get(next_attempt_id(asked.id))
+    assert (waits.host, waits.kernel_name, waits.asked_as) == (None, "python3", "nightly")
+    assert waits.tracked_at == TrackedAt(experiment="ours")
     again = store.queue.claim(worker(), now=NOON)
     assert again is not None
-    assert again.tags.get(HOST, this_host()) == this_host()
+    assert again.host in (None, this_host())
 
 
 def test_a_run_that_is_a_process_s_own_is_not_in_the_queue(store: Store, add_run: AddRun) -> None:
@@ -174,7 +176,7 @@ def test_a_lost_run_is_asked_for_again_in_the_same_transaction(
     store: Store, add_run: AddRun, add_step_run: Callable[..., StepRun]
 ) -> None:
     options = RunOptions(given={"n": 1}, memory=5, attempts=3)
-    asked = add_run(options=options, priority=7, parameters={"n": 1}, tags={"kernel": "python3"}, notebook_object="b")
+    asked = add_run(options=options, priority=7, parameters={"n": 1}, tags={"note": "kept"}, notebook_object="b")
     run = store.queue.claim(worker(), now=NOON)
     assert run is not None
     step = add_step_run(run_id=run.id)
@@ -241,7 +243,7 @@ def test_a_lost_run_that_was_to_be_canceled_is_not_asked_for_again(store: Store,
     assert store.queue.ask_to_stop(run.id, "please")
     assert store.queue.held("w") == {run.id: "please"}
     store.queue.lose(run, now=NOON, why="gone")
-    assert store.runs.get(run.id).tags[STOP] == "please"
+    assert store.runs.get(run.id).stop == "please"
     assert store.queue.waiting() == 0
 
 

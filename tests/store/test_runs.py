@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from jupyter_mlops.domain.run import Progress, Run, RunError
+from jupyter_mlops.domain.run import Progress, Run, RunError, RunKind, TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import UnknownNameError
@@ -95,10 +95,10 @@ def test_metrics_are_merged(store: Store, add_run: AddRun) -> None:
 
 
 def test_tags_are_merged_as_kernel_engine_and_tracking_each_know_some(store: Store, add_run: AddRun) -> None:
-    run = add_run(tags={"kernel": "python3"})
+    run = add_run(tags={"kernel_kind": "warm"})
     store.runs.update(run.id, tags={"git.commit": "abc"})
     store.runs.update(run.id, tags={"git.commit": "def"})
-    assert store.runs.get(run.id).tags == {"kernel": "python3", "git.commit": "def"}
+    assert store.runs.get(run.id).tags == {"kernel_kind": "warm", "git.commit": "def"}
 
 
 def test_runs_are_listed_newest_first_of_one_notebook_and_so_many(store: Store, add_run: AddRun) -> None:
@@ -150,7 +150,16 @@ def test_a_session_whose_kernel_is_gone_has_ended(store: Store, add_run: AddRun)
     run = add_run(kind="session", status=Status.RUNNING, pid=ended_process(), pid_started=1.0, tags={"a": "b"})
     store.runs.reconcile(now=LATER)
     found = store.runs.get(run.id)
-    assert (found.status, found.tags.items() >= {"a": "b", "ended": "kernel gone"}.items()) == (Status.COMPLETED, True)
+    assert (found.status, found.kernel_gone, found.tags) == (Status.COMPLETED, True, {"a": "b"})
+
+
+def test_names_of_files_that_were_edited_may_hold_anything(store: Store, add_run: AddRun) -> None:
+    run = add_run(kind=RunKind.SCHEDULE)
+    store.runs.update(run.id, changed_sources=("a, b.py", 'c"; d.py'), in_shared_process=True)
+    found = store.runs.get(run.id)
+    assert (found.changed_sources, found.in_shared_process) == (("a, b.py", 'c"; d.py'), True)
+    assert found.kind is RunKind.SCHEDULE
+    assert (found.tracked_at, found.host, found.stop, found.kernel_gone) == (TrackedAt(), None, "", False)
 
 
 def test_a_run_whose_process_lives_is_left_alone(store: Store, add_run: AddRun) -> None:

@@ -9,9 +9,10 @@ from datetime import datetime, timezone
 import sqlalchemy as sa
 from tracked_project import TrackedProject
 
+from jupyter_mlops.domain.run import TrackedAt
 from jupyter_mlops.store.schema import outbox
 from jupyter_mlops.tracking import drain, log_path, wake
-from jupyter_mlops.tracking.uri import URI_TAG, own_uri
+from jupyter_mlops.tracking.uri import own_uri
 
 
 def closed_port() -> int:
@@ -24,7 +25,7 @@ def test_messages_for_a_dead_server_stay_and_others_go_on(other_project: Tracked
     project = other_project
     store = project.store
     address = f"http://user:secret@127.0.0.1:{closed_port()}"
-    stuck = project.run(tags={URI_TAG: address})
+    stuck = project.run(tracked_at=TrackedAt(address))
     project.step(stuck, "train")
     lucky = project.run()
     began = time.monotonic()
@@ -51,7 +52,7 @@ def test_messages_for_a_dead_server_stay_and_others_go_on(other_project: Tracked
     assert not drain(store, 0.3)
 
     # The server is given up for another store: what stayed is delivered there.
-    store.runs.update(stuck.id, tags={URI_TAG: own_uri(project.root)})
+    store.runs.update(stuck.id, tracked_at=TrackedAt(own_uri(project.root)))
     project.deliver()
     assert [child.info.run_name for child in project.children(project.mlflow_run(stuck))] == ["train"]
 
@@ -68,7 +69,7 @@ def test_a_writer_gives_up_after_some_attempts_and_the_next_wake_tries_again() -
     store.outbox.take.return_value = [message]
     store.runs.going_on.return_value = {}
     store.now.return_value = noon
-    store.runs.get.return_value = Mock(tags={URI_TAG: f"http://127.0.0.1:{closed_port()}"})
+    store.runs.get.return_value = Mock(tracked_at=TrackedAt(f"http://127.0.0.1:{closed_port()}"), host=None)
     delivery = Delivery(store)
     now = 0.0
     assert delivery.round(now)

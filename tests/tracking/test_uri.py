@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from jupyter_mlops.domain.run import TrackedAt
 from jupyter_mlops.tracking import uri
 
 ROOT = Path("/data/churn")
@@ -37,13 +38,13 @@ def test_without_a_choice_the_store_is_in_the_project() -> None:
 
 
 def test_a_run_remembers_a_choice_and_only_a_choice() -> None:
-    assert uri.place_tags(ROOT, {}) == {}
-    assert uri.place_tags(ROOT, {"MLFLOW_TRACKING_URI": uri.own_uri(ROOT)}) == {}
-    assert uri.place_tags(ROOT, {"MLFLOW_TRACKING_URI": "sqlite:///a.db"}, ROOT / "notebooks") == {
-        "mlops.tracking_uri": "sqlite:////data/churn/notebooks/a.db"
-    }
-    assert uri.place_tags(ROOT, {"MLFLOW_EXPERIMENT_NAME": "ours"}) == {"mlops.experiment": "ours"}
-    assert uri.place_tags(ROOT, {"MLFLOW_EXPERIMENT_ID": "7"}) == {"mlops.experiment_id": "7"}
+    assert uri.place_of(ROOT, {}) == TrackedAt()
+    assert uri.place_of(ROOT, {"MLFLOW_TRACKING_URI": uri.own_uri(ROOT)}) == TrackedAt()
+    assert uri.place_of(ROOT, {"MLFLOW_TRACKING_URI": "sqlite:///a.db"}, ROOT / "notebooks") == TrackedAt(
+        "sqlite:////data/churn/notebooks/a.db"
+    )
+    assert uri.place_of(ROOT, {"MLFLOW_EXPERIMENT_NAME": "ours"}) == TrackedAt(experiment="ours")
+    assert uri.place_of(ROOT, {"MLFLOW_EXPERIMENT_ID": "7"}) == TrackedAt(experiment_id="7")
 
 
 def test_a_password_is_not_shown() -> None:

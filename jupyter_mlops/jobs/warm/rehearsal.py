@@ -13,6 +13,7 @@ from typing import Any
 
 from jupyter_mlops.capture.environment import versions_digest
 from jupyter_mlops.capture.modules import know_libraries
+from jupyter_mlops.domain.run import RunKind
 from jupyter_mlops.errors import MLOpsError
 
 OURS = ("analysis", "capture", "domain", "magics")
@@ -72,7 +73,7 @@ def _use_store(folder: Path) -> None:
     (folder / ".mlops").mkdir()
     with Store.open(folder) as store:
         now = store.now()
-        store.runs.create(Run("r", 0, "session", "n", Status.PENDING, created_at=now))
+        store.runs.create(Run("r", 0, RunKind.SESSION, "n", Status.PENDING, created_at=now))
         store.runs.start("r", now=now)
         version = store.steps.version("n", "s", "d", "", now=now)
         step = StepRun("s", "r", "n", "s", version.number, "d", 1, Status.RUNNING, started_at=now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from jupyter_mlops.domain.run import RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.jobs.stale import reconcile
@@ -27,7 +28,7 @@ def _at_work(store: Store) -> Iterator[str]:
     now = store.now()
     for run in store.runs.at_work():
         if run.status is Status.RUNNING:
-            what = "the kernel of" if run.kind == "session" else f"run {run.number} of"
+            what = "the kernel of" if run.kind is RunKind.SESSION else f"run {run.number} of"
             yield f"{what} '{run.notebook}' (process {run.pid})"
     for worker in store.queue.living(now):
         yield f"a worker (process {worker.pid} on {worker.host})"
