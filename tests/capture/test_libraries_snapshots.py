@@ -112,15 +112,15 @@ def test_what_is_filled_at_the_first_use_is_none(package: Any, work: str) -> Non
 
 
 def test_a_change_counts_once_and_later_steps_start_from_it(package: Any) -> None:
-    assert changes(lambda: package.NAMES.append("z"), "mlopsnap") == ["mlopsnap.NAMES changed"]
+    assert changes(lambda: package.NAMES.append("z"), "mlopsnap") == ["mlopsnap.NAMES"]
     assert changes(lambda: None, "mlopsnap") == []
-    assert changes(lambda: package.NAMES.append("z"), "mlopsnap") == ["mlopsnap.NAMES changed"]
+    assert changes(lambda: package.NAMES.append("z"), "mlopsnap") == ["mlopsnap.NAMES"]
 
 
 def test_what_several_modules_name_is_told_once(package: Any) -> None:
     package.core.shared = package.registry
     told = changes(lambda: setattr(package.registry, "active", "x"), "mlopsnap")
-    assert [text.rpartition(".")[2] for text in told] == ["active changed"]
+    assert [text.rpartition(".")[2] for text in told] == ["active"]
 
 
 def test_packages_with_options_of_their_own_and_those_not_loaded_give_nothing() -> None:
@@ -158,7 +158,7 @@ def test_work_with_scipy_changes_nothing_of_it_and_a_seed_kept_in_it_shows() -> 
         assert changes(work, "scipy") == []
     before = st.norm.random_state
     assert changes(lambda: setattr(st.norm, "random_state", 3), "scipy") == [
-        "scipy.stats._continuous_distns.norm._random_state changed"
+        "scipy.stats._continuous_distns.norm._random_state"
     ]
     st.norm.random_state = before
 
