@@ -7,13 +7,19 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.domain.reason import Reason, ReasonCode
+from jupyter_mlops.domain.terminal import standing
+from jupyter_mlops.errors import InputError
 from jupyter_mlops.secrets.events import without_secrets
+from jupyter_mlops.store.output_limit import CHARACTERS, output_limit
 
 if TYPE_CHECKING:
+    from jupyter_mlops.capture.session import Session
     from jupyter_mlops.capture.world import Pending
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -25,6 +31,7 @@ METADATA = "jupyter_mlops"
 """Where the cells of a notebook that a job executed say that they were reused."""
 LONG = 1 << 15
 """From so many characters on a stream's text is not written as JSON."""
+_PIECES = 4096
 Event = dict[str, Any]
 _to_json = json.JSONEncoder(ensure_ascii=False).encode
 """Taken at import: a notebook may put something else in place of `json.dumps`."""
@@ -35,13 +42,42 @@ def can_record(shell: Any) -> bool:
     return hasattr(shell, "kernel") and hasattr(shell.display_pub, "register_hook")
 
 
-class DisplayRecorder:
-    """Records between `start` and `stop`; `events` is what `replay` takes."""
+def limit_of(session: Session) -> int:
+    """Characters that are kept of what a step prints; asked of the project once per session."""
+    if session.output_limit is None:
+        try:
+            session.output_limit = output_limit(session.store.root)
+        except InputError as error:
+            session.output_limit = CHARACTERS
+            session.listener.warn(error.message, error.hint)
+    return session.output_limit
 
-    def __init__(self, shell: Any) -> None:
+
+class DisplayRecorder:
+    """Records between `start` and `stop`; `events` is what `replay` takes.
+
+    Of more text than `limit` nothing is kept: what the notebook would show of it is not all that the step printed.
+    """
+
+    def __init__(self, shell: Any, limit: int = sys.maxsize) -> None:
         self.shell = shell
-        self.events: list[Event] = []
+        self._limit = limit
+        self._size = 0
+        """Characters of text so far; where that passes the limit, those that a terminal leaves standing."""
+        self._recorded: list[Event] = []
+        self._text = StringIO()
+        """What was written since the last event, to the stream that is named last."""
+        self._pieces: list[str] = []
+        """What was written since then, print by print."""
+        self._name = ""
         self._streams: list[Any] = []
+        self._lock = threading.Lock()
+
+    @property
+    def events(self) -> list[Event]:
+        """What was shown so far."""
+        self._end_text()
+        return self._recorded
 
     def start(self) -> None:
         """Begin to record."""
@@ -60,10 +96,17 @@ class DisplayRecorder:
 
     def _tap(self, name: str, stream: Any) -> None:
         write = stream.write
+        keep = self._pieces.append
 
         def recorded_write(text: str) -> Any:
+            # Once for each print, and twice: so little is done here.
             written = write(text)
-            self._stream(name, text)
+            if self._name != name:
+                self._end_text()
+                self._name = name
+            keep(text)
+            if len(self._pieces) > _PIECES or len(text) > LONG:
+                self._gather()
             return written
 
         stream.write = recorded_write
@@ -76,20 +119,57 @@ class DisplayRecorder:
         for stream in self._streams:
             vars(stream).pop("write", None)
 
-    def _stream(self, name: str, text: str) -> None:
-        last = self.events[-1] if self.events else None
-        if last is not None and last["type"] == "stream" and last["name"] == name:
-            last["text"] += text
-        else:
-            self.events.append({"type": "stream", "name": name, "text": text})
+    def _gather(self) -> None:
+        """Put together what was written, and see whether it is too much."""
+        with self._lock:  # threads print too
+            count = len(self._pieces)
+            text = "".join(self._pieces[:count])
+            del self._pieces[:count]
+            if self._size > self._limit:
+                return
+            self._text.write(text)
+            self._size += len(text)
+            if self._size > self._limit:
+                self._shrink()
+
+    def _end_text(self) -> None:
+        self._gather()
+        with self._lock:
+            self._keep_text()
+
+    def _keep_text(self) -> None:
+        text = self._text.getvalue()
+        if text:
+            self._text = StringIO()
+            self._recorded.append({"type": "stream", "name": self._name, "text": text})
+
+    def _shrink(self) -> None:
+        """A bar writes over itself a million times: that is little text."""
+        self._keep_text()
+        streams = [event for event in self._recorded if event["type"] == "stream"]
+        for event in streams:
+            event["text"] = standing(event["text"])
+        self._size = sum(len(event["text"]) for event in streams)
+        if self._size > self._limit // 2:
+            self._size = sys.maxsize
+            self._recorded = [event for event in self._recorded if event["type"] != "stream"]
+            return
+        if self._recorded[-1]["type"] == "stream":
+            last = self._recorded.pop()
+            self._text.write(last["text"])
+            self._name = last["name"]
 
     def _message(self, message: dict[str, Any]) -> dict[str, Any]:
         if NOTE not in message["content"].get("data", {}):
-            self.events.append({"type": message["header"]["msg_type"], "content": dict(message["content"])})
+            self._end_text()
+            self._recorded.append({"type": message["header"]["msg_type"], "content": dict(message["content"])})
         return message
 
     def doubts(self) -> list[Reason]:
         """Why these displays cannot stand for the cell's another time."""
+        self._end_text()
+        if self._size > self._limit:
+            return [Reason(ReasonCode.PRINTS_MUCH, f"{self._limit:,}")]
         for event in self.events:
             if WIDGET in event.get("content", {}).get("data", {}):
                 return [Reason(ReasonCode.WIDGET)]

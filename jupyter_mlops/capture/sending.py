@@ -1,12 +1,17 @@
-"""What a kernel sends is sent: at once when it is flushed, and whatever the notebook puts in the place of `json.dumps`."""
+"""What a kernel sends is sent: at once when it is flushed, also where it is killed next, and whatever a notebook does to
+`json.dumps`."""
 
 from __future__ import annotations
 
 import functools
 import json
+import os
 import threading
+from pathlib import Path
 from types import FunctionType, SimpleNamespace
 from typing import Any
+
+from jupyter_mlops.store.lastwords import VARIABLE, LastWords
 
 
 def send_before_flush_returns(shell: Any) -> None:
@@ -26,6 +31,25 @@ def send_before_flush_returns(shell: Any) -> None:
             sender._really_send(*arguments, **options)
         else:
             schedule(*arguments, **options)
+
+    sender.send_multipart = send_multipart
+
+
+def keep_last_words(shell: Any) -> None:
+    """Let the runner of a job find the messages that were still on their way when this kernel was killed."""
+    sender: Any = getattr(getattr(shell, "kernel", None), "iopub_thread", None)
+    path = os.environ.pop(VARIABLE, None)
+    if path is None or not hasattr(sender, "_really_send"):
+        return
+    words, lock = LastWords(Path(path)), threading.Lock()
+    schedule = sender.send_multipart
+
+    @functools.wraps(schedule)
+    def send_multipart(msg: Any, *arguments: Any, **options: Any) -> None:
+        # One lock for both, so that they stand in the file in the order in which they are sent.
+        with lock:
+            words.keep(msg)
+            schedule(msg, *arguments, **options)
 
     sender.send_multipart = send_multipart
 

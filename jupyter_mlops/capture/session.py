@@ -112,6 +112,7 @@ class Session:
         """Seconds that the longest step of a job took whose result may not be written yet."""
         self.begun_run: str | None = None
         """The run this kernel works for; None before its first step."""
+        self.output_limit: int | None = None
         self._resumes = os.environ.get(RESUMES_VARIABLE, "") if self.is_job else ""
         self._resumed: Resumed | None = None
         self._undescribed: str | None = None

@@ -87,7 +87,7 @@ class Execution:
         session.listener.before(self.record.step_run)
         self._look_before()
         if display.can_record(session.shell):
-            self._recorder = display.DisplayRecorder(session.shell)
+            self._recorder = display.DisplayRecorder(session.shell, display.limit_of(session))
             self._recorder.start()
         self._watch = watch.Unneeded() if self._is_inert else watch.Watch((session.store.folder,))
         self._watch.__enter__()

@@ -81,6 +81,7 @@ class ReasonCode(Enum):
     LIBRARY_STATE = "library_state"
     OPEN_FIGURE = "open_figure"
     WIDGET = "widget"
+    PRINTS_MUCH = "prints_much"
     UNRECORDED_DISPLAY = "unrecorded_display"
     UNKEPT_DISPLAY = "unkept_display"
     UNKEPT_OPTIONS = "unkept_options"

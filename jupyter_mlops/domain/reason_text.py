@@ -73,6 +73,7 @@ _PHRASES = {
     ReasonCode.LIBRARY_STATE: "changes the state of a library",
     ReasonCode.OPEN_FIGURE: "leaves a figure open",
     ReasonCode.WIDGET: "shows a live widget",
+    ReasonCode.PRINTS_MUCH: "prints more than {detail} characters, the most that is kept of a cell's output",
     ReasonCode.UNRECORDED_DISPLAY: "shows in a shell whose displays cannot be recorded",
     ReasonCode.UNKEPT_DISPLAY: "shows what cannot be kept ({because})",
     ReasonCode.UNKEPT_OPTIONS: "leaves options of libraries that cannot be stored ({because})",

@@ -6,18 +6,24 @@ import asyncio
 import contextlib
 import json
 import re
+import sys
+from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.channels import AsyncZMQSocketChannel
 from nbclient.client import NotebookClient
-from nbformat import NotebookNode
+from nbclient.exceptions import CellExecutionComplete, DeadKernelError
 from traitlets import Type
 
 from jupyter_mlops.analysis.notebook import all_steps_of, cells_of, tags_of
 from jupyter_mlops.capture.display import METADATA, NOTE, WARNING
+from jupyter_mlops.jobs.overflow import Overflows
+from jupyter_mlops.jobs.shown import Shown
+from jupyter_mlops.store.lastwords import newest_first
 
 IOPUB_SECONDS = 60
 """How long outputs may lag behind a cell's reply (nbclient's 4 s fail on megabytes of output)."""
@@ -27,10 +33,12 @@ LOOK_SECONDS = 0.2
 """Between two looks whether a message is there whose coming went unnoticed."""
 LAST_WORDS_SECONDS = 0.2
 """How long what a kernel wrote before its death may take to arrive."""
+ARRIVED = 1 << 13
+"""How many of the newest messages are known to have come: more than a kernel keeps."""
+_LATE = ("stream", "display_data", "update_display_data")
+"""What is taken of a cell that has ended."""
 _DISPLAYS = ("display_data", "execute_result", "update_display_data")
 _JSON = re.compile(r"application/(.*\+)?json$")
-_OVERWRITTEN = re.compile(r"[^\n]*\r(?=[^\n])")
-_BACKSPACE = re.compile(r"[^\n]\x08")
 
 
 def fit(message: dict[str, Any]) -> None:
@@ -67,6 +75,7 @@ class TaggedKernelClient(AsyncKernelClient):
     shell_channel_class = Type(AttentiveChannel)
     iopub_channel_class = Type(AttentiveChannel)
     request_metadata: dict[str, Any] | None = None
+    last_request = ""
 
     def execute(
         self,
@@ -88,17 +97,21 @@ class TaggedKernelClient(AsyncKernelClient):
         }
         message = self.session.msg("execute_request", content, metadata=self.request_metadata)
         self.shell_channel.send(message)
-        return str(message["header"]["msg_id"])
+        self.last_request = str(message["header"]["msg_id"])
+        return self.last_request
 
 
 class CellClient(NotebookClient):
     """Executes one cell at a time into its notebook; which cells, and what their end means, is the caller's matter."""
 
+    clear_before_next_output = False
     on_output: Callable[[Any], None]
     on_message: Callable[[int, dict[str, Any]], None] | None = None
     """Where given, told of each message that says something of a cell, before it changes the notebook."""
     on_warning: Callable[[str, str], None] | None = None
     """Where given, told of what the kernel says that the user should know, and how to mend it."""
+    words: Path | None = None
+    """Where the kernel keeps its newest messages, for when it is killed."""
     kc: Any
 
     def __init__(self, notebook: Any, manager: Any, on_output: Callable[[Any], None], **options: Any) -> None:
@@ -106,6 +119,24 @@ class CellClient(NotebookClient):
         super().__init__(notebook, km=manager, iopub_timeout=IOPUB_SECONDS, raise_on_iopub_timeout=True, **options)
         self.on_output = on_output
         self._names: dict[int, str] | None = None
+        self._limit, self._overflows = sys.maxsize, Overflows(Path())
+        self._shown: dict[int, Shown] = {}
+        self._requests: dict[str, int] = {}
+        """The cells that were executed, by the requests."""
+        self._arrived: deque[str] = deque(maxlen=ARRIVED)
+
+    def show_within(self, limit: int, overflows: Overflows) -> None:
+        """Show no more of a cell's streams than `limit` characters, and have the rest in a file of `overflows`."""
+        self._limit, self._overflows = limit, overflows
+
+    def settle(self) -> None:
+        """Let the notebook hold all that came: pieces of a stream are put together when someone looks."""
+        for shown in self._shown.values():
+            shown.settle()
+
+    def _end_shown(self, index: int) -> None:
+        if index in self._shown:
+            self._shown[index].close()
 
     async def start(self) -> None:
         """Wait until the kernel answers. Raises RuntimeError where it does not."""
@@ -123,12 +154,31 @@ class CellClient(NotebookClient):
 
     async def run_cell(self, index: int) -> None:
         """Execute a cell; raises nbclient's errors."""
+        cell = self.nb.cells[index]
         self.kc.request_metadata = self.metadata_of(index)
+        self._arrived.clear()
         try:
-            await self.async_execute_cell(self.nb.cells[index], index)
+            await self.async_execute_cell(cell, index)
+        except DeadKernelError:
+            self._last_words(cell, index)
+            raise
         finally:
+            self._end_shown(index)
             if self.kc is not None:
                 self.kc.request_metadata = None
+
+    def _last_words(self, cell: Any, index: int) -> None:
+        """Take what the kernel had sent, and ZeroMQ had not, when it was killed."""
+        arrived, missing = set(self._arrived), []
+        for frames in [] if self.words is None else newest_first(self.words):
+            signed = self.kc.session.feed_identities(frames)[1]
+            with contextlib.suppress(ValueError):  # what came, but had not been taken, is a duplicate to the session
+                header, parent = map(self.kc.session.unpack, signed[1:3])
+                if parent.get("msg_id") == self.kc.last_request and header["msg_id"] not in arrived:
+                    missing.append(self.kc.session.deserialize(signed))
+        for message in reversed(missing):
+            with contextlib.suppress(CellExecutionComplete):
+                self.process_message(message, cell, index)
 
     def metadata_of(self, index: int) -> dict[str, Any]:
         """What the request to execute a cell says of it, to a kernel of whichever kind."""
@@ -177,9 +227,47 @@ class CellClient(NotebookClient):
                     self.task_poll_for_reply.cancel()
                 return
 
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:
+        """Take the messages of a cell; what a task says that an earlier cell began belongs to that one."""
+        self._requests[parent_msg_id] = cell_index
+        while True:
+            message = await self.kc.iopub_channel.get_msg(timeout=None)
+            if message["parent_header"].get("msg_id") != parent_msg_id:
+                self.take_late(message)
+                continue
+            try:
+                self.process_message(message, cell, cell_index)
+            except CellExecutionComplete:
+                return
+
+    async def take_what_is_late(self) -> None:
+        """Take what came after the last cell."""
+        while True:
+            try:
+                self.take_late(await self.kc.iopub_channel.get_msg(timeout=0))
+            except Empty:
+                return
+            except ValueError:
+                continue  # it was among the last words of a kernel that was killed
+
+    def take_late(self, message: dict[str, Any], index: int | None = None) -> None:
+        """Put what an earlier cell printed or displayed into that; `index` where it is known which."""
+        if index is None:
+            index = self._requests.get(message["parent_header"].get("msg_id"))
+        if index is None or message["msg_type"] not in _LATE:
+            return
+        clear, self.clear_before_next_output = self.clear_before_next_output, False
+        try:
+            self.process_message(message, self.nb.cells[index], index)
+        finally:
+            self.clear_before_next_output = clear
+
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Tell of each output as it arrives. A note of ours is none: what it says goes into the cell's metadata."""
+        self._arrived.append(msg["header"].get("msg_id", ""))
         fit(msg)
+        if self._is_text(msg):
+            msg = self._sorted_out(msg, cell, cell_index)
         if self.on_message is not None:
             self.on_message(cell_index, msg)
         note = msg["content"].get("data", {}).get(NOTE) if msg["msg_type"] == "display_data" else None
@@ -197,42 +285,56 @@ class CellClient(NotebookClient):
         elif self.on_warning is not None:
             self.on_warning(note["message"], note["hint"])
 
+    def _sorted_out(self, msg: dict[str, Any], cell: Any, index: int) -> dict[str, Any]:
+        """A piece of a stream that knows whether it is too much to be shown; one out of a journal knows already."""
+        shown = self._shown_of(cell, index)
+        if msg.get("overflow"):
+            shown.follow(msg["overflow"])
+            return msg
+        return {**msg, "overflow": shown.sort_out(msg["content"]["text"], self.clear_before_next_output)}
+
+    def _shown_of(self, cell: Any, index: int) -> Shown:
+        outs, shown = cell.outputs, self._shown.get(index)
+        if shown is None or shown.outs is not outs:
+            made = Shown(outs, self._limit, self._overflows.of(index), lambda to: self._move(index, to))
+            self._shown[index] = shown = made
+        return shown
+
+    def _move(self, cell_index: int, to: Callable[[int], int]) -> None:
+        """Displays of a cell stand elsewhere now: their updates have to find them."""
+        for cells in self._display_id_map.values():
+            if cell_index in cells:
+                cells[cell_index] = [to(place) for place in cells[cell_index]]
+
+    def clear_output(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
+        """As in the base class."""
+        super().clear_output(outs, msg, cell_index)
+        if not self.clear_before_next_output and not outs:
+            self._forget_shown(cell_index)
+
+    def _forget_shown(self, index: int) -> None:
+        if index in self._shown:
+            self._shown[index].reset()
+
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
         """Append an output; a piece of a stream joins the piece before it, as JupyterLab does it."""
-        output = self._stream(outs, msg, cell_index) or super().output(outs, msg, display_id, cell_index)
-        if output is None or output.output_type != "stream" or not outs or outs[-1] is not output:
-            return output
-        before = outs[-2] if len(outs) > 1 else None
-        if before is not None and before.output_type == "stream" and before.name == output.name:
-            outs.pop()
-            before.text = joined(before.text, output.text)
-        else:
-            output.text = joined("", output.text)
-        return output
-
-    def _stream(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> Any:
-        """Append a piece of a stream as nbclient does, without the check against nbformat's schema, which takes seven times
-        as long; None where it is none, or an output widget's."""
-        name, text = msg["content"].get("name"), msg["content"].get("text")
-        if msg["msg_type"] != "stream" or self.output_hook_stack[msg["parent_header"].get("msg_id")]:
-            return None
-        if not isinstance(name, str) or not isinstance(text, str):
-            return None
-        if self.clear_before_next_output:
+        hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
+        if self.clear_before_next_output and not hooked:
             outs[:] = []
             self.clear_display_id_mapping(cell_index)
             self.clear_before_next_output = False
-        outs.append(NotebookNode(output_type="stream", name=name, text=text))
-        return outs[-1]
+            self._forget_shown(cell_index)
+        if self._is_text(msg) and cell_index in self._shown:
+            content = msg["content"]
+            return self._shown[cell_index].add(content["name"], content["text"], msg.get("overflow"))
+        return super().output(outs, msg, display_id, cell_index)
 
-
-def joined(before: str, after: str) -> str:
-    """Two pieces of a stream as one; what carriage returns and backspaces overwrote on the last line is left out."""
-    if "\r" not in after and "\b" not in after and not before.endswith("\r"):
-        return before + after
-    cut = before.rfind("\n") + 1
-    tail = before[cut:] + after
-    shorter = _BACKSPACE.sub("", tail)
-    while len(shorter) < len(tail):
-        tail, shorter = shorter, _BACKSPACE.sub("", shorter)
-    return before[:cut] + _OVERWRITTEN.sub("", tail)
+    def _is_text(self, msg: dict[str, Any]) -> bool:
+        """Whether a message is a piece of a stream, as it has to be, and no output widget's."""
+        content = msg["content"]
+        return (
+            msg["msg_type"] == "stream"
+            and isinstance(content.get("name"), str)
+            and isinstance(content.get("text"), str)
+            and not self.output_hook_stack[msg["parent_header"].get("msg_id")]
+        )

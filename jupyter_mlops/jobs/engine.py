@@ -154,7 +154,9 @@ def _execute(
     from jupyter_mlops.jobs.cancel import Stop, on_stop_signal
     from jupyter_mlops.jobs.execution import Execution, Plan
     from jupyter_mlops.jobs.job import kernel_environment, taken
+    from jupyter_mlops.jobs.overflow import Overflows
     from jupyter_mlops.jobs.recorder import Recorder
+    from jupyter_mlops.store.output_limit import folder_of, output_limit
 
     stop = Stop()
     with on_stop_signal(stop):
@@ -172,6 +174,8 @@ def _execute(
                 folder=Path.cwd(),
                 environment=kernel_environment(store, run),
                 save=paths.saver(),
+                output_limit=output_limit(store.root),
+                overflows=Overflows(folder_of(paths.output or store.journals.path(run.id))),
                 on_environment=None if request.same_python else recorder.keep_environment,
                 stop=stop,
                 **options,

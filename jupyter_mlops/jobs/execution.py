@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,9 +22,11 @@ from jupyter_mlops.jobs.ahead import Beside
 from jupyter_mlops.jobs.cancel import Stop, in_event_loop
 from jupyter_mlops.jobs.ending import Ending
 from jupyter_mlops.jobs.ledger import SKIP_TAG, Ledger, is_executed
+from jupyter_mlops.jobs.left import left_behind, named
 from jupyter_mlops.jobs.memory import MemoryWatch
 from jupyter_mlops.jobs.outcome import Outcome
 from jupyter_mlops.jobs.output import OutputFile, Save
+from jupyter_mlops.jobs.overflow import Overflows
 
 logger = logging.getLogger(__name__)
 
@@ -68,6 +71,10 @@ class Plan:
     """Where given, this tells from the loaded notebook which cells are executed; None for all. The others stay pending."""
     beside: Beside | None = None
     """Where given, the kernels that execute steps before their turn."""
+    output_limit: int = sys.maxsize
+    """Characters of streams that a cell may show."""
+    overflows: Overflows | None = None
+    """The files for what is more than that."""
     mark: Callable[[Any, Outcome], None] | None = None
     """Where given, marks in the notebook, before it is saved for the last time, where it failed."""
 
@@ -108,13 +115,14 @@ class Execution:
         self.notebook: Any = None
         self._listeners = listeners
         self._stop = plan.stop or Stop()
-        self._file = OutputFile(plan.save)
+        self._file = OutputFile(plan.save and self._save)
         self._ledger: Any = None
         self._client: Any = None
         self._kernel: Any = None
         self._ending: Any = None
         self._memory: Any = None
         self._ready = False
+        self._pid: int | None = None
 
     def run(self) -> Outcome:
         """Execute, from a thread with or without a running event loop. The notebook is then `self.notebook`."""
@@ -157,20 +165,36 @@ class Execution:
                 return self._save_last(outcome)
             finally:
                 await stopping
+                self._name_left()
+
+    def _name_left(self) -> None:
+        """Tell of processes that cells began and that go on."""
+        told = named(left_behind(self._pid, self.plan.environment.get("MLOPS_RUN_ID", "")))
+        if told:
+            self._tell(
+                "warn",
+                f"Processes that the notebook started go on: {told}.",
+                "End them in the cell that starts them, or with `kill PID`; they hold what they had open.",
+            )
 
     def _load(self) -> None:
         self.notebook = self.plan.load()
         self._ledger = Ledger(self.notebook, lambda: datetime.now(timezone.utc))
         self._ledger.begin()
+        if self.plan.overflows is not None:
+            self.plan.overflows.begin()
         self._file.save(self.notebook)
         self._tell("started", self.notebook)
         self._memory = MemoryWatch(self._kernel.pid, self.plan.memory)
-        self._tell("kernel", self._kernel.kind, self._kernel.why, self._kernel.pid)
+        self._pid = self._kernel.pid
+        self._tell("kernel", self._kernel.kind, self._kernel.why, self._pid)
 
     async def _execute(self) -> Outcome:
         self._client = self._kernel.client(self.notebook, self._on_output, cell_seconds=None)
         self._client.on_message = self._on_message
         self._client.on_warning = partial(self._tell, "warn")
+        if self.plan.overflows is not None:
+            self._client.show_within(self.plan.output_limit, self.plan.overflows)
         try:
             await self._client.start()
             self._ending.has_answered = True
@@ -186,6 +210,7 @@ class Execution:
             self.plan.beside.begin(self.notebook)
         outcome = await self._cells()
         await self._drain()
+        await self._client.take_what_is_late()
         self._client.set_widgets_metadata()
         return outcome
 
@@ -314,6 +339,12 @@ class Execution:
             await asyncio.sleep(1.0)
             if self.plan.save_in_cells or not self._ending.in_cell:
                 self._save_if_due()
+
+    def _save(self, notebook: Any, *, sync: bool = True) -> None:
+        if self._client is not None:
+            self._client.settle()
+        assert self.plan.save is not None
+        self.plan.save(notebook, sync=sync)
 
     def _save_if_due(self) -> None:
         try:

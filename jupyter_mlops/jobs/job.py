@@ -16,11 +16,13 @@ from jupyter_mlops.jobs.events import OnEvent
 from jupyter_mlops.jobs.execution import Execution, Plan
 from jupyter_mlops.jobs.outcome import Outcome
 from jupyter_mlops.jobs.output import check_output, file_saver
+from jupyter_mlops.jobs.overflow import Overflows
 from jupyter_mlops.jobs.prepared import mark_failure, prepare
 from jupyter_mlops.jobs.recorder import Recorder
 from jupyter_mlops.jobs.request import Request, default_output
 from jupyter_mlops.jobs.sources import has_other_modules
 from jupyter_mlops.jobs.span import chosen_cells
+from jupyter_mlops.store.output_limit import folder_of, output_limit
 from jupyter_mlops.store.store import Store
 
 
@@ -79,6 +81,8 @@ def _plan(recorder: Recorder, request: Request, output: Path, pool: Any, stop: S
         folder=request.path.parent,
         environment=kernel_environment(recorder.store, run),
         save=file_saver(output),
+        output_limit=output_limit(recorder.store.root),
+        overflows=Overflows(folder_of(output)),
         mark=mark,
         cell_seconds=options.cell_seconds,
         run_seconds=options.run_seconds,

@@ -1,8 +1,8 @@
 """What an execution writes into its run's journal: enough to build its notebook again, and to say how it ended.
 
 Events in order: run_started, notebook (as the kernel is given it), kernel_started, then for each cell passed or
-cell_started, input, output | update_display | clear_output | note | comm ..., cell_ended; warning anywhere; interrupted,
-failed or killed; run_ended. Outputs have nbformat's form.
+cell_started, input, output | overflow | update_display | clear_output | note | comm ..., cell_ended; warning anywhere;
+interrupted, failed or killed; run_ended. Outputs have nbformat's form.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from jupyter_mlops.capture.display import METADATA, NOTE
 from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.jobs.outcome import Outcome
+from jupyter_mlops.jobs.overflow import read_piece
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.journals import Journal
 
@@ -27,6 +28,7 @@ CELL_STARTED = "cell_started"
 PASSED = "passed"
 INPUT = "input"
 OUTPUT = "output"
+OVERFLOW = "overflow"
 UPDATE_DISPLAY = "update_display"
 CLEAR_OUTPUT = "clear_output"
 NOTED = "note"
@@ -149,9 +151,13 @@ def event_of(message: dict[str, Any]) -> dict[str, Any] | None:
         }
     if kind == "display_data" and NOTE in content.get("data", {}):
         return {"event": NOTED, "note": content["data"][NOTE]}
+    told = message.get("overflow")
+    if told and "size" in told:
+        return {"event": OVERFLOW, "name": content["name"], **told}  # the text itself is in the file that it names
     if kind in _OUTPUTS:
         output = {name: content[name] for name in _OUTPUTS[kind] if name in content}
-        return {"event": OUTPUT, "output": {"output_type": kind, **output}, **_display_id(content)}
+        more = {"overflow": told} if told else _display_id(content)
+        return {"event": OUTPUT, "output": {"output_type": kind, **output}, **more}
     if kind == "update_display_data":
         shown = {"data": content.get("data", {}), "metadata": content.get("metadata", {})}
         return {"event": UPDATE_DISPLAY, **shown, **_display_id(content)}
@@ -178,6 +184,8 @@ def message_of(event: dict[str, Any], request: str) -> dict[str, Any] | None:
     elif event["event"] == OUTPUT:
         content = dict(event["output"])
         kind = content.pop("output_type")
+    elif event["event"] == OVERFLOW:
+        kind, content = "stream", {"name": event["name"], "text": read_piece(event)}
     elif event["event"] == UPDATE_DISPLAY:
         kind, content = "update_display_data", {"data": event["data"], "metadata": event["metadata"]}
     elif event["event"] == CLEAR_OUTPUT:
@@ -195,6 +203,7 @@ def message_of(event: dict[str, Any], request: str) -> dict[str, Any] | None:
         "metadata": {},
         "content": content,
         "buffers": _buffers(event),
+        "overflow": event if event["event"] == OVERFLOW else event.get("overflow"),
     }
 
 

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_mlops.errors import KernelDiedError
+from jupyter_mlops.store import lastwords
 
 if TYPE_CHECKING:
     from jupyter_mlops.jobs.execution import Plan
+    from jupyter_mlops.jobs.overflow import Overflows
 
 KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
 PRELUDE = (
@@ -33,6 +35,15 @@ class CellRunner(Protocol):
     on_message: Callable[[int, dict[str, Any]], None] | None
     on_warning: Callable[[str, str], None] | None
     """Where given, told of each message that says something of a cell, before it changes the notebook."""
+
+    def show_within(self, limit: int, overflows: Overflows) -> None:
+        """Show no more of a cell's streams than `limit` characters, and have the rest in a file of `overflows`."""
+
+    async def take_what_is_late(self) -> None:
+        """Take what tasks of cells said after the last cell."""
+
+    def settle(self) -> None:
+        """Let the notebook hold all that came."""
 
     async def start(self) -> None:
         """Wait until the kernel answers. Raises RuntimeError where it does not."""
@@ -108,9 +119,10 @@ class OrdinaryKernel:
 
     kind = "ordinary"
 
-    def __init__(self, manager: Any, start_seconds: int, why: str = "") -> None:
+    def __init__(self, manager: Any, start_seconds: int, why: str = "", words: Path | None = None) -> None:
         self.manager = manager
         self.why = why
+        self._words = words
         self._start_seconds = start_seconds
 
     @classmethod
@@ -121,20 +133,25 @@ class OrdinaryKernel:
         from jupyter_client.manager import AsyncKernelManager
 
         manager: Any = AsyncKernelManager(kernel_name=name)
-        arguments = []
+        words: Path | None = None
+        arguments, told = [], dict(environment)
         if any("ipykernel" in word for word in manager.kernel_spec.argv):
             arguments.append("--HistoryManager.hist_file=:memory:")
             if os.name == "posix":
                 # Sockets that are files in a folder of the user's own: nothing listens on a network port.
-                manager.transport, manager.ip = "ipc", f"{tempfile.mkdtemp(prefix='mlops-')}/kernel"
+                own = Path(tempfile.mkdtemp(prefix="mlops-"))
+                manager.transport, manager.ip = "ipc", f"{own}/kernel"
+                words = own / "words"
+                lastwords.make(words)
+                told[lastwords.VARIABLE] = str(words)
         try:
-            await manager.start_kernel(extra_arguments=arguments, cwd=str(folder), env={**os.environ, **environment})
+            await manager.start_kernel(extra_arguments=arguments, cwd=str(folder), env={**os.environ, **told})
         except (OSError, RuntimeError) as error:
             raise KernelDiedError(
                 f"The kernel '{name}' cannot be launched: {error}.",
                 f"See what `jupyter kernelspec list` shows for it; its command is {manager.kernel_spec.argv!r}.",
             ) from error
-        return cls(manager, start_seconds, why)
+        return cls(manager, start_seconds, why, words)
 
     @property
     def pid(self) -> int | None:
@@ -145,7 +162,10 @@ class OrdinaryKernel:
         """See `Kernel`."""
         from jupyter_mlops.jobs.client import CellClient
 
-        return CellClient(notebook, self.manager, on_output, timeout=cell_seconds, startup_timeout=self._start_seconds)
+        options = {"timeout": cell_seconds, "startup_timeout": self._start_seconds}
+        client = CellClient(notebook, self.manager, on_output, **options)
+        client.words = self._words
+        return client
 
     async def is_alive(self) -> bool:
         """See `Kernel`."""

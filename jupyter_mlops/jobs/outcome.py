@@ -39,8 +39,9 @@ class Outcome:
         return self.status is not Status.COMPLETED and self.error is not None and self.error.cell_index is not None
 
     def of_cell(self, cell: Any) -> Outcome:
-        """The same, with what `cell`, where it ended, says of itself."""
-        return replace(self, source=str(cell.source), count=cell.execution_count, traceback=traceback_of(cell))
+        """The same, with what `cell`, where it ended, says of itself; the hint is told once, beside it."""
+        lines = tuple(line.removesuffix(f" {self.hint}") for line in traceback_of(cell))
+        return replace(self, source=str(cell.source), count=cell.execution_count, traceback=lines)
 
     def not_saved(self, error: StoreError) -> Outcome:
         """The same where the executed notebook could not be written."""

@@ -60,6 +60,8 @@ class _Reader:
         self._client: Any = None
         self._ledger: Any = None
         self._request = ""
+        self._ended: set[int] = set()
+        """Cells that have ended: what tasks of theirs say comes later."""
 
     def read(self, event: dict[str, Any]) -> None:
         """Apply one event."""
@@ -112,6 +114,7 @@ class _Reader:
             self._ledger.cell_started(index)
         elif kind == journal.CELL_ENDED:
             self.found.running = None
+            self._ended.add(index)
             self._ledger.cell_ended(index, failed=event["status"] != COMPLETED)
             cell.execution_count = event["execution_count"]
             if event.get("execution"):
@@ -128,12 +131,15 @@ class _Reader:
     def _message(self, event: dict[str, Any], index: int, cell: Any) -> None:
         self._request = event.get("request", self._request)
         message = journal.message_of(event, self._request)
-        if message is not None:
+        if message is not None and index in self._ended:
+            self._client.take_late(message, index)
+        elif message is not None:
             self._client.process_message(message, cell, index)
 
     def end(self) -> Rebuilt:
         """All events were read."""
         if self._client is not None:
+            self._client.settle()
             self._client.set_widgets_metadata()
         return self.found
 

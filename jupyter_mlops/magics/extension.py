@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.capture.sending import keep_packing, send_before_flush_returns
+from jupyter_mlops.capture.sending import keep_last_words, keep_packing, send_before_flush_returns
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.capture.shell import ShellHooks
 from jupyter_mlops.magics.completion import add_matcher
@@ -29,6 +29,7 @@ def load(shell: Any, form: Callable[[Path], None] | None = None) -> None:
     hooks.install()
     guard_secrets()
     send_before_flush_returns(shell)
+    keep_last_words(shell)
     keep_packing(shell)
     shell.register_magic_function(_line_magic(session, form), "line", "mlops")
     atexit.register(session.close)

@@ -8,16 +8,25 @@ from jupyter_mlops.secrets.known import KNOWN
 
 
 def without_secrets(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The events; those of a stream are pieces of one text. The very list where no secret was looked up."""
+    """The events; those of streams are pieces of one text. The very list where no secret was looked up."""
     patterns = KNOWN.patterns
     if patterns is None:
         return events
+    from jupyter_mlops.secrets.merged import Merged, Piece
     from jupyter_mlops.secrets.redaction import Stream, redact_all
 
     made: list[dict[str, Any]] = []
+    merged = Merged()
     streams: dict[str, Stream] = {}
 
+    def show(pieces: list[Piece]) -> None:
+        for piece in pieces:
+            text = streams.setdefault(piece.name, Stream()).feed(patterns, piece.text)
+            if text:
+                made.append({**piece.rest, "text": text})
+
     def end() -> None:
+        show(merged.end(patterns))
         made.extend(
             {"type": "stream", "name": name, "text": text}
             for name, stream in streams.items()
@@ -26,9 +35,7 @@ def without_secrets(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
     for event in events:
         if event["type"] == "stream":
-            text = streams.setdefault(event["name"], Stream()).feed(patterns, event["text"])
-            if text:
-                made.append({**event, "text": text})
+            show(merged.feed(patterns, Piece(event["name"], event["text"], event)))
             continue
         end()
         made.append(redact_all(patterns, event))

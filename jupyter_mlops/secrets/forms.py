@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from urllib.parse import quote, quote_plus
 
 from jupyter_mlops.domain.json_text import dumps
@@ -31,8 +31,8 @@ def forms_of(value: str) -> tuple[set[str], set[str]]:
 
 
 def _texts(value: str) -> Iterator[str]:
-    """The value, and each long line of it: they are often shown one by one."""
-    yield value
+    """The value, in upper and lower case too, and each long line of it: they are often shown one by one."""
+    yield from (value, value.upper(), value.lower())
     stripped = value.strip()
     if stripped:
         yield stripped
@@ -71,21 +71,35 @@ def _percent(text: str) -> Iterator[str]:
 
 
 def _encoded(value: str) -> Iterator[str]:
-    """In hexadecimal, and in base64 wherever in the encoded bytes it begins."""
+    """In hexadecimal, and in base64, base32 and base85 wherever in the encoded bytes it begins."""
     for text in {value, value.strip()}:
         data = text.encode("utf-8", "surrogatepass")
-        yield data.hex()
-        yield data.hex().upper()
+        for between in ("", ":", " ", "-"):
+            shown = data.hex(between) if between else data.hex()
+            yield from (shown, shown.upper())
         for before in range(3):
-            yield from _alphabets(_aligned(data, before))
-            yield from _alphabets(_aligned(data, before, whole=True))
+            yield from _alphabets(_aligned(base64.b64encode, 6, data, before))
+            yield from _alphabets(_aligned(base64.b64encode, 6, data, before, whole=True))
+        for before in range(5):
+            for whole in (False, True):
+                shown = _aligned(base64.b32encode, 5, data, before, whole=whole)
+                yield from (shown, shown.lower())
+        for encode in (base64.b85encode, base64.a85encode):
+            yield encode(data).decode()
+            yield from (_in_groups(encode, data[skipped:]) for skipped in range(4))
         yield from _in_lines(data)
 
 
-def _aligned(data: bytes, before: int, *, whole: bool = False) -> str:
-    """The characters of base64 that `before` bytes in front leave as they are, and (but for `whole`) any bytes behind."""
-    text = base64.b64encode(bytes(before) + data).decode().rstrip("=")
-    return text[-(-before * 8 // 6) : None if whole else (before + len(data)) * 8 // 6]
+def _aligned(encode: Callable[[bytes], bytes], bits: int, data: bytes, before: int, *, whole: bool = False) -> str:
+    """The characters of `bits` bits that `before` bytes in front leave as they are and (but for `whole`) any bytes behind."""
+    text = encode(bytes(before) + data).decode().rstrip("=")
+    return text[-(-before * 8 // bits) : None if whole else (before + len(data)) * 8 // bits]
+
+
+def _in_groups(encode: Callable[[bytes], bytes], data: bytes) -> str:
+    """The characters for whole groups of four bytes; "" for less than two of them, which may stand in anything."""
+    length = len(data) // 4 * 4
+    return encode(data[:length]).decode() if length >= 8 else ""
 
 
 def _alphabets(text: str) -> tuple[str, str]:

@@ -13,7 +13,7 @@ from jupyter_mlops.secrets.descriptors import Filtered
 from jupyter_mlops.secrets.known import redact
 from jupyter_mlops.secrets.outgoing import Outgoing
 
-_protected: dict[str, set[int]] = {"sessions": set(), "descriptors": set(), "logging": set()}
+_protected: dict[str, set[int]] = {"sessions": set(), "descriptors": set(), "logging": set(), "below": set()}
 _kept: list[Any] = []
 """Keeps sessions alive whose ids are known."""
 
@@ -37,6 +37,13 @@ def protect() -> None:
         if descriptor not in _protected["descriptors"]:
             _protected["descriptors"].add(descriptor)
             _kept.append(Filtered(descriptor))
+    if not _protected["below"]:
+        streams = [stream for stream in (sys.stdout, sys.stderr) if getattr(stream, "_should_watch", False)]
+        if len({type(stream) for stream in streams}) == 1 and os.name == "posix":
+            from jupyter_mlops.secrets.below import Below
+
+            _protected["below"].add(0)
+            _kept.append(Below(streams))
 
 
 def _shell() -> Any:

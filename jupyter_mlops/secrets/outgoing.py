@@ -1,7 +1,7 @@
 """Everything that a kernel says goes through its session's `send`: from the first secret on, with names in their place.
 
-A secret may come in two pieces of a stream: what may be the beginning of one is held back until the next piece, the
-next display, or the cell's end.
+A secret may come in pieces, of one stream or of both by turns: what may be the beginning of one is held back until the
+next piece, the next display, or the cell's end.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_mlops.secrets.known import KNOWN
+from jupyter_mlops.secrets.merged import Merged, Piece
 from jupyter_mlops.secrets.redaction import Patterns, Stream, redact_all
 
 _LATE_SECONDS = 0.3
@@ -24,7 +25,7 @@ _ENDS = {
 
 
 @dataclass
-class _Piece:
+class _End:
     """The end of a stream that is held back, and how to send it."""
 
     stream: Stream = field(default_factory=Stream)
@@ -40,7 +41,8 @@ class Outgoing:
         self._session = session
         self._send = session.send
         self._lock = threading.RLock()
-        self._pieces: dict[str, _Piece] = {}
+        self._merged = Merged()
+        self._ends: dict[str, _End] = {}
         self._ended = ""
         self._pid = os.getpid()
 
@@ -80,18 +82,35 @@ class Outgoing:
         return self._send(stream, message, ident=ident, buffers=buffers, track=track)
 
     def _stream(self, patterns: Patterns, target: Any, message: Any, ident: Any) -> Any:
-        content = message["content"]
+        content, parent = message["content"], _id(message["parent_header"])
         with self._lock:
-            piece = self._pieces.setdefault(content["name"], _Piece())
-            if piece.stream.held and _id(piece.parent) != _id(message["parent_header"]):
-                self._release(patterns, content["name"])
-            piece.target, piece.parent, piece.ident = target, message["parent_header"], ident
-            text = piece.stream.feed(patterns, content["text"])
-            if piece.stream.held and _id(piece.parent) == self._ended:
+            held = self._merged.held
+            if held and _id(held[-1].rest[1]["parent_header"]) != parent:
+                self._let_go(patterns)
+            piece = Piece(content["name"], content["text"], (target, message, ident))
+            for each in self._merged.feed(patterns, piece):
+                self._show(patterns, each)
+            if parent == self._ended and (self._merged.held or any(end.stream.held for end in self._ends.values())):
                 self._release_later()
-            if not text:
-                return message
-            return self._send(target, {**message, "content": {**content, "text": text}}, ident=ident)
+        return message
+
+    def _show(self, patterns: Patterns, piece: Piece) -> None:
+        """Send a piece, but for its end where the stream alone may go on with a secret."""
+        target, message, ident = piece.rest
+        end = self._ends.setdefault(piece.name, _End())
+        if end.stream.held and _id(end.parent) != _id(message["parent_header"]):
+            self._release(patterns, piece.name)
+        end.target, end.parent, end.ident = target, message["parent_header"], ident
+        text = end.stream.feed(patterns, piece.text)
+        if text:
+            self._send(target, {**message, "content": {**message["content"], "text": text}}, ident=ident)
+
+    def _let_go(self, patterns: Patterns) -> None:
+        """Send all that is held back."""
+        for piece in self._merged.end(patterns):
+            self._show(patterns, piece)
+        for name in self._ends:
+            self._release(patterns, name)
 
     def _before(self, patterns: Patterns, kind: str, message: Any) -> None:
         """Let go of what is held back where the cell ends, or shows something else."""
@@ -102,17 +121,18 @@ class Outgoing:
         with self._lock:
             if ends:
                 self._ended = parent
-            for name, piece in self._pieces.items():
-                if not ends or _id(piece.parent) == parent:
-                    self._release(patterns, name)
+            held = [piece.rest[1]["parent_header"] for piece in self._merged.held]
+            held += [end.parent for end in self._ends.values() if end.stream.held]
+            if any(not ends or _id(header) == parent for header in held):
+                self._let_go(patterns)
 
     def _release(self, patterns: Patterns, name: str) -> None:
-        piece = self._pieces[name]
-        text = piece.stream.end(patterns)
+        end = self._ends[name]
+        text = end.stream.end(patterns)
         if text:
-            message = self._session.msg("stream", {"name": name, "text": text}, parent={"header": piece.parent})
-            message["parent_header"] = piece.parent
-            self._send(piece.target, message, ident=piece.ident)
+            message = self._session.msg("stream", {"name": name, "text": text}, parent={"header": end.parent})
+            message["parent_header"] = end.parent
+            self._send(end.target, message, ident=end.ident)
 
     def release(self) -> None:
         """Send all that is held back."""
@@ -120,8 +140,7 @@ class Outgoing:
         if patterns is None or os.getpid() != self._pid:
             return
         with self._lock:
-            for name in self._pieces:
-                self._release(patterns, name)
+            self._let_go(patterns)
 
     def _release_later(self) -> None:
         timer = threading.Timer(_LATE_SECONDS, self.release)

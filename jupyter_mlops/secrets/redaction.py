@@ -102,6 +102,19 @@ class Patterns:
                 text = text[: cut.start() - before[0]] + self._mark(before[1], markup) + text[cut.start() :]
         return text
 
+    def spans(self, text: str) -> list[tuple[int, int, str]]:
+        """Where secrets stand in the text: first character, the one after the last, what stands in its place."""
+        if not self._may_hold(text):
+            return []
+        return [(*found.span(), self._mark(found[0], False)) for found in self._any.finditer(text)]
+
+    def begun(self, text: str) -> str | None:
+        """What stands in the place of a text that is more than half of a secret, from its beginning; None for others."""
+        for form in self._forms:
+            if len(form) < 2 * len(text) and len(text) >= _CUT_LENGTH and form.startswith(text):
+                return self._mark(form, False)
+        return None
+
     def holds(self, text: str) -> bool:
         """Whether there is a secret in the text."""
         return self._may_hold(text) and self._any.search(text) is not None
@@ -197,18 +210,30 @@ class Stream:
 
     def __init__(self) -> None:
         self.held = ""
+        self._shown = ""
+        """What was shown last: the beginning of a secret, perhaps."""
 
     def feed(self, patterns: Patterns, text: str) -> str:
         """What may be shown of the text so far."""
-        text = self.held + text
+        begin = len(self._shown)
+        text = self._shown + self.held + text
         end = patterns.open_end(text)
-        self.held = text[end:]
-        return patterns.redact(text[:end]) if end else ""
+        if end <= begin:
+            self.held = text[begin:]
+            return ""
+        self.held, self._shown = text[end:], ""
+        for first, last, name in patterns.spans(text[:end]) if begin else ():
+            if first < begin < last:
+                return name + patterns.redact(text[last:end])
+        return patterns.redact(text[begin:end])
 
     def end(self, patterns: Patterns) -> str:
-        """What was held back: it goes on no more."""
+        """What was held back; more than half of a secret is hidden, and so is the rest, should that come."""
         text, self.held = self.held, ""
-        return patterns.redact(text)
+        if not text:
+            return ""
+        self._shown += text
+        return patterns.begun(self._shown) or patterns.redact(text)
 
 
 def redact_all(patterns: Patterns, value: Any, *, markup: bool = False) -> Any:

@@ -19,6 +19,7 @@ from jupyter_mlops.domain.step import StepLine, StepRun, is_named
 from jupyter_mlops.domain.wire import to_wire
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.store.objects import write_atomically
+from jupyter_mlops.store.output_limit import overflows_of
 from jupyter_mlops.tracking import note
 from jupyter_mlops.tracking.identities import Identities
 from jupyter_mlops.tracking.pages import page_of
@@ -45,6 +46,8 @@ NOTE_TAG = "mlflow.note.content"
 BATCH = 100
 """MLflow takes at most so many parameters, so many tags, and 1,000 of all kinds at once."""
 METRICS_BATCH = 800
+_MOST_PRINTED = 64 << 20
+"""Bytes of a file of what a cell printed that MLflow is given."""
 Files = dict[str, "bytes | bytearray"]
 
 
@@ -247,7 +250,22 @@ class Mirror:
             made = page_of(content, path.name)
             return {f"executed/{path.stem}.html": made} if made else {}
 
-        return [_File("mlops.output_digest", _digest(content), f"executed/{path.name}", lambda: content, page)]
+        return [
+            _File("mlops.output_digest", _digest(content), f"executed/{path.name}", lambda: content, page),
+            *self._printed(path),
+        ]
+
+    def _printed(self, notebook: Path) -> list[_File]:
+        """What cells printed that was too much to be shown; a very large file stays where it is."""
+        found = []
+        for path in overflows_of(notebook):
+            if path.stat().st_size > _MOST_PRINTED:
+                log.warning("'%s' is too large for MLflow, and is only beside its notebook", path)
+                continue
+            content = path.read_bytes()
+            place = f"executed/{path.parent.name}/{path.name}"
+            found.append(_File(f"mlops.{path.stem}_digest", _digest(content), place, partial(bytes, content)))
+        return found
 
     def _close(self, run: Run, known: MLflowRun, step_runs: Sequence[StepLine]) -> dict[str, str]:
         """What can be told only at the end: lost steps; and, as tags, the note on top of the run."""

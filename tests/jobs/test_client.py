@@ -15,7 +15,8 @@ from nbformat import ValidationError
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from jupyter_mlops.capture.display import METADATA, NOTE, WARNING
-from jupyter_mlops.jobs.client import AttentiveChannel, CellClient, joined
+from jupyter_mlops.domain.terminal import Screen
+from jupyter_mlops.jobs.client import AttentiveChannel, CellClient
 
 
 @pytest.mark.parametrize(
@@ -30,18 +31,18 @@ from jupyter_mlops.jobs.client import AttentiveChannel, CellClient, joined
     ],
 )
 def test_pieces_of_a_stream_join_as_a_terminal_shows_them(pieces: list[str], whole: str) -> None:
-    text = ""
+    screen = Screen()
     for piece in pieces:
-        text = joined(text, piece)
-    assert text == whole
+        screen.feed(piece)
+    assert screen.take() == whole
 
 
 @given(st.lists(st.text(alphabet="ab\n")))
 def test_plain_text_is_only_appended(pieces: list[str]) -> None:
-    text = ""
+    screen = Screen()
     for piece in pieces:
-        text = joined(text, piece)
-    assert text == "".join(pieces)
+        screen.feed(piece)
+    assert screen.take() == "".join(pieces)
 
 
 def test_a_message_is_found_whose_coming_went_unnoticed() -> None:
@@ -86,6 +87,7 @@ def test_a_stream_becomes_what_nbformat_makes_of_it() -> None:
     client.process_message(_message("one\n"), cell, 0)
     client.process_message(_message("two"), cell, 0)
     client.process_message(_message("bad", "stderr"), cell, 0)
+    client.settle()
     assert cell.outputs == [
         new_output("stream", name="stdout", text="one\ntwo"),
         new_output("stream", name="stderr", text="bad"),
@@ -93,6 +95,7 @@ def test_a_stream_becomes_what_nbformat_makes_of_it() -> None:
     assert list(cell.outputs[0]) == list(new_output("stream", name="stdout", text=""))
     client.clear_before_next_output = True
     client.process_message(_message("three"), cell, 0)
+    client.settle()
     assert [output.text for output in cell.outputs] == ["three"]
 
 

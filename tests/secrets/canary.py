@@ -9,7 +9,7 @@ import lzma
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
@@ -32,6 +32,9 @@ def encodings(token: str = TOKEN) -> dict[str, bytes]:
         "json": token.encode("ascii", "backslashreplace"),
         "html": token.replace("&", "&amp;").encode(),
         "bytes": repr(data)[2:-1].encode(),
+        "upper case": token.upper().encode(),
+        "lower case": token.lower().encode(),
+        "hex with colons": ":".join(f"{byte:02x}" for byte in data).encode(),
     }
     for shift in range(3):
         # Whatever stands before and after: the characters that are the same for two different surroundings.
@@ -42,7 +45,22 @@ def encodings(token: str = TOKEN) -> dict[str, bytes]:
         assert len(middle) > len(data)
         found[f"base64 +{shift}"] = middle
         found[f"urlsafe base64 +{shift}"] = middle.translate(bytes.maketrans(b"+/", b"-_"))
+    for shift in range(5):
+        found[f"base32 +{shift}"] = _middle(base64.b32encode, data, shift)
+    for shift in range(4):
+        found[f"base85 +{shift}"] = _middle(base64.b85encode, data, shift)
+        found[f"ascii85 +{shift}"] = _middle(base64.a85encode, data, shift)
     return found
+
+
+def _middle(encode: Callable[[bytes], bytes], data: bytes, shift: int) -> bytes:
+    """The longest run of characters that is the same for two different surroundings."""
+    one = encode(b"\x01" * shift + data + b"\x01" * 9)
+    other = encode(b"\xfe" * shift + data + b"\xfe" * 9)
+    equal = bytes(a if a == b else 0 for a, b in zip(one, other, strict=True))
+    middle = max(equal.split(b"\0"), key=len)
+    assert len(middle) > len(data) - 4
+    return middle
 
 
 def leaks(*folders: Path, token: str = TOKEN) -> list[str]:

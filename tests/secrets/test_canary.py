@@ -60,6 +60,13 @@ CELLS = [
         "for letter in token:\n    print(letter, end='', flush=True)\n"
         "sys.stderr.write(token[:7]); sys.stderr.flush(); time.sleep(0.3); _ = sys.stderr.write(token[7:])"
     ),
+    code(
+        "for place, letter in enumerate(token):\n"
+        "    (sys.stdout, sys.stderr)[place % 2].write(letter); sys.stdout.flush(); sys.stderr.flush()\n"
+        "for place, letter in enumerate(token):\n"
+        "    print(letter, end='') if place % 2 else os.write(1 + (place % 4 == 0), letter.encode())\n"
+        "print(token[:20], end='')\ndisplay('between')\nprint(token[20:])"
+    ),
     code("_ = subprocess.run(['echo', token]), subprocess.run(['sh', '-c', 'echo $T >&2'], env={'T': token})"),
     code('%%bash -s "$token"\necho "$1"'),
     code("os.environ['API_TOKEN'] = token\nprint(dict(os.environ))"),
@@ -198,3 +205,17 @@ def test_mlflow_was_told_the_name(left: Left) -> None:
         tags = set(database.execute("select key, value from tags"))
     assert {("by_hand", "<secret TOKEN>"), ("several", "Bearer <secret TOKEN>")} <= params
     assert ("tag", "Bearer <secret TOKEN>") in tags
+
+
+def test_pieces_put_together_again_hold_none_of_it(left: Left) -> None:
+    """Of each cell in the notebooks, and of each run in its journal, whichever streams printed them."""
+    with Store.open(left.project) as store:
+        for name, run in left.runs.items():
+            printed: list[str] = []
+            for cell in left.notebook(name)["cells"]:
+                outputs = [output for output in cell.get("outputs", ()) if output["output_type"] == "stream"]
+                printed.append("".join("".join(output["text"]) for output in outputs))
+            events = [event["output"] for event in store.journals.read(run.id) if event["event"] == "output"]
+            printed.append("".join(output.get("text", "") for output in events))
+            found = [text for text in printed if any(form in text.encode() for form in canary.encodings().values())]
+            assert found == [], name

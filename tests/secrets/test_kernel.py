@@ -11,7 +11,7 @@ from pathlib import Path
 
 import canary
 import pytest
-from kernels import LiveKernel
+from kernels import Cell, LiveKernel
 
 from jupyter_mlops.operations.secrets import set_secret
 
@@ -54,6 +54,16 @@ SHOWN = [
     "sys.stdout.write(token[:5]); sys.stdout.flush(); time.sleep(0.4); sys.stdout.write(token[5:])",
     "sys.stderr.write(token[:-1]); sys.stderr.flush(); print('between'); sys.stderr.write(token[-1:])",
     "for letter in token:\n    print(letter, end='', flush=True)",
+    "for place, letter in enumerate(token):\n"
+    "    (sys.stdout, sys.stderr)[place % 2].write(letter)\n    sys.stdout.flush(), sys.stderr.flush()",
+    "for place, letter in enumerate(token):\n    print(letter, end='') if place % 2 else os.write(1, letter.encode())",
+    "for place, letter in enumerate(token):\n"
+    "    print(letter, end='') if place % 2 else os.write(2, letter.encode())\n    sys.stdout.flush(), sys.stderr.flush()",
+    "print(token[:9], end='')\n_ = subprocess.run(['printf', '%s', token[9:]]); time.sleep(0.3)",
+    "print(token[:20], end='')\ndisplay('between')\nprint(token[20:])",
+    "print(token[:20], end='')\nclear_output()\nprint(token[20:])",
+    "print(base64.b85encode(token.encode()).decode(), base64.b32encode(token.encode()).decode())",
+    "print(token.upper(), token.lower(), token.encode().hex(':'))",
     "token + ''",
     "display({'text/plain': token + '', 'text/html': f'<i>{token}</i>'}, raw=True)",
     "display('x', display_id='one'); update_display({'text/plain': token + ''}, display_id='one', raw=True)",
@@ -79,9 +89,24 @@ SHOWN = [
 @pytest.mark.parametrize("code", SHOWN)
 def test_what_a_cell_shows_has_the_name_in_the_place_of_the_secret(kernel: LiveKernel, code: str) -> None:
     shown = kernel.run(code)
+    assert not any(form in _streams(shown).encode() for form in canary.encodings().values())
     assert not any(form.decode("latin-1") in shown.text for form in canary.encodings().values())
     assert not any(form in shown.text.encode() for form in canary.encodings().values())
     assert "secret TOKEN" in shown.text or "locals" in code, shown.text
+
+
+def _streams(shown: Cell) -> str:
+    """What was printed, put together again whatever stood between."""
+    return "".join(content for kind, content in shown.outputs if kind in ("stdout", "stderr"))
+
+
+def test_the_terminal_is_shown_no_rest_of_what_python_began(kernel: LiveKernel) -> None:
+    log = kernel.folder.parent / "log.txt"
+    before = log.stat().st_size
+    kernel.run(
+        "print(token[:5], end='')\n_ = os.write(1, token[5:].encode()); os.write(1, b'\\nbelow\\n'); time.sleep(0.3)"
+    )
+    assert log.read_bytes()[before:].decode().strip() == "below"
 
 
 def test_nothing_the_kernel_sends_holds_it_be_it_markup_the_state_of_a_widget_or_a_buffer(kernel: LiveKernel) -> None:

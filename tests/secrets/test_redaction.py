@@ -16,11 +16,12 @@ import canary
 import numpy
 import pandas
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlops.secrets.events import without_secrets
 from jupyter_mlops.secrets.known import KNOWN
+from jupyter_mlops.secrets.merged import Merged, Piece
 from jupyter_mlops.secrets.redaction import Patterns, Stream, redact_all
 from jupyter_mlops.secrets.scan import Scan
 
@@ -44,10 +45,18 @@ FORMS: list[Callable[[str], str]] = [
     lambda text: urllib.parse.quote(text, safe=""),
     lambda text: text.encode().hex(),
     lambda text: text.encode().hex().upper(),
+    lambda text: text.encode().hex(":"),
+    str.upper,
+    str.lower,
+    lambda text: base64.b32encode(text.encode()).decode(),
+    lambda text: base64.b32encode(text.encode()).decode().rstrip("=").lower(),
+    lambda text: base64.b85encode(text.encode()).decode(),
+    lambda text: base64.a85encode(text.encode()).decode(),
 ]
 
 
 @pytest.mark.parametrize("form", range(len(FORMS)))
+@settings(deadline=None)  # a busy machine takes its time for the patterns
 @given(secret=secrets_of_any_kind)
 def test_each_form_of_a_secret_becomes_its_name(form: int, secret: str) -> None:
     if secret.strip() != secret or secret in repr("<secret NAME>"):
@@ -217,3 +226,44 @@ def test_the_tests_own_search_finds_what_it_looks_for(tmp_path: canary.Path) -> 
     (tmp_path / "b").write_text(urllib.parse.quote_plus(TOKEN), encoding="utf-8")
     (tmp_path / "c").write_text("kanari", encoding="utf-8")
     assert {line.split(":")[0].rpartition("/")[2] for line in canary.leaks(tmp_path)} == {"a (zlib)", "b"}
+
+
+@given(
+    st.text(alphabet="abcdefgh", min_size=8, max_size=14),
+    st.lists(st.integers(1, 5), min_size=1, max_size=14),
+    st.text(alphabet="xyz\n", max_size=4),
+    st.text(alphabet="xyz\n", max_size=4),
+)
+def test_a_secret_that_streams_print_by_turns_is_hidden_and_all_else_is_shown(
+    secret: str, sizes: list[int], before: str, after: str
+) -> None:
+    patterns, merged = Patterns({"N": [secret]}), Merged()
+    whole, shown, start = before + secret + after, [], 0
+    for number, size in enumerate(itertools.cycle(sizes)):
+        if start >= len(whole):
+            break
+        shown += merged.feed(patterns, Piece("12"[number % 2], whole[start : start + size]))
+        start += size
+    shown += merged.end(patterns)
+    text = patterns.redact("".join(piece.text for piece in shown))
+    assert text == before + "<secret N>" + after
+
+
+def test_of_a_secret_that_a_display_breaks_in_two_neither_half_is_shown() -> None:
+    patterns, merged = Patterns({"N": ["abcdefghijkl"]}), Merged()
+    assert merged.feed(patterns, Piece("1", "the abcdefghij")) == [Piece("1", "the ")]
+    assert merged.end(patterns) == [Piece("1", "<secret N>")]
+    assert merged.feed(patterns, Piece("2", "kl and more")) == [Piece("2", "<secret N> and more")]
+    assert merged.feed(patterns, Piece("1", "x abc")) == [Piece("1", "x ")]
+    assert merged.end(patterns) == [Piece("1", "abc")]
+    assert merged.feed(patterns, Piece("1", "x")) == [Piece("1", "x")]
+
+
+def test_the_same_holds_for_each_stream_alone_whatever_the_other_prints_between() -> None:
+    patterns, stream = Patterns({"N": ["abcdefghijkl"]}), Stream()
+    assert stream.feed(patterns, "the abcdefghij") == "the "
+    assert stream.end(patterns) == "<secret N>"
+    assert stream.feed(patterns, "kl and abc") == "<secret N> and "
+    assert stream.end(patterns) == "abc"
+    assert stream.feed(patterns, "def") == ""
+    assert stream.feed(patterns, "x") == "defx"

@@ -43,6 +43,7 @@ class _Link(asyncio.Protocol):
         self.frames = Frames()
         self.pending: dict[str, _Pending] = {}
         self.lost = False
+        self.on_late: Callable[[dict[str, Any]], None] = lambda message: None
         self.transport: Any = None
 
     def connection_made(self, transport: Any) -> None:
@@ -52,12 +53,14 @@ class _Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         for message, buffers in self.frames.feed(data):
             pending = self.pending.get(message["parent_header"].get("msg_id"))
-            if pending is None:
-                continue
             header = message["header"]
             if header["msg_type"] == "stream":
                 buffers = together(message["content"], buffers)
             message["msg_type"], message["msg_id"], message["buffers"] = header["msg_type"], header["msg_id"], buffers
+            if pending is None or pending.idle:
+                self.on_late(message)
+            if pending is None:
+                continue
             if header["msg_type"].endswith("_reply"):
                 pending.reply = message
                 pending.settle()
@@ -99,6 +102,7 @@ class WarmClient(CellClient):
         self._kernel = kernel
         self._session = _session()
         self._link = _Link()
+        self._link.on_late = self.take_late
         # What nbclient's stand-in for the output widget asks for.
         self.kc = SimpleNamespace(
             session=self._session, shell_channel=SimpleNamespace(send=self._send), allow_stdin=False
@@ -129,12 +133,15 @@ class WarmClient(CellClient):
         metadata: dict[str, Any] | None = None,
         on_message: Callable[[dict[str, Any]], None] | None = None,
         seconds: float | None = None,
+        index: int | None = None,
     ) -> dict[str, Any]:
         """Send a request and wait until it is done; its reply."""
         if self._link.lost or self._link.transport is None:
             raise DeadKernelError("Kernel died")
         message = self._session.msg(kind, content, metadata=metadata)
         number = message["header"]["msg_id"]
+        if index is not None:
+            self._requests[number] = index
         pending = self._link.pending[number] = _Pending(on_message, on_message is not None)
         try:
             self._send(message)
@@ -168,9 +175,12 @@ class WarmClient(CellClient):
                 self.metadata_of(index),
                 lambda message: self.process_message(message, cell, index),
                 seconds,
+                index,
             )
         except asyncio.TimeoutError:
             raise CellTimeoutError.error_from_timeout_and_cell("Cell execution timed out", seconds, cell) from None
+        finally:
+            self._end_shown(index)
         ended: Any = date_of(reply["header"]["date"])
         cell.metadata["execution"]["shell.execute_reply"] = ended.isoformat()
         await self._check_raise_for_error(cell, index, reply)
@@ -187,6 +197,9 @@ class WarmClient(CellClient):
         }
         reply: dict[str, Any] = (await self._ask("execute_request", content))["content"]
         return reply
+
+    async def take_what_is_late(self) -> None:
+        """See `CellRunner`: it is taken when it comes."""
 
     async def language_info(self) -> dict[str, Any]:
         """See `CellRunner`: the process that it was forked from has told."""
