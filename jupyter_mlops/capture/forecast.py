@@ -15,7 +15,7 @@ from jupyter_mlops.analysis.code import CodeFacts
 from jupyter_mlops.analysis.magics import EVERYTHING
 from jupyter_mlops.analysis.named import Scope
 from jupyter_mlops.analysis.names import Reach
-from jupyter_mlops.analysis.notebook import StepCell, all_steps_of
+from jupyter_mlops.analysis.notebook import StepCell, all_steps_of, label_of
 from jupyter_mlops.analysis.pipeline import later_reads
 from jupyter_mlops.analysis.plain_values import plain_values, reach_of, scope_above
 from jupyter_mlops.analysis.reasons import differences, reason
@@ -348,4 +348,5 @@ class _Forecaster:
             inputs=self._inputs if found is not None else {},
             outputs=tuple(sorted(facts.names.writes)) if facts is not None else (),
             source=last.id if decision == REUSE and last is not None else None,
+            label=label_of(step),
         )

@@ -23,7 +23,7 @@ class Forecast:
     `seconds` is what it is expected to take: its last computing duration for "run" and "unknown", 0 for "reuse", None
     where it never ran. `inputs` maps each name it reads to the step that makes it ("" where that is not known).
     `source` is the id of the StepRun that would be reused, `repeats` of one that did, on the same, what the step will
-    do again.
+    do again. `label` is what people know it by: its name, or the first line of code of a cell that no one named.
     """
 
     name: str
@@ -37,3 +37,4 @@ class Forecast:
     outputs: tuple[str, ...] = ()
     source: str | None = None
     repeats: str | None = None
+    label: str = ""

@@ -51,7 +51,7 @@ def _show(plan: Plan, *, everything: bool) -> RenderableType:
     from rich.console import Group
     from rich.markup import escape
 
-    from jupyter_mlops.verbs.tables import seconds, table
+    from jupyter_mlops.verbs.tables import seconds, step_name, table
 
     if not plan.steps:
         return f"{escape(plan.notebook)} has no code yet."
@@ -61,7 +61,7 @@ def _show(plan: Plan, *, everything: bool) -> RenderableType:
             made.add_row(f"[dim]{folded} unnamed cells[/]", _WORDS[REUSE], "", "[dim]nothing they depend on changed[/]")
             continue
         made.add_row(
-            escape(step.name) if step.named else f"[dim]{escape(step.name)}[/]",
+            step_name(step.name, step.label),
             _WORDS.get(step.decision, "[blue]not known yet[/]"),
             "" if step.decision == REUSE else seconds(step.seconds),
             escape(sentence(step.reason)) if step.decision != REUSE else f"[dim]{escape(sentence(step.reason))}[/]",

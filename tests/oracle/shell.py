@@ -120,7 +120,7 @@ class Kernel:
         from jupyter_mlops.magics.extension import _loaded
 
         _, session, _ = _loaded[id(self.shell)]
-        if session._store is None or session._run_id is None:
+        if session._store is None or session.begun_run is None:
             return {}
         session.drain(60)
         found = [run for run in session.store.steps.runs(run_id=session.run_id) if run.position > self._position]

@@ -89,3 +89,9 @@ def test_capture_forecasts_a_notebook_that_never_ran(tmp_path: Path) -> None:
     write_notebook(tmp_path / "nb.ipynb")
     assert next(step["decision"] for step in data_of(tmp_path, "plan")["steps"]) == "run"
     assert not (tmp_path / ".mlops").exists()
+
+
+def test_a_cell_that_no_one_named_is_known_by_its_first_line(tmp_path: Path) -> None:
+    write_notebook(tmp_path / "nb.ipynb", {"3f2a91c4": "# the data\nrows = [1]", "use": "%%step use\nrows"})
+    assert [step["label"] for step in data_of(tmp_path, "plan")["steps"]] == ["rows = [1]", "use"]
+    assert "rows = [1]  @3f2a91c4" in text_of(tmp_path, "plan")
