@@ -47,6 +47,7 @@ test: dev lint ## everything: lint, kernel and server tests, front end, the whee
 oracle: dev ## reuse against plain runs: all traps, and 10,000 random edits of random notebooks (over half an hour)
 	@ORACLE_TRAPS=all pytest -q tests/oracle/test_traps.py
 	@WARM_TRAPS=all pytest -q tests/jobs/warm/test_warm_shows.py
+	@python -m tests.popular
 	@python -m tests.oracle $(if $(SEED),--seed $(SEED)) $(if $(EDITS),--edits $(EDITS))
 
 chaos: dev ## workers killed 200 times while they execute jobs; prints what was lost and what ran twice (some minutes)
@@ -71,7 +72,7 @@ install: $(VENV)/.install ## the package, editable, in a virtual environment of 
 dev: $(VENV)/.dev ## the same with what tests and lint need
 
 clean: ## remove what was built and installed; ./demo stays
-	@rm -rf $(VENV) benchmarks/.peers site dist build jupyter_mlops/labextension
+	@rm -rf $(VENV) benchmarks/.peers tests/popular/.env site dist build jupyter_mlops/labextension
 	@rm -rf labextension/node_modules labextension/lib labextension/*.tsbuildinfo
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 

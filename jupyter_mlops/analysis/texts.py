@@ -16,6 +16,8 @@ _FORMULAS = frozenset(
     )
 )
 """Functions of statsmodels and patsy that evaluate the parts of a formula in the caller's namespace."""
+_NUMERIC = ("poisson", "logit", "probit")
+"""Those of them that generators and SciPy have, too, for numbers: a formula is given with its data."""
 _EVALUATORS = ("ne", "numexpr")
 _WORD = re.compile(r"[^\W\d]\w*")
 _SQL = re.compile(r"\s*(select|with|from|create|insert|copy|describe|summarize|pivot)\b", re.IGNORECASE)
@@ -31,6 +33,8 @@ def text_reads(node: ast.Call) -> set[str]:
     if given is None:
         return found
     text = constant_text(given)
+    if text is None and name in _NUMERIC and not _has_data(node):
+        return found
     if name == "query":
         return found | ({EVERYTHING} if text is None else query_names(text))
     if name in ("eval", "sql") or name in _FORMULAS:
@@ -41,6 +45,12 @@ def text_reads(node: ast.Call) -> set[str]:
     if name in ("execute", "executemany") and text is not None and _SQL.match(text):
         return found | words_of(text)
     return found
+
+
+def _has_data(node: ast.Call) -> bool:
+    """Whether a call gives what could be a formula's data besides its first argument."""
+    rest = [*node.args[1:], *(item.value for item in node.keywords if item.arg in ("data", None))]
+    return any(not isinstance(item, (ast.Constant, ast.Tuple)) for item in rest)
 
 
 _KEYWORDS = ("expr", "query", "formula", "sql", "ex", "formula_like")

@@ -273,3 +273,17 @@ def test_arrays_that_share_memory_share_it_after_loading(made: tuple[Any, list[A
             values[name].flat[0] = -7
             for other in values:
                 np.testing.assert_array_equal(again[other], values[other])
+
+
+class OwnAttributes(dict[str, Any]):
+    def __init__(self, **items: Any) -> None:
+        super().__init__(items)
+        self.__dict__ = self
+
+
+def test_a_dictionary_that_is_its_own_attributes_is_so_again() -> None:
+    value = OwnAttributes(a=[1])
+    again = back(value)
+    assert digest(again) == digest(value)
+    again["b"] = 2
+    assert (again.a, again.b) == ([1], 2)

@@ -28,7 +28,7 @@ SECONDS = 120
 """How long the cells of a notebook may take."""
 _NORMAL = (
     (re.compile(r"\x1b\[[0-9;?]*[A-Za-z]"), ""),
-    (re.compile(r"0x[0-9a-fA-F]{5,}"), "0xADDRESS"),
+    (re.compile(r"(?:0|\.\.\.)x[0-9a-fA-F]{5,}"), "0xADDRESS"),
     (re.compile(r"(sk-(?:container|estimator)-id-)\d+"), r"\1N"),
     (re.compile(r"/tmp/ipykernel_\d+/\d+\.py(:\d+)?"), "CELL"),
     (re.compile(r"^(CPU times|Wall time).*$", re.M), r"\1"),

@@ -16,7 +16,8 @@ from .trap import Trap
 SETS = ("runs", "may", "always", "maybe", "live")
 
 
-def _parsed(block: str) -> Trap:
+def parsed(block: str) -> Trap:
+    """The trap that a block of such a file tells."""
     head, *parts = re.split(r"^>> ", block, flags=re.M)
     name, _, notebook = head.partition("\n")
     found: dict[str, Any] = {"change": {}, "insert": {}, "files": {}, "edited": {}, "environment": {}, "tags": {}}
@@ -48,7 +49,7 @@ def _parsed(block: str) -> Trap:
 
 def _read() -> tuple[Trap, ...]:
     texts = [file.read_text(encoding="utf-8") for file in sorted(Path(__file__).with_name("traps").glob("*.txt"))]
-    return tuple(_parsed(block) for text in texts for block in re.split(r"^== ", text, flags=re.M)[1:])
+    return tuple(parsed(block) for text in texts for block in re.split(r"^== ", text, flags=re.M)[1:])
 
 
 TRAPS = _read()

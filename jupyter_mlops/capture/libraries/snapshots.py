@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, cast
 
+from jupyter_mlops.capture.libraries.tables import is_filled_once
+
 _KNOWN = frozenset(
     {"pandas", "numpy", "sklearn", "matplotlib", "mpl_toolkits", "matplotlib_inline", "torch", "mlflow", "IPython"}
     | {"ipykernel", "traitlets", "zmq", "tornado", "jupyter_client", "pytest", "_pytest", "joblib", "threadpoolctl"}
@@ -262,7 +264,9 @@ def _is_harmless_name(name: str, old: _Record, new: _Record) -> bool:
         return True
     value = new.names.get(name)
     if name in old.names:
-        return _was_lazy(old.names[name])
+        return _was_lazy(old.names[name]) or (
+            not old.names[name] and is_filled_once(old.module.__name__, None, name, value)
+        )
     if isinstance(value, types.ModuleType):
         return True  # a submodule that was imported
     root = old.module.__name__.partition(".")[0]
@@ -288,6 +292,11 @@ def _changed_inside(former: _Watched, after: _Watched, before: Mapping[str, obje
             _is_harmless(text)
             or _was_lazy(then.get(key))
             or (after.content is vars and _is_filled_in(after.target, text))
+            or (
+                after.content is vars
+                and not then.get(key)
+                and is_filled_once(after.module, after.target, text, now.get(key))
+            )
         ):
             continue
         yield f"{after.path}.{text}"

@@ -22,7 +22,7 @@ import cloudpickle
 from cloudpickle import cloudpickle as details
 
 from jupyter_mlops.capture import arrays
-from jupyter_mlops.capture.values import frames, rebuild
+from jupyter_mlops.capture.values import by_state, frames, rebuild
 from jupyter_mlops.capture.values.memory import Memory
 from jupyter_mlops.capture.values.parts import INLINE, Part
 
@@ -92,7 +92,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return special(self, value)
         if reason := refused(value):
             raise Unstorable(reason)
-        found = frames.reduce(value, self.memory)
+        found = frames.reduce(value, self.memory) or by_state.reduce(value)
         if found is not None:
             return found
         numpy = sys.modules.get("numpy")

@@ -193,6 +193,11 @@ def set_attributes(made: Any, state: Mapping[str, Any]) -> None:
     made.__dict__.update(state)
 
 
+def set_own_attributes(made: Any, _: bool) -> None:
+    """Let a dictionary be its own attributes, as it was."""
+    made.__dict__ = made
+
+
 def set_frame(made: Any, state: tuple[Any, Mapping[str, Any]]) -> None:
     """Give a frame its state, and the attributes of its own that pandas forgets."""
     made.__setstate__(state[0])

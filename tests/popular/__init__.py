@@ -1,0 +1,1 @@
+"""Notebooks as people write them with common libraries: what of them is reused, told as a table."""
