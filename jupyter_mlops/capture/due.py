@@ -201,8 +201,8 @@ class _AtExit:
 
 
 def _asks(function: Any) -> bool:
-    """Whether a function may ask for anything but what is built in."""
-    if not isinstance(function, types.FunctionType) or function.__closure__ or function.__defaults__:
+    """Whether a function may ask for anything but what is built in; what it was registered with cannot be seen."""
+    if not isinstance(function, types.FunctionType) or function.__closure__ or function.__code__.co_varnames:
         return True
     return not global_names(function.__code__) <= vars(builtins).keys()
 

@@ -168,6 +168,20 @@ def test_what_runs_at_the_end_of_the_process_is_due_until_it_is_taken_back() -> 
     assert due_of_the_notebook() == []
 
 
+def test_what_runs_at_the_end_and_asks_for_nothing_of_the_notebook_lets_later_steps_be() -> None:
+    def asks_for_nothing() -> None:
+        print(len("end"))
+
+    beside = Beside()
+    for function, meets in ((asks_for_nothing, False), (mine, True), (wait, True)):
+        atexit.register(function)
+        assert [item.meets_later_cells for item in due_of_the_notebook()] == [meets]
+        beside.look()
+        assert bool(beside.users_work) is meets
+        assert Reason(ReasonCode.LEAVES, f"a call at the end ({function.__name__})") in beside.reasons()
+        atexit.unregister(function)
+
+
 def test_what_the_collector_calls_is_due() -> None:
     def note(phase: str, info: dict[str, int]) -> None:
         """Nothing."""
