@@ -120,7 +120,7 @@ def _acting_functions(steps: Sequence[StepCell]) -> frozenset[str]:
     for step in steps:
         try:
             body = ast.parse(step.code).body
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         for node in body:
             if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):

@@ -103,7 +103,7 @@ def _resolved(node: ast.expr, scope: Scope, depth: int) -> ast.expr:
 def _quoted(text: str, scope: Scope, depth: int) -> ast.expr:
     try:
         node = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _unknown(ast.Constant(text))
     return _resolved(node, scope, depth - 1) if depth else _unknown(node)
 

@@ -11,6 +11,7 @@ import tokenize
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from jupyter_mlops.analysis.bounds import LONGEST_WITH_MAGICS, UnreadError, check_length, read
 from jupyter_mlops.analysis.doubts import Doubts, find_doubts
 from jupyter_mlops.analysis.inert import is_inert
 from jupyter_mlops.analysis.magics import automagic
@@ -19,7 +20,7 @@ from jupyter_mlops.analysis.tree import canonical
 from jupyter_mlops.analysis.unwarned import unwarned
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 
-_PROMPT = re.compile(r"(?m)^\s*(>>>|\.\.\.|In \[|\[)")
+_PROMPT = re.compile(r"(?m)^[^\S\n]*(>>>|\.\.\.|In \[|\[)")
 """Lines that IPython may take for pasted prompts."""
 
 
@@ -40,22 +41,54 @@ def cell_facts(code: str) -> CodeFacts:
 
     Functions it only defines count where they are called: their doubts are those of `source_facts` of their source.
     """
+    try:
+        return _cell_facts(code)
+    except UnreadError as error:
+        return _unread(code, error)
+
+
+def _cell_facts(code: str) -> CodeFacts:
+    check_length(code)
     magic, line = automagic(code)
     if not _PROMPT.search(code):
-        with contextlib.suppress(SyntaxError, ValueError):  # what is Python as it stands, IPython leaves as it is
+        with contextlib.suppress(SyntaxError):  # what is Python as it stands, IPython leaves as it is
             return _facts(code, cell=True, automagic=magic)
+    if not code.startswith("%%"):
+        check_length(code, LONGEST_WITH_MAGICS)
     from IPython.core.inputtransformer2 import TransformerManager
 
-    return _facts(TransformerManager().transform_cell(line), cell=True)
+    return _facts(read(lambda: TransformerManager().transform_cell(line)), cell=True)
+
+
+def _unread(code: str, why: UnreadError) -> CodeFacts:
+    """Of code that is beyond what can be read: anything may be in it."""
+    digest = hashlib.sha256(b"unread " + code.encode("utf-8", "surrogatepass")).hexdigest()
+    nothing: frozenset[str] = frozenset()
+    names = Names(nothing, nothing, nothing, nothing, everything=True, anything=True)
+    doubts = Doubts((why.reason,), nothing, nothing, nothing, nothing, nothing, nothing, nothing, ())
+    return CodeFacts(digest, names, doubts)
 
 
 @lru_cache(maxsize=2048)
 def source_facts(source: str) -> CodeFacts:
     """The facts of plain Python, of all its functions. Raises `SyntaxError`."""
-    return _facts(source, cell=False)
+    try:
+        check_length(source)
+        return _facts(source, cell=False)
+    except UnreadError as error:
+        return _unread(source, error)
 
 
 def _facts(source: str, *, cell: bool, automagic: str = "") -> CodeFacts:
+    try:
+        return read(lambda: _read_facts(source, cell=cell, automagic=automagic))
+    except UnreadError:
+        raise
+    except ValueError as error:  # NUL, as Python 3.12 says of it
+        raise SyntaxError(str(error)) from error
+
+
+def _read_facts(source: str, *, cell: bool, automagic: str) -> CodeFacts:
     with unwarned():  # the author is told when the code itself is compiled
         tree = compile(source, "<step>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
     assert isinstance(tree, ast.Module)

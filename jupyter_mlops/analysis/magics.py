@@ -122,7 +122,7 @@ def _parsed(call: MagicCall) -> ast.Module | None:
     try:
         text = TransformerManager().transform_cell(f"{rest}\n{call.body}")
         tree = compile(text, "<magic>", "exec", ast.PyCF_ONLY_AST | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     return tree if isinstance(tree, ast.Module) else None
 
@@ -197,7 +197,7 @@ def expanded_names(text: str) -> set[str]:
 def _loaded(expression: str) -> Iterator[str]:
     try:
         tree = ast.parse(expression.strip(), mode="eval")
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return
     for node in walk(tree):
         if isinstance(node, ast.Name):

@@ -43,6 +43,7 @@ MAGIC = "%%step"
 TAG = "step:"
 _KEY_LENGTH = 8
 _SLUG_LENGTH = 30
+_HEADING_LENGTH = 500
 _LABEL_LENGTH = 48
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*?)\s*#*\s*\Z")
 
@@ -160,7 +161,7 @@ def label_of(step: StepCell) -> str:
     lines = (line.strip() for line in step.code.splitlines())
     first = next((line for line in lines if line and not line.startswith("#")), "")
     shown = first if len(first) <= _LABEL_LENGTH else first[: _LABEL_LENGTH - 1].rstrip() + "…"
-    return shown or step.spec.name
+    return shown.encode("utf-8", "replace").decode() or step.spec.name
 
 
 def cell_key(cell: Cell) -> str:
@@ -173,7 +174,7 @@ def cell_key(cell: Cell) -> str:
         return _code_digest(cell.source)[:_KEY_LENGTH]
     if len(cell.id) <= _KEY_LENGTH or re.match(r"[0-9a-f]{8}", cell.id):
         return cell.id[:_KEY_LENGTH]
-    return hashlib.sha256(cell.id.encode()).hexdigest()[:_KEY_LENGTH]
+    return hashlib.sha256(cell.id.encode("utf-8", "surrogatepass")).hexdigest()[:_KEY_LENGTH]
 
 
 def heading_slugs(cells: Iterable[Cell]) -> dict[int, str]:
@@ -213,7 +214,7 @@ def _listed(names: Sequence[str]) -> str:
 def _free(key: str, cell: Cell, taken: set[str]) -> str:
     """A key for a cell whose own is taken."""
     if cell.id != f"cell-{cell.index}":
-        key = hashlib.sha256(cell.id.encode()).hexdigest()[:_KEY_LENGTH]
+        key = hashlib.sha256(cell.id.encode("utf-8", "surrogatepass")).hexdigest()[:_KEY_LENGTH]
     number, free = 1, key
     while free in taken:
         number += 1
@@ -241,7 +242,7 @@ def _last_heading(source: str) -> str:
     for line in source.splitlines():
         if line.lstrip().startswith(("```", "~~~")):
             fenced = not fenced
-        match = None if fenced else _HEADING.match(line)
+        match = None if fenced else _HEADING.match(line[:_HEADING_LENGTH])
         if match:
             words = re.sub(r"[\W_]+", "-", re.sub(r"<[^>]*>|\]\([^)]*\)", "", match[1]).lower())
             slug = words.strip("-")[:_SLUG_LENGTH].strip("-") or slug
@@ -255,8 +256,7 @@ def split_magic(source: str) -> tuple[StepSpec | None, str]:
     such as `%%time` follows, which must stand on the first line itself, it goes altogether.
     """
     lines = source.lstrip("\n").splitlines(keepends=True) if source[:1] == "\n" else source.splitlines(keepends=True)
-    while lines and not lines[0].strip():
-        lines.pop(0)
+    lines = lines[next((place for place, line in enumerate(lines) if line.strip()), len(lines)) :]
     if not lines or not re.match(rf"{MAGIC}(\s|\Z)", lines[0]):
         return None, source
     spec = parse_step_line(lines[0].strip()[len(MAGIC) :])

@@ -131,7 +131,7 @@ def node_of(definition: str) -> ast.expr:
     """A definition's tree; one that is no Python is of no type known."""
     try:
         return ast.parse(definition.strip(), mode="eval").body
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ast.Name("Any")
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jupyter_mlops.analysis.annotations import definition_of, described, enum_definition
+from jupyter_mlops.analysis.bounds import UnreadError, check_depth, check_length, read
 from jupyter_mlops.analysis.constants import evaluate
 from jupyter_mlops.analysis.named import Scope, bind, scope_of
 from jupyter_mlops.analysis.notebook import split_magic
@@ -169,8 +170,17 @@ def _parsed(cell: Cell) -> tuple[str, ast.Module]:
     # Line magics and shell lines are no Python; as comments they keep the line numbers.
     source = re.sub(r"(?m)^(?=[%!])", "# ", source)
     try:
-        return source, ast.parse(source)
+        check_length(source)
+        tree = read(lambda: ast.parse(source))
+        check_depth(tree)
+        return source, tree
     except (SyntaxError, ValueError) as error:
+        if isinstance(error, UnreadError):
+            raise NotebookError(
+                f"The cell tagged 'parameters' {error}.",
+                "Keep parameters plain, and make what is large or deep in a cell of its own.",
+                cell_id=cell.id,
+            ) from error
         where = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
         raise NotebookError(
             f"The cell tagged 'parameters' is not valid Python: {getattr(error, 'msg', error)}{where}.",

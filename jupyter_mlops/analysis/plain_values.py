@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from jupyter_mlops.analysis.bounds import check_depth, read
 from jupyter_mlops.analysis.constants import evaluate
 from jupyter_mlops.analysis.inert import PLAIN, is_inert
 from jupyter_mlops.analysis.magics import EVERYTHING
@@ -78,7 +79,8 @@ def _statements(code: str) -> tuple[_Statement, ...]:
     """The statements of a cell; none where it is no plain Python."""
     try:
         with unwarned():
-            tree = ast.parse(code)
+            tree = read(lambda: ast.parse(code))
+            check_depth(tree)
     except (SyntaxError, ValueError):
         return ()
     return tuple(_Statement(node, _assigned(node)) for node in tree.body)

@@ -13,7 +13,7 @@ from jupyter_mlops.domain.reason import AUTHORS_WORD, Reason, ReasonCode
 from jupyter_mlops.domain.step import StepSpec
 from jupyter_mlops.store.digests import file_digest
 
-_MATPLOTLIB = re.compile(r"^\s*%matplotlib\s+(?!inline\b)(\S+)", re.MULTILINE)
+_MATPLOTLIB = re.compile(r"^[^\S\n]*%matplotlib\s+(?!inline\b)(\S+)", re.MULTILINE)
 
 
 def add_asked(found: Examination, step: StepCell) -> Examination:

@@ -25,8 +25,10 @@ from jupyter_mlops.errors import InputError, MLOpsError, RunError
 
 log = logging.getLogger(__name__)
 _RESTORE = f"__import__({__name__!r}, fromlist=['_']).restore()"
-_OURS = re.compile(r"(\s*(%mlops\b.*|%(re|un)?load_ext\s+jupyter_mlops|#.*)?\n?)*")
-"""Cells that only steer this extension."""
+_OURS = re.compile(r"(%mlops\b.*|%(re|un)?load_ext\s+jupyter_mlops|#.*)?")
+"""Lines that only steer this extension: asked of each line by itself, as one expression for all would try each way to cut
+empty lines apart.
+"""
 _CALLS = re.compile(r"[(@%!/]|\bimport\b")
 """In code that calls anything by its own words: native code may then have changed the working folder."""
 _sessions: list[ShellHooks] = []
@@ -118,7 +120,7 @@ class ShellHooks:
         if tags is None:
             tags = () if self.session.is_job else self.session.view.tags(info.cell_id)
         spec = spec_from_tags(tags)
-        if spec is not None or not self.session.capture_all or _OURS.fullmatch(code) or _is_empty(self._facts):
+        if spec is not None or not self.session.capture_all or only_steers(code) or _is_empty(self._facts):
             return spec
         assert self._facts is not None
         return spec_named(name or self.session.view.step_name(info.cell_id, self._facts), tags, named=False)
@@ -243,6 +245,11 @@ class BadStepLine(Exception):
 
 class StepTimedOut(BadStepLine):
     """A step took longer than its `--timeout`; who executes the notebook knows it by this name."""
+
+
+def only_steers(code: str) -> bool:
+    """Whether a cell does nothing but steer this extension."""
+    return all(_OURS.fullmatch(line.strip()) for line in code.split("\n"))
 
 
 def strip_magic(lines: list[str]) -> list[str]:

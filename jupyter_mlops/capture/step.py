@@ -30,7 +30,7 @@ from jupyter_mlops.errors import InputError, MLOpsError
 from jupyter_mlops.secrets.known import redact
 from jupyter_mlops.store.digests import ABSENT, file_digest
 
-_INLINE = re.compile(r"^\s*%matplotlib\s+(inline)\b", re.MULTILINE)
+_INLINE = re.compile(r"^[^\S\n]*%matplotlib\s+(inline)\b", re.MULTILINE)
 
 
 class Execution:

@@ -66,6 +66,9 @@ class ReasonCode(Enum):
     MAKES_PIPE = "makes_pipe"
     UNTOLD_FOLDER = "untold_folder"
     # Code and values whose content cannot be told
+    TOO_LONG = "too_long"
+    TOO_DEEP = "too_deep"
+    HALF_CHARACTER = "half_character"
     UNREADABLE_SOURCE = "unreadable_source"
     UNREADABLE_FUNCTION = "unreadable_function"
     NO_SOURCE = "no_source"

@@ -73,6 +73,16 @@ async def test_an_executed_notebook_tells_which_run_left_it_and_where_its_source
     assert (await ask("status", body | {"kernel": 3})).status == 400
 
 
+@pytest.mark.parametrize(
+    "source", ['x = "\ud800"', "-" * 100_000 + "1", "x = " + "+".join(["1"] * 5000)], ids=["half", "signs", "deep"]
+)
+async def test_one_bad_cell_leaves_the_others_as_they_are(ask: Ask, notebook: Path, source: str) -> None:
+    cells = [*CELLS, {"index": 4, "id": "bad", "kind": "code", "source": source, "tags": ["step:bad"]}]
+    answer = await ask("status", {"path": "work/study.ipynb", "cells": cells})
+    assert answer.status == 200
+    assert [step["name"] for step in answer.data["steps"]][-3:] == ["load", "train", "bad"]
+
+
 async def test_what_is_wrong_in_the_notebook_is_told_not_raised(ask: Ask, notebook: Path) -> None:
     twice = [CELLS[2], CELLS[2] | {"index": 3, "id": "again"}, CELLS[3] | {"source": "(", "index": 4}]
     answer = await ask("status", {"path": "work/study.ipynb", "cells": twice})
