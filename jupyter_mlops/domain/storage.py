@@ -120,3 +120,18 @@ class Move:
     bytes: int
     backup: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """What `store recover` brought back, and what not."""
+
+    base: str
+    """What it was made from."""
+    aside: Path | None
+    """Where the index that was there is now; None where there was none."""
+    runs: int
+    """The number of the newest run."""
+    came: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

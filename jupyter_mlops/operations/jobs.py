@@ -123,9 +123,9 @@ def remove_job(store: Store, run: str | int) -> Run:
     why = _needed(store, found)
     if why:
         raise InputError(f"Run {found.number} is needed: {why}.", "It can go when that is no more so.")
+    store.journals.remove(found.id)  # first: a journal without its run would tell of an index that lost it
     store.runs.remove(found.id)
     log_path(store, found).unlink(missing_ok=True)
-    store.journals.remove(found.id)
     return found
 
 

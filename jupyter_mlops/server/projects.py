@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from jupyter_mlops.errors import MLOpsError, UnknownNameError
 from jupyter_mlops.server.paths import contents_path, file_at, served_folder
 from jupyter_mlops.store import FOLDER, open_store, place_file, project_for
+from jupyter_mlops.store.mark import traces
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
@@ -169,7 +170,9 @@ class Projects:
                 status = place_file(project / FOLDER).stat()
             except OSError:
                 self._drop(project)
-                return None
+                if not any(traces(project / FOLDER)):
+                    return None
+                status = (project / FOLDER).stat()  # opening it says that its index is lost
             if known is not None and known[1] == (status.st_dev, status.st_ino):
                 return known[0]
             self._drop(project)

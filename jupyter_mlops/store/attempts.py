@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.store import processes
+from jupyter_mlops.store.logbook import RUNS, note
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.rows import plain, run_from
 from jupyter_mlops.store.schema import runs
@@ -59,7 +60,9 @@ def insert_run(connection: sa.Connection, run: Run) -> None:
     if run.pid is not None:
         values["host"] = host_of(connection)
     highest = connection.execute(_HIGHEST).scalar_one()
-    connection.execute(_INSERT, {**values, "number": highest + 1})
+    values["number"] = highest + 1
+    connection.execute(_INSERT, values)
+    note(connection, RUNS, values)
     post(connection, run.id, "run", {"id": run.id}, run.created_at)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
-from jupyter_mlops.errors import StoreError
+from jupyter_mlops.errors import DamagedIndexError, StoreError
 from jupyter_mlops.store import schema
 from jupyter_mlops.store.index import BUSY_SECONDS, Index, revision_of, rolled_back
 from jupyter_mlops.store.place import without_password
@@ -38,8 +38,10 @@ class PostgresqlIndex(Index):
     it interrupts raises `IndexLostError` where nothing was kept, and has been committed where it raises nothing.
     """
 
-    def __init__(self, url: sa.URL, project: str, *, also_moved: bool = False) -> None:
+    def __init__(self, url: sa.URL, project: str, *, also_moved: bool = False, known_at: str = "") -> None:
+        """One that is `known_at` this place is not made anew where it is not there."""
         require_driver()
+        self._known_at = known_at
         self._also_moved = also_moved
         self.schema = project
         self.place = f"{without_password(url).render_as_string(hide_password=False)}, project {project}"
@@ -245,6 +247,12 @@ class PostgresqlIndex(Index):
                 return
             if sa.inspect(connection).get_table_names(schema=self.schema):
                 raise self._not_ours()
+            if self._known_at == self.place:
+                raise DamagedIndexError(
+                    f"The index '{self.place}' is not there, and this project had one.",
+                    "Bring the schema back from the server's own backups. Nothing is removed until then; to begin anew,"
+                    " delete the project's folder `.mlops`.",
+                )
             if not sa.inspect(connection).has_schema(self.schema):
                 connection.execute(sa.schema.CreateSchema(self.schema))
             connection.exec_driver_sql(_STORE_TABLE)

@@ -15,6 +15,7 @@ from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.attempts import host_of, insert_run, is_here, take_up
 from jupyter_mlops.store.index import Index, surviving
+from jupyter_mlops.store.logbook import GONE, RUNS, note
 from jupyter_mlops.store.notices import announce
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.portable import in_list
@@ -118,6 +119,7 @@ class RunStore:
             post(connection, run_id, "run", {"id": run_id}, now)
             if target.ended:
                 row = connection.execute(_ROW, {"of_id": run_id}).mappings().one()
+                note(connection, RUNS, dict(row))
                 # A run that is taken up anew has not ended for those who wait for it.
                 if take_up(connection, row, target, values.get("error"), now) is None:
                     announce(connection, row, target, now)
@@ -197,6 +199,7 @@ class RunStore:
             connection.execute(notices.delete().where(notices.c.run_id == run_id))
             connection.execute(step_runs.delete().where(step_runs.c.run_id == run_id))
             connection.execute(runs.delete().where(runs.c.id == run_id))
+            note(connection, GONE, {"id": run_id})
 
     def newest_session(self, notebook: str) -> str | None:
         """The id of the newest live session of a notebook, looked for among the newest runs of the project."""

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from jupyter_mlops.domain.schedule import Fire, Heartbeat, Schedule
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store.index import Index, surviving
+from jupyter_mlops.store.logbook import SCHEDULES, note
 from jupyter_mlops.store.schema import fires, heartbeats, schedules
 
 Schedules = list[Schedule]
@@ -27,18 +28,9 @@ class ScheduleStore:
         """Insert `schedule` under the next number (its own `number` is ignored) and return it as stored."""
         with self._index.write() as connection:
             highest = connection.execute(sa.select(sa.func.coalesce(sa.func.max(schedules.c.number), 0))).scalar_one()
-            connection.execute(
-                schedules.insert().values(
-                    id=schedule.id,
-                    number=highest + 1,
-                    notebook=schedule.notebook,
-                    cron=schedule.cron,
-                    timezone=schedule.timezone,
-                    parameters=schedule.parameters,
-                    created_at=schedule.created_at,
-                    notify=list(schedule.notify),
-                )
-            )
+            row = {**vars(schedule), "number": highest + 1, "notify": list(schedule.notify)}
+            connection.execute(schedules.insert(), row)
+            note(connection, SCHEDULES, row)
         return self.get(highest + 1)
 
     def remove(self, number: int, *, now: datetime) -> Schedule:
@@ -46,6 +38,7 @@ class ScheduleStore:
         schedule = self.get(number)
         with self._index.write() as connection:
             connection.execute(schedules.update().where(schedules.c.id == schedule.id).values(removed_at=now))
+            note(connection, SCHEDULES, {**vars(schedule), "notify": list(schedule.notify), "removed_at": now})
         return schedule
 
     def get(self, number: int) -> Schedule:

@@ -7,6 +7,8 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +16,13 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError
 
 from jupyter_mlops.errors import FullDiskError, NotWritableError, StoreError
-from jupyter_mlops.store import schema
+from jupyter_mlops.store import logbook, schema
+from jupyter_mlops.store.guard import STATE, Guard, new_id
 from jupyter_mlops.store.index import BUSY_SECONDS, Index, revision_of
 from jupyter_mlops.store.locks import file_lock
+from jupyter_mlops.store.mark import Mark
 from jupyter_mlops.store.project import PLACE_FILE
+from jupyter_mlops.store.rolling import back_up
 from jupyter_mlops.store.sqlite_connect import engine_of, reading_engine_of
 from jupyter_mlops.store.sqlite_errors import explained
 
@@ -29,15 +34,21 @@ class SqliteIndex(Index):
     commits, never half of one; a `durable` commit makes itself and all before it proof against that too.
     """
 
-    def __init__(self, path: Path, *, reading: bool = False) -> None:
-        """With `reading` it can be read also where nothing can be written; then `refusal` says why that is."""
+    def __init__(self, path: Path, *, reading: bool = False, guard: Guard | None = None) -> None:
+        """With `reading` it can be read also where nothing can be written; then `refusal` says why that is.
+
+        A `guard` refuses a file that is not what the project's index was.
+        """
         self.path = path
+        self._guard = guard
         self.place = str(path)
         self._mark: tuple[int, ...] | None = None
         self._watching = threading.Lock()
         self._watcher: sqlite3.Connection | None = None
         self.engine = engine_of(path)
         try:
+            if guard is not None:
+                guard.require_file()
             self._migrate()
         except (NotWritableError, FullDiskError) as error:
             self.close()
@@ -64,7 +75,10 @@ class SqliteIndex(Index):
         except BaseException:
             self.close()
             raise
-        if found != schema.HEAD:
+        if found == schema.HEAD:
+            with self.read() as connection:
+                self._hold(self._state_of(_driver(connection)))
+        else:
             self.close()
             assert self.refusal is not None
             raise NotWritableError(
@@ -83,12 +97,18 @@ class SqliteIndex(Index):
             connection.begin(),
         ):
             _driver(connection).execute("begin immediate")
+            logbook.take(connection)  # of one that was rolled back
             if self._mark is not None and self._marked() != self._mark:
                 raise StoreError(
                     f"The store of this project was moved away from '{self.path}'.",
                     "Open it again: restart the kernel, or whatever had it open.",
                 )
             yield connection
+            noted = logbook.take(connection)
+            kept = self._state_of(_driver(connection)) if durable and self._guard is not None else None
+        if self._guard is not None:
+            was_moved = kept is not None and self._mark is not None and self._marked() != self._mark
+            self._guard.keep(None if was_moved else kept, noted)
 
     @contextlib.contextmanager
     def lock(self, name: str) -> Iterator[None]:
@@ -179,29 +199,59 @@ class SqliteIndex(Index):
                 self._tell_row(error)
             raise explained(error, self.path) from error
 
+    def _state_of(self, driver: sqlite3.Connection) -> Mark:
+        version, identity, posted, runs = driver.execute(STATE).fetchone()
+        return Mark(identity, version, posted, runs)
+
     def _is_current(self) -> bool:
         """Whether the index is there and as it must be: nearly always, and then asked without lock or engine."""
+        row = None
         with contextlib.suppress(sqlite3.Error, sa.exc.DBAPIError):
-            return self.path.exists() and self._first("select version_num from alembic_version") == (schema.HEAD,)
-        return False
+            row = self._first(STATE) if self.path.exists() else None
+        if row is None or row[0] != schema.HEAD:
+            return False
+        self._hold(Mark(row[1], row[0], row[2], row[3]))
+        return True
+
+    def _hold(self, found: Mark) -> None:
+        """Hold what is found against what is known of the index."""
+        if self._guard is None:
+            return
+        new = self._guard.require_newest(found)
+        if new is None or self.refusal is not None:
+            return
+        if not new.id:
+            new = replace(new, id=new_id())
+            with self.write() as connection:
+                connection.exec_driver_sql(f"pragma application_id = {new.id}")
+        self._guard.keep(new, [])
 
     def _migrate(self) -> None:
         if self._is_current():
             return
         with file_lock(self.path.with_name("index.lock")):
+            if self._guard is not None:
+                self._guard.require_file()
             if self.path.exists():
                 with self.read() as connection:
                     found = revision_of(connection)
-                    if found == schema.HEAD:
-                        return
                     if found is None and sa.inspect(connection).get_table_names():
                         raise self._not_ours()
+                if found == schema.HEAD:
+                    self._is_current()
+                    return
                 if found is not None:
+                    if self._guard is not None:
+                        back_up(self.path.parent, datetime.now(timezone.utc))  # as it was before
                     with self.write() as connection:
                         self._upgrade(connection, found)
+                    self._is_current()
                     return
+                if self._guard is not None:
+                    self._guard.require_tables()
             with self.write() as connection:
                 self._make(connection)
+            self._is_current()
             if os.name == "posix":
                 os.chmod(self.path, 0o600)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from jupyter_mlops.errors import DamagedIndexError, FullDiskError, NotWritableError, StoreError
 from jupyter_mlops.store.disk import failing_hint, refused, room_hint, trouble_of, trouble_with
 from jupyter_mlops.store.index import BUSY_SECONDS
+from jupyter_mlops.store.mark import RECOVER
 
 # See sqlite.org/rescode.html; the lowest byte of an extended code is the primary one.
 ERROR, PERM, BUSY, LOCKED, NOMEM, READONLY, IOERR, CORRUPT, FULL, CANTOPEN = 1, 3, 5, 6, 7, 8, 10, 11, 13, 14
@@ -29,7 +30,6 @@ _WORDS = {
     "file is not a database": NOTADB,
 }
 """Python 3.10 gives no code, and SQLite has these words for each."""
-RECOVER = "jupyter mlops store recover"
 
 
 def code_of(error: BaseException) -> int:

@@ -8,8 +8,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from jupyter_mlops.errors import FullDiskError, NotWritableError, UnknownNameError
+from jupyter_mlops.store import schema
+from jupyter_mlops.store.guard import Guard
 from jupyter_mlops.store.index import Index
 from jupyter_mlops.store.journals import Journals
+from jupyter_mlops.store.mark import Mark, read_mark, write_mark
 from jupyter_mlops.store.notices import NoticeStore
 from jupyter_mlops.store.objects import Objects
 from jupyter_mlops.store.outbox import Outbox
@@ -83,10 +86,14 @@ def open_index(place: Place, folder: Path, *, reading: bool = False) -> Index:
     if place.index is None:
         from jupyter_mlops.store.sqlite import SqliteIndex
 
-        return SqliteIndex(folder / INDEX_FILE, reading=reading)
+        return SqliteIndex(folder / INDEX_FILE, reading=reading, guard=Guard(folder / INDEX_FILE))
     from jupyter_mlops.store.postgresql import PostgresqlIndex
 
-    return PostgresqlIndex(index_url(place.index), place.project)
+    known = read_mark(folder)
+    index = PostgresqlIndex(index_url(place.index), place.project, known_at=known.place if known is not None else "")
+    if known is None or known.place != index.place:
+        write_mark(folder, Mark(index.identity(), schema.HEAD, place=index.place))
+    return index
 
 
 def open_objects(place: Place, folder: Path, owner: Callable[[], str | None]) -> Objects:

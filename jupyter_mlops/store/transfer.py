@@ -15,6 +15,7 @@ from jupyter_mlops.domain.run import RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.store.former_reasons import former_reasons, former_why
 from jupyter_mlops.store.former_tags import former_tags
+from jupyter_mlops.store.logbook import RUNS, note
 from jupyter_mlops.store.rows import run_from, step_run_from
 from jupyter_mlops.store.schema import (
     Flag,
@@ -131,7 +132,9 @@ def merge(connection: sa.Connection, tables: Mapping[str, Iterable[Row]], *, tru
             elsewhere: Row = {"schedule_id": None, "mlflow_run_id": None, "pid": None, "pid_started": None}
             if row["status"] in _OPEN:  # how it ended is not told
                 elsewhere["status"] = (Status.COMPLETED if row["kind"] == RunKind.SESSION else Status.LOST).value
-            connection.execute(runs.insert(), {**row, **elsewhere, "number": number})
+            values = {**row, **elsewhere, "number": number}
+            connection.execute(runs.insert(), values)
+            note(connection, RUNS, values)
             merged.numbers[row["id"]] = number
             merged.runs += 1
     here = {row.id: row for row in connection.execute(sa.select(step_runs.c.id, step_runs.c.result))}

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.store.locks import try_file_lock
 from jupyter_mlops.store.processes import keep_memory
+from jupyter_mlops.store.rolling import back_up, is_due
 from jupyter_mlops.tracking import lock_path
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ LINGER_SECONDS = 10.0
 LOOK_SECONDS = 0.05
 LEISURE_SECONDS = 20.0
 """How long at most a new writer lets runs go first."""
+TRY_AGAIN_SECONDS = 60.0
 BUSY_LOOK_SECONDS, BUSY_PERCENT = 0.25, 90.0
 
 log = logging.getLogger("jupyter_mlops.tracking.writer")
@@ -74,7 +76,7 @@ def _deliver_until_quiet(root: Path, linger: float) -> int:
     log.info("writer %d started", os.getpid())
     with open_store(root, create=False) as store:
         wait_for_leisure(store)
-        delivery = Delivery(store)
+        delivery, backups = Delivery(store), _Backups(store)
         token = None
         began = quiet_since = time.monotonic()
         while True:
@@ -85,14 +87,32 @@ def _deliver_until_quiet(root: Path, linger: float) -> int:
                     if quiet_since == began:
                         gc.freeze()  # what MLflow consists of stays: no use to look through it again and again
                     quiet_since = time.monotonic()
+                backups.see_to()
             if delivery.gave_up:
                 log.warning("%d messages stay for the next writer", store.outbox.size())
                 break
             if time.monotonic() - quiet_since > linger and not delivery.waiting:
                 break
             time.sleep(LOOK_SECONDS)
+        backups.see_to()
         log.info("writer %d ends; %d messages delivered", os.getpid(), delivery.delivered)
         return delivery.newest
+
+
+class _Backups:
+    """This process is there whenever something was recorded, and behind all work: it copies the index now and then."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._tried = float("-inf")
+
+    def see_to(self) -> None:
+        """Make one where it is due; one that could not be made is not tried again at once."""
+        if self._store.place.index is not None or time.monotonic() - self._tried < TRY_AGAIN_SECONDS:
+            return
+        if is_due(self._store.folder, self._store.now()):
+            self._tried = time.monotonic()
+            back_up(self._store.folder, self._store.now())
 
 
 def wait_for_leisure(

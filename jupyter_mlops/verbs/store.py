@@ -1,4 +1,4 @@
-"""`store status | verify | gc | export | import | move`: keeping house in what the project has stored."""
+"""`store status | verify | recover | gc | export | import | move`: keeping house in what the project has stored."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    forms = parser.add_subparsers(dest="form", required=True, metavar="status|verify|gc|export|import|move")
+    forms = parser.add_subparsers(dest="form", required=True, metavar="status|verify|recover|gc|export|import|move")
     forms.add_parser("status", help="how large the store is, and which steps take the room")
     forms.add_parser("verify", help="read everything, prove every hash and reference, set aside what is damaged")
+    forms.add_parser(
+        "recover", help="make an index that is lost or damaged again, from its backup and all else there is"
+    )
     gc = forms.add_parser("gc", help="remove results that no one needs; records of runs stay")
     gc.add_argument("--keep-days", type=float, metavar="N", help="keep results used in the last N days (default 30)")
     gc.add_argument("--max-size", metavar="SIZE", help="remove those used longest ago until all fits, such as 2GB")
@@ -61,6 +64,16 @@ def _verify(_: argparse.Namespace, context: Context) -> View:
     with open_project(context) as store, byte_progress(context.console, "verifying") as on_progress:
         report = verify_store(store, now=store.now(), on_progress=on_progress)
     return View(report, lambda: verify_view(report), exit_code=0 if report.is_sound else 1)
+
+
+def _recover(_: argparse.Namespace, context: Context) -> View:
+    from datetime import datetime, timezone
+
+    from jupyter_mlops.operations.store.recovering import recover_store
+    from jupyter_mlops.verbs.store_view import recovery_view
+
+    made = recover_store(context.start, now=datetime.now(timezone.utc))
+    return View(made, lambda: recovery_view(made))
 
 
 def _gc(arguments: argparse.Namespace, context: Context) -> View:
@@ -141,6 +154,14 @@ def read_size(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2]])
 
 
-_FORMS = {"status": _status, "verify": _verify, "gc": _gc, "export": _export, "import": _import, "move": _move}
+_FORMS = {
+    "status": _status,
+    "verify": _verify,
+    "recover": _recover,
+    "gc": _gc,
+    "export": _export,
+    "import": _import,
+    "move": _move,
+}
 
 VERB = Verb("store", "what is stored: its size, whether it is sound, removing, export and import", _configure, _run)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from jupyter_mlops.domain.storage import GcReport, Move, StoreStatus, Transfer, VerifyReport
+from jupyter_mlops.domain.storage import GcReport, Move, Recovery, StoreStatus, Transfer, VerifyReport
 from jupyter_mlops.verbs.tables import ago, table
 
 if TYPE_CHECKING:
@@ -94,6 +94,22 @@ def verify_view(report: VerifyReport) -> RenderableType:
         for finding in report.findings:
             lines.append(f"  {escape(finding.message)} [dim]{escape(finding.done)}[/]")
     return Group(*lines, *(f"  [dim]{escape(note)}[/]" for note in report.notes))
+
+
+def recovery_view(made: Recovery) -> RenderableType:
+    """What came back, and what did not."""
+    from rich.console import Group
+
+    lines = [f"[green]The index is there again[/], made from {escape(made.base)}. The newest run is {made.runs}."]
+    lines += [f"  came back: {escape(text)}" for text in made.came]
+    lines += [f"  [yellow]did not come back: {escape(text)}[/]" for text in made.missing]
+    if not made.missing:
+        lines.append("  [dim]nothing is known of that did not come back[/]")
+    if made.aside is not None:
+        lines.append(f"  [dim]the index that was there is kept: {escape(str(made.aside))}[/]")
+    lines += [f"  [yellow]{escape(note)}[/]" for note in made.notes]
+    lines.append("  [dim]kernels, workers and JupyterLab that were open are to be started again[/]")
+    return Group(*lines)
 
 
 def gc_view(report: GcReport) -> RenderableType:

@@ -242,6 +242,20 @@ async def test_what_the_store_cannot_do_is_told_with_the_mend(ask: Ask, notebook
     assert "store recover" in answer.data["hint"]
 
 
+@pytest.mark.parametrize("how", ["emptied", "deleted"])
+async def test_an_index_that_is_lost_is_told_and_not_taken_for_a_project_without_runs(
+    ask: Ask, add_run: Callable[..., Run], store: Store, how: str
+) -> None:
+    add_run()
+    index = store.folder / "index.db"
+    store.close()
+    os.truncate(index, 0) if how == "emptied" else index.unlink()
+    answer = await ask("runs", path="work/study.ipynb")
+    assert answer.status == 409
+    assert answer.data["code"] == "damaged_index"
+    assert "store recover" in answer.data["hint"]
+
+
 async def test_what_no_one_expected_is_told_in_the_same_form(
     ask: Ask, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -53,7 +53,7 @@ WRITES: dict[str, Callable[[Store, Run], object]] = {
 @pytest.mark.parametrize("what", WRITES)
 def test_each_statement_that_meets_a_full_disk_says_so_and_leaves_the_rest_as_it_was(tmp_path: Path, what: str) -> None:
     with Store.open(tmp_path) as store:
-        run = store.runs.create(Run("r1", 0, "job", "nb.ipynb", Status.PENDING, created_at=NOON))
+        run = store.runs.create(Run("r1", 0, RunKind.JOB, "nb.ipynb", Status.PENDING, created_at=NOON))
         store.index.close()
 
         def limit(connection: sqlite3.Connection, _record: object) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.store.outbox import Message
 from jupyter_mlops.store.processes import is_alive
+from jupyter_mlops.store.rolling import backups_of
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.tracking import drain, log_path, wake, writer
 from jupyter_mlops.tracking.delivery import Delivery
@@ -253,6 +256,17 @@ def test_what_was_told_is_forgotten_together_also_where_the_writer_is_stopped_mi
     assert len(forgotten) == 1
     assert {message.run_id for message in store.outbox.take()} == {runs[3].id}
     project.close()
+
+
+def test_the_index_is_backed_up_behind_what_was_told(project: TrackedProject) -> None:
+    fill(project, 2, 1)
+    writer.work(project.root, 0.1)
+    (backup,) = backups_of(project.store.folder)
+    with closing(sqlite3.connect(backup.path)) as connection:
+        assert connection.execute("select count(*) from runs").fetchone() == (2,)
+    fill(project, 1, 1)
+    writer.work(project.root, 0.1)
+    assert backups_of(project.store.folder) == [backup], "at most every ten minutes"
 
 
 def test_a_new_writer_lets_runs_that_need_all_processors_go_first(other_project: TrackedProject) -> None:

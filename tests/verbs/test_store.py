@@ -1,8 +1,9 @@
-"""`store status | verify | gc | export | import`, in words and as JSON, on the command line and in a notebook."""
+"""`store status | verify | recover | gc | export | import`, in words and as JSON, on the command line and in a notebook."""
 
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -166,3 +167,24 @@ def test_a_store_of_a_newer_version_is_one_clear_error(project: Path, form: str)
     with pytest.raises(IndexVersionError, match="9999") as caught:
         text_of(project, f"store {form}")
     assert "pip install -U" in caught.value.hint
+
+
+def test_a_lost_index_is_refused_by_each_verb_and_recover_says_what_came_back(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(project)
+    os.truncate(project / ".mlops" / "index.db", 0)
+    for words in (["runs"], ["store", "verify"], ["store", "gc"], ["steps"], ["store", "status"]):
+        assert main(words) == 1
+        told = capsys.readouterr().err.replace("\n", " ")
+        assert "is empty, and this project had one" in told
+        assert "store recover" in told
+    assert main(["store", "recover"]) == 0
+    told = capsys.readouterr().out
+    assert "The index is there again" in told
+    assert "4 runs recorded after it" in told
+    assert "did not come back: what the steps of runs 1, 2, 3 and 4 did" in told.replace("\n", " ")
+    assert "index.db.damaged-" in told.replace("\n", "")
+    assert main(["runs"]) == 0
+    assert main(["store", "recover"]) == 2
+    assert "nothing to recover" in capsys.readouterr().err

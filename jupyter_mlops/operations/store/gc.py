@@ -184,7 +184,7 @@ def _forget_copies(
 
 def _unfinished(store: Store, now: datetime) -> list[Path]:
     """Half-written files, and imports that were killed, of a day ago."""
-    found = [*store.objects.leftovers(), *store.folder.glob("import-*")]
+    found = [*store.objects.leftovers(), *store.folder.glob("import-*"), *store.folder.glob("recovering-*")]
     return [path for path in found if _is_older(path, now - UNFINISHED)]
 
 

@@ -25,6 +25,7 @@ from jupyter_mlops.operations.store.at_work import refuse_at_work
 from jupyter_mlops.operations.store.backups import add_backup, backups
 from jupyter_mlops.store import moving
 from jupyter_mlops.store.locks import try_file_lock
+from jupyter_mlops.store.mark import forget_mark
 from jupyter_mlops.store.objects import Objects, write_atomically
 from jupyter_mlops.store.place import (
     EMBEDDED,
@@ -222,6 +223,7 @@ def _to_file(move: _Move, reading: sa.Connection) -> None:
         with index.write(durable=True) as writing:
             move.rows = moving.copy_rows(reading, writing)
         index.settle()
+    forget_mark(move.folder)
     os.replace(arriving, move.folder / INDEX_FILE)
 
 

@@ -9,6 +9,7 @@ from jupyter_mlops.domain.storage import StepSize, StoreStatus
 from jupyter_mlops.operations.store.references import Closures
 from jupyter_mlops.store import schema
 from jupyter_mlops.store.holdings import Holding, counts, holdings, posted, run_holdings
+from jupyter_mlops.store.mark import BACKUPS
 from jupyter_mlops.store.store import Store
 
 
@@ -75,6 +76,8 @@ def _besides(store: Store, in_objects: int) -> dict[str, int]:
             name = "index"
         elif entry.name.startswith(("mlflow", "mlartifacts", "mlruns")):
             name = "tracking"
+        elif entry.name == BACKUPS or entry.name.startswith("logbook"):
+            name = "backups"
         elif entry.name == "damaged":
             name = "damaged"
         found[name] += folder_size(entry)

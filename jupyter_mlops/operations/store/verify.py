@@ -10,6 +10,7 @@ from datetime import datetime
 from jupyter_mlops.domain.storage import Finding, VerifyReport
 from jupyter_mlops.errors import FullDiskError, NotWritableError, StoreError
 from jupyter_mlops.operations.store.references import Closures
+from jupyter_mlops.operations.store.soundness import faults_of
 from jupyter_mlops.operations.store.status import object_sizes
 from jupyter_mlops.store.holdings import (
     Holding,
@@ -30,9 +31,8 @@ def verify_store(store: Store, *, now: datetime, on_progress: OnProgress = lambd
     """Read everything once. Damaged objects go to `.mlops/damaged/`, and step runs that needed them or miss others are no
     longer reusable; the notes say what is left over and fine.
     """
-    findings = [Finding(f"The index is damaged: {text}.", RECOVER) for text in store.index.integrity()]
-    rows = store.index.unreadable()
-    findings += [Finding(f"{row}.", RECOVER) for row in rows]
+    findings = [Finding(f"The index is damaged: {text}.", RECOVER) for text in faults_of(store.index, store.journals)]
+    rows = store.index.unreadable() if findings else []
     sizes = object_sizes(store)
     damaged = _damaged(store, sizes, on_progress)
     for name in damaged:
