@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from disks import KINDS, Disk, disk_of
 from keeping import add_result, add_run
 
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.run import Run, RunKind
 from jupyter_mlops.domain.schedule import Schedule
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
