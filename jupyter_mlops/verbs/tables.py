@@ -12,6 +12,8 @@ from rich.table import Table
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
+LONGEST = 200
+"""Characters of a value that a list shows."""
 STYLES = {
     "fresh": "#2da44e",
     "completed": "#2da44e",
@@ -97,8 +99,16 @@ class Verbatim:
 
 def pairs(values: dict[str, Any], digits: int = 4) -> str:
     """`a=1 b=0.93` of parameters or metrics."""
-    shown = {name: number(value, digits) if isinstance(value, float) else value for name, value in values.items()}
+    shown = {
+        name: number(value, digits) if isinstance(value, float) else _short(str(value))
+        for name, value in values.items()
+    }
     return escape("  ".join(f"{name}={value}" for name, value in shown.items()))
+
+
+def _short(text: str) -> str:
+    """A value's text, cut before it is laid out: some megabytes take a minute."""
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
 
 
 def number(value: float, digits: int = 4, *, sign: str = "", zeros: bool = False) -> str:

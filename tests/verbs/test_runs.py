@@ -51,6 +51,14 @@ def test_older_runs_are_reached_by_what_the_list_says(tmp_path: Path) -> None:
     assert [run["number"] for run in data_of(tmp_path, "runs --before 3")] == [2, 1]
 
 
+def test_a_long_text_is_cut_in_the_list(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        add_run(store, parameters={"text": "a" * 4_000_000})
+    text = text_of(tmp_path, "runs")
+    assert len(text) < 20_000
+    assert "4,000,000" in "".join(text.split())
+
+
 def test_a_project_without_runs_says_how_to_make_one(tmp_path: Path) -> None:
     open_store(tmp_path).close()
     assert "jupyter mlops run NOTEBOOK" in text_of(tmp_path, "runs")
