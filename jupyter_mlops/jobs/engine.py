@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 from papermill.engines import Engine
 
-from jupyter_mlops.domain.run import RunKind
-
 if TYPE_CHECKING:
     from jupyter_mlops.domain.run import Run
     from jupyter_mlops.jobs.execution import Execution
@@ -135,6 +133,7 @@ def _plain(value: Any) -> Any:
 
 
 def _run(store: Store, request: Request, run_id: str | None) -> Run:
+    from jupyter_mlops.domain.run import RunKind
     from jupyter_mlops.jobs.request import create_run
     from jupyter_mlops.jobs.stale import reconcile
 
