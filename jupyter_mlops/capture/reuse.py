@@ -6,7 +6,7 @@ import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture import display, values
 from jupyter_mlops.capture.key import Examination
@@ -16,7 +16,9 @@ from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.step import StepRun, StepSpec
 from jupyter_mlops.errors import DamagedObjectError
 from jupyter_mlops.secrets.known import CONDITION
-from jupyter_mlops.store.store import Store
+
+if TYPE_CHECKING:
+    from jupyter_mlops.store.store import Store
 
 STATE = "mlops:state"
 """The name, which no variable can have, of what is stored besides the names: options of libraries, random generators."""

@@ -89,7 +89,7 @@ def test_what_papermill_lets_through_is_refused(tmp_path: Path, notebook: Path) 
     before = notebook.read_bytes()
     done = papermill(tmp_path, "sub/a.ipynb", "out.ipynb", "-p", "name", "007")
     assert done.returncode == 1
-    assert "declared str" in done.stderr
+    assert "has a default of type str" in done.stderr
     assert "-r name VALUE" in done.stderr
     import papermill as pm
 
