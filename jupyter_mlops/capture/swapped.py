@@ -78,10 +78,11 @@ def quiet(told: Callable[[str, Any], None]) -> None:
 
 def called(name: str, arguments: tuple[Any, ...], named: dict[str, Any]) -> Any:
     """What the function gives; the one that watches is told."""
-    if _told and name in _LOOKS:
+    told = _told[-1:]  # another thread may end its watch meanwhile
+    if told and name in _LOOKS:
         path = arguments[0] if arguments else named.get("path")
         if isinstance(path, (str, bytes, os.PathLike)):
-            _told[-1]("looked", path)
-    elif _told:
-        _told[-1]("entropy" if name in _ENTROPY else "lent", None)
+            told[0]("looked", path)
+    elif told:
+        told[0]("entropy" if name in _ENTROPY else "lent", None)
     return _originals[name](*arguments, **named)
