@@ -15,8 +15,8 @@ from jupyter_mlops.analysis.doubts import SHELL_NAMES
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.display import NotRestored
 from jupyter_mlops.capture.known import Known
-from jupyter_mlops.capture.reuse import DAMAGED
 from jupyter_mlops.capture.world import Pending
+from jupyter_mlops.domain.reason import DAMAGED
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import DamagedObjectError, NotStoredError
 

@@ -12,7 +12,7 @@ from jupyter_mlops.capture import display, values
 from jupyter_mlops.capture.key import Examination
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.world import UNTOLD, World
-from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
+from jupyter_mlops.domain.reason import DAMAGED
 from jupyter_mlops.domain.step import StepRun, StepSpec
 from jupyter_mlops.errors import DamagedObjectError
 from jupyter_mlops.secrets.known import CONDITION
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 STATE = "mlops:state"
 """The name, which no variable can have, of what is stored besides the names: options of libraries, random generators."""
-
-
-DAMAGED = Reasons.of([Reason(ReasonCode.DAMAGED)])
 
 
 @dataclass(frozen=True)

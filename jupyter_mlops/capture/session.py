@@ -26,7 +26,6 @@ from jupyter_mlops.capture.rewriters import has_rewriters
 from jupyter_mlops.capture.threads import Beside
 from jupyter_mlops.capture.world import LiveWorld
 from jupyter_mlops.domain.reason import Reason
-from jupyter_mlops.domain.run import TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun, cell_label
 from jupyter_mlops.errors import NotStoredError
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from jupyter_mlops.capture.known import Known
     from jupyter_mlops.capture.resume import Resumed
     from jupyter_mlops.capture.saver import Saver
+    from jupyter_mlops.domain.run import TrackedAt
     from jupyter_mlops.store.store import Store
 
 log = logging.getLogger(__name__)

@@ -230,3 +230,5 @@ class Reasons(tuple[Reason, ...]):
 
 
 NO_REASONS = Reasons()
+DAMAGED = Reasons.of([Reason(ReasonCode.DAMAGED)])
+"""Of a step run whose stored result cannot be read any more."""

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.notebook import MAGIC as STEP_MAGIC
 from jupyter_mlops.store.project import find_project, place_file
-from jupyter_mlops.verbs.verb import MAGIC
 
 if TYPE_CHECKING:
     from jupyter_mlops.capture.session import Session
@@ -75,6 +74,7 @@ def _complete(line: str, cell: str, session: Session) -> _Found | None:
 
 def _complete_verbs(line: str, session: Session) -> _Found:
     from jupyter_mlops.verbs.completion import complete, split_last
+    from jupyter_mlops.verbs.verb import MAGIC
 
     words, begun = split_last(line)
     return begun, [(each.text, each.kind) for each in complete(words, begun, MAGIC, KernelNames(session))]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 
 
 def archive_of(path: str) -> str | None:
@@ -24,6 +23,8 @@ def source_text(path: str) -> str:
     if archive is None:
         with open(path, encoding="utf-8") as file:
             return file.read()
+    import zipfile
+
     try:
         with zipfile.ZipFile(archive) as members:
             return members.read(os.path.relpath(path, archive).replace(os.sep, "/")).decode("utf-8")

@@ -12,7 +12,6 @@ import re
 import sys
 import sysconfig
 import threading
-import zipfile
 from collections.abc import Iterator
 from functools import lru_cache
 from urllib.parse import unquote, urlsplit
@@ -165,6 +164,8 @@ def _distributions(entry: str, _modified: int) -> frozenset[str]:
 
 
 def _folders_in(archive: str) -> set[str]:
+    import zipfile
+
     try:
         with zipfile.ZipFile(archive) as members:
             return {name.partition("/")[0] for name in members.namelist() if "/" in name}
@@ -174,12 +175,21 @@ def _folders_in(archive: str) -> set[str]:
 
 def read_metadata(entry: str, name: str, file: str) -> str | None:
     """A file of a distribution's metadata; None where there is none."""
+    if os.path.isfile(entry):
+        return _read_packed(entry, f"{name}/{file}")
     try:
-        if os.path.isfile(entry):
-            with zipfile.ZipFile(entry) as members:
-                return members.read(f"{name}/{file}").decode("utf-8", "replace")
         with open(os.path.join(entry, name, file), encoding="utf-8", errors="replace") as text:
             return text.read()
+    except OSError:
+        return None
+
+
+def _read_packed(archive: str, name: str) -> str | None:
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(archive) as members:
+            return members.read(name).decode("utf-8", "replace")
     except (OSError, KeyError, zipfile.BadZipFile):
         return None
 

@@ -17,9 +17,9 @@ from jupyter_mlops.capture import environment, forecast, key
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import facts_of
-from jupyter_mlops.capture.reuse import DAMAGED
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
 from jupyter_mlops.domain.plan import Forecast
+from jupyter_mlops.domain.reason import DAMAGED
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepRun
