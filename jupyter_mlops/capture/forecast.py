@@ -20,7 +20,6 @@ from jupyter_mlops.analysis.pipeline import later_reads
 from jupyter_mlops.analysis.plain_values import plain_values, reach_of, scope_above
 from jupyter_mlops.analysis.reasons import differences, reason
 from jupyter_mlops.capture.asked import add_asked
-from jupyter_mlops.capture.depended import changed as changed_condition
 from jupyter_mlops.capture.digest import Undigestible, Walker
 from jupyter_mlops.capture.effects import add_effects
 from jupyter_mlops.capture.hydrate import reached
@@ -28,7 +27,7 @@ from jupyter_mlops.capture.key import Examination, examine
 from jupyter_mlops.capture.known import Known, first_lost, known_of
 from jupyter_mlops.capture.modules import LocalModules
 from jupyter_mlops.capture.notebook import facts_of, reads_shown
-from jupyter_mlops.capture.reuse import conditions_hold, file_holds, in_time, known_in
+from jupyter_mlops.capture.reuse import conditions_hold, in_time, known_in, unmet
 from jupyter_mlops.capture.world import UNTOLD, shapes_in
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import REUSE, RUN, SKIP, UNKNOWN, Forecast
@@ -236,7 +235,7 @@ class _Forecaster:
             if candidate is not None:
                 world.take(spec.name, candidate)
                 return self._forecast(step, REUSE, Reason(ReasonCode.NOTHING_CHANGED), found, [candidate])
-            why = self._why(found, history)
+            why = self._why(found, history, step, place)
         same = next((run for run in history if run.key == found.key and self._begins_like(run)), None)
         add_effects(world, facts, found.effects)
         if same is not None:
@@ -316,20 +315,23 @@ class _Forecaster:
         own = self._by_key.get(key)
         return own if own is not None else self._store.steps.candidates(key)
 
-    def _why(self, found: Examination, history: list[StepRun]) -> Reason:
+    def _why(self, found: Examination, history: list[StepRun], step: StepCell, place: int) -> Reason:
         if not history:
             return Reason(ReasonCode.NEVER_RAN)
         changed = differences(history[0].ingredients, found.ingredients)
         if changed:
             return reason(changed[0], self._world.makers)
-        if history[0].unrepeatable:
-            return history[0].unrepeatable[0]
-        for path, digest in history[0].conditions.files.items():
-            if not file_holds(self._world, path, digest):
-                return changed_condition(path)
-        if (lost := first_lost(history[0].known)) and history[0].key == found.key:
-            return lost
-        return Reason(ReasonCode.RANDOM_OR_SHARED_CHANGED)
+        last = history[0]
+        if last.unrepeatable:
+            return last.unrepeatable[0]
+        if (other := unmet(last, self._world)) is not None:
+            return other
+        if not in_time(last, step.spec, self._now):
+            return Reason(ReasonCode.TOO_OLD)
+        if last.effects.get("result") and reads_shown(self._steps[place + 1 :]):
+            return Reason(ReasonCode.SHOWN_READ)
+        read = {name: known for name, known in last.known.items() if self._later_reads(place, {name})}
+        return first_lost(read) or first_lost(last.known) or Reason(ReasonCode.RESULT_GONE)
 
     def _forecast(
         self, step: StepCell, decision: str, why: Reason, found: Examination | None, history: Sequence[StepRun] | None

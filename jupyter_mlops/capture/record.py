@@ -9,8 +9,8 @@ from jupyter_mlops.analysis.notebook import StepCell
 from jupyter_mlops.analysis.reasons import differences, reason
 from jupyter_mlops.capture import secrecy
 from jupyter_mlops.capture.key import Examination
-from jupyter_mlops.capture.known import first_lost
 from jupyter_mlops.capture.outcome import Outcome
+from jupyter_mlops.capture.serving import hindrance
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun, is_cell
@@ -64,7 +64,8 @@ class Recorded:
         if session.forces(self._step.spec.name):
             why = Reason(ReasonCode.FORCED)
         else:
-            why = _why(self._step, self._found, session.last_of(step_run.notebook, step_run.step), producers)
+            last = session.last_of(step_run.notebook, step_run.step)
+            why = _why(session, self._step, self._found, last, producers)
         self.step_run = step_run.but(why=why)
 
     def failed(self, error: BaseException, duration: float) -> None:
@@ -136,7 +137,9 @@ class Recorded:
             session.saver.do(lambda: session.store.runs.add_metrics(run_id, metrics, now=now))
 
 
-def _why(step: StepCell, found: Examination, last: StepRun | None, producers: dict[str, str]) -> Reason:
+def _why(
+    session: Session, step: StepCell, found: Examination, last: StepRun | None, producers: dict[str, str]
+) -> Reason:
     if step.spec.no_cache:
         return Reason(ReasonCode.NO_CACHE)
     if found.reasons:
@@ -150,11 +153,7 @@ def _why(step: StepCell, found: Examination, last: StepRun | None, producers: di
         return Reason(ReasonCode.ENDED, last.status.value)
     if last.unrepeatable:
         return last.unrepeatable[0]
-    if lost := first_lost(last.known):
-        return lost
-    if last.effects.get("result") or last.conditions.shapes:
-        return Reason(ReasonCode.FILE_RANDOM_OR_SHARED_CHANGED)
-    return Reason(ReasonCode.FILE_OR_RANDOM_CHANGED)
+    return hindrance(session, step, last)
 
 
 def _extra(step: StepCell, found: Examination, producers: dict[str, str]) -> dict[str, Any]:

@@ -9,10 +9,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture import display, values
+from jupyter_mlops.capture.depended import changed as changed_condition
 from jupyter_mlops.capture.key import Examination
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.world import UNTOLD, World
-from jupyter_mlops.domain.reason import DAMAGED
+from jupyter_mlops.domain.reason import DAMAGED, Reason, ReasonCode
 from jupyter_mlops.domain.step import StepRun, StepSpec
 from jupyter_mlops.errors import DamagedObjectError
 from jupyter_mlops.secrets.known import CONDITION
@@ -84,17 +85,22 @@ def in_time(candidate: StepRun, spec: StepSpec, now: datetime) -> bool:
 
 def conditions_hold(candidate: StepRun, world: World) -> bool:
     """Whether what a result depends on besides its key is as it was."""
+    return unmet(candidate, world) is None
+
+
+def unmet(candidate: StepRun, world: World) -> Reason | None:
+    """The first of what a result depends on besides its key that is not as it was."""
     conditions = candidate.conditions
     if conditions.folder not in ("", world.folder()):
-        return False
-    if not all(file_holds(world, path, digest) for path, digest in conditions.files.items()):
-        return False
-    needed = conditions.random_before
-    if needed:
-        now = world.randoms()
-        if any(now.get(name) != digest for name, digest in needed.items()):
-            return False
-    return shapes_hold(candidate, world)
+        return Reason(ReasonCode.FOLDER_CHANGED, conditions.folder)
+    for path, digest in conditions.files.items():
+        if not file_holds(world, path, digest):
+            return changed_condition(path)
+    now = world.randoms() if conditions.random_before else {}
+    drawn = [name for name, digest in conditions.random_before.items() if now.get(name) != digest]
+    if drawn:
+        return Reason(ReasonCode.RANDOM_CHANGED, " and ".join(drawn))
+    return unshaped(candidate, world)
 
 
 def file_holds(world: World, path: str, digest: str) -> bool:
@@ -104,13 +110,23 @@ def file_holds(world: World, path: str, digest: str) -> bool:
 
 def shapes_hold(candidate: StepRun, world: World) -> bool:
     """Whether what would be replaced holds what it held, hangs together as it did, and nothing else reaches it."""
+    return unshaped(candidate, world) is None
+
+
+def unshaped(candidate: StepRun, world: World) -> Reason | None:
+    """What of the values that would be replaced is not as it was, or cannot be told."""
     shapes = candidate.conditions.shapes
     if not shapes:
-        return True
-    names = {name for group in shapes for name in group.split(",")}
-    if world.untold() or any(world.know(name) is None for name in names):
-        return False
-    return world.shapes(names) == shapes
+        return None
+    names = sorted({name for group in shapes for name in group.split(",")})
+    if untold := world.untold():
+        return Reason(ReasonCode.BESIDE_UNTOLD, untold[0])
+    for name in names:
+        if world.know(name) is None:
+            return Reason(ReasonCode.INPUT_GONE, name)
+    now = world.shapes(names)
+    other = next((group for group in {**shapes, **now} if shapes.get(group) != now.get(group)), None)
+    return None if other is None else Reason(ReasonCode.SHARED_CHANGED, other.replace(",", ", "))
 
 
 def open_if_whole(store: Store, candidate: StepRun) -> Reuse | None:

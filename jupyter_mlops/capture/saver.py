@@ -22,6 +22,7 @@ from typing import Any
 from jupyter_mlops.capture import files, values
 from jupyter_mlops.capture.digest import Fingerprint, Undigestible, Walker
 from jupyter_mlops.capture.known import Known
+from jupyter_mlops.capture.values import differing
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
@@ -257,32 +258,43 @@ class Saver:
                 seen[item] = walker.fingerprint(item, loaded[item])
                 if seen[item].digest != known[item].digest:
                     hides = ", ".join(known[item].hides)
-                    part = f": its pickled form leaves out {hides}" if hides else ""
-                    return f"{item}: it does not survive storing unchanged{part}"
+                    left_out = f": its pickled form leaves out {hides}" if hides else ""
+                    where = self._part(stored, item, loaded)[0] or item
+                    return f"{where}: it does not survive storing unchanged{left_out}"
             shape = known[min(group)].shape
             if shape and walker.fingerprint("", [loaded[item] for item in sorted(group)]).digest != shape:
-                return f"{min(group)}: what it shares with {', '.join(sorted(group)[1:])} does not survive storing"
+                return self._torn(stored, sorted(group)[:1], sorted(group)[1:], loaded)
             apart = _apart(seen)
             if apart is not None:
-                return f"{apart}: what it shares with {', '.join(sorted(group - {apart}))} does not survive storing"
+                return self._torn(stored, *apart, loaded)
         except (MLOpsError, Undigestible) as error:
             return f"{min(group)}: it cannot be read back ({error})"
         except Exception as error:  # noqa: BLE001 - unpickling runs the code of foreign types, which may raise anything
             return f"{min(group)}: it cannot be read back ({type(error).__name__}: {error})"
         return None
 
+    def _part(self, stored: values.Values, item: str, loaded: Mapping[str, Any]) -> tuple[str, str]:
+        """See `differing.part`."""
+        names, pickled = stored.pickled(item)
+        return differing.part(pickled, {name: loaded[name] for name in names}, self._namespace)
+
+    def _torn(self, stored: values.Values, names: list[str], others: list[str], loaded: Mapping[str, Any]) -> str:
+        one, other = self._part(stored, names[0], loaded)
+        return f"{one or ', '.join(names)}: what it shares with {other or ', '.join(others)} does not survive storing"
+
     def _give_up(self, saving: Saving, reason: Reason) -> None:
         log.info("Step run %s is not reusable: %s", saving.step_run_id, reason)
         self._store.steps.update_run(saving.step_run_id, unrepeatable=Reasons.of([reason]))
 
 
-def _apart(seen: Mapping[str, Fingerprint]) -> str | None:
-    """A name of a group that is not reached from the first by sharing; None where all hang together."""
+def _apart(seen: Mapping[str, Fingerprint]) -> tuple[list[str], list[str]] | None:
+    """The names of a group that are reached from the first by sharing, and those that are not; None where all are."""
     first, *left = seen
-    waiting = [first]
+    waiting, met = [first], [first]
     while waiting:
         this = seen[waiting.pop()]
         reached = [name for name in left if this.shares_with(seen[name])]
         left = [name for name in left if name not in reached]
         waiting += reached
-    return left[0] if left else None
+        met += reached
+    return (sorted(met), left) if left else None

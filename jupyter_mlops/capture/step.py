@@ -22,6 +22,7 @@ from jupyter_mlops.capture.record import Recorded
 from jupyter_mlops.capture.result import keep
 from jupyter_mlops.capture.resume import may_be_taken
 from jupyter_mlops.capture.reuse import Reuse, conditions_hold, find_reusable, open_if_whole
+from jupyter_mlops.capture.serving import lacking
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.status import Status
@@ -171,19 +172,7 @@ class Execution:
         return True
 
     def _serves(self, candidate: StepRun) -> bool:
-        """Whether no later cell needs what a reuse of this result would not give: lost values, the shell's `_`."""
-        lost = {name for name, known in candidate.known.items() if known.get("lost")}
-        before = {name for group in candidate.conditions.shapes for name in group.split(",")}
-        shown = bool(candidate.effects.get("result"))
-        if lost & before or ((lost or (shown and before)) and not self.session.view.steps()):
-            return False  # where a value was changed in place, its step alone could not make it again
-        may_read_shown = not self.session.view.steps() or self.session.later_shows(self.step)
-        if shown and self.session.later_shows(self.step):
-            return False
-        world, hydrator = self.session.world, self.session.hydrator
-        if before and may_read_shown and (hydrator.has_shown(before) or world.is_in_history(before)):
-            return False  # what was shown of these values would not change with them
-        return not lost or not self.session.later_reads(self.step, lost)
+        return lacking(self.session, self.step, candidate) is None
 
     def _look_before(self) -> None:
         world = self.session.world

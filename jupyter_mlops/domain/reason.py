@@ -120,6 +120,12 @@ class ReasonCode(Enum):
     INGREDIENT_CHANGED = "ingredient_changed"
     RANDOM_CHANGED = "random_changed"
     RANDOM_OR_SHARED_CHANGED = "random_or_shared_changed"
+    SHARED_CHANGED = "shared_changed"
+    BESIDE_UNTOLD = "beside_untold"
+    SHOWN_READ = "shown_read"
+    FOLDER_CHANGED = "folder_changed"
+    TOO_OLD = "too_old"
+    RESULT_GONE = "result_gone"
     FILE_OR_RANDOM_CHANGED = "file_or_random_changed"
     FILE_RANDOM_OR_SHARED_CHANGED = "file_random_or_shared_changed"
     # ... and what else makes it run, or keeps it from running

@@ -111,6 +111,12 @@ _SENTENCES = {
     ReasonCode.INGREDIENT_CHANGED: "{detail} changed",
     ReasonCode.RANDOM_CHANGED: "the state of the random generator of {detail} was another",
     ReasonCode.RANDOM_OR_SHARED_CHANGED: "what it drew from a random generator, or what shares its values, changed",
+    ReasonCode.SHARED_CHANGED: "what '{detail}' holds, or shares with other values, was another",
+    ReasonCode.BESIDE_UNTOLD: "it changes earlier values in place, and what '{detail}' shares with them cannot be told",
+    ReasonCode.SHOWN_READ: "a later cell may read what it shows",
+    ReasonCode.FOLDER_CHANGED: "it ran in another folder ({detail})",
+    ReasonCode.TOO_OLD: "its result is older than its --ttl",
+    ReasonCode.RESULT_GONE: "its result is not in the store",
     ReasonCode.FILE_OR_RANDOM_CHANGED: "a file or random state it read changed",
     ReasonCode.FILE_RANDOM_OR_SHARED_CHANGED: (
         "a file, a random state or what shares its values changed, or a later cell may read what it shows"

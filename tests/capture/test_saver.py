@@ -158,3 +158,52 @@ def test_plain_values_need_no_proof_and_all_others_do(store: Store, saver: Saver
         "text": "a\ud800",
         "number": 1.5,
     }
+
+
+class Counted:
+    """Its number of loads is part of it."""
+
+    def __init__(self) -> None:
+        self.loads = 0
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.loads = state["loads"] + 1
+
+
+class Copying:
+    """Takes a copy of its rows when it is loaded."""
+
+    def __init__(self, rows: list[int]) -> None:
+        self.rows = rows
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.rows = list(state["rows"])
+
+
+def lost_of(store: Store, saver: Saver, namespace: dict[str, Any]) -> dict[str, str]:
+    """What is recorded as lost of values that hang together."""
+    walker = Walker(namespace)
+    names = sorted(namespace)
+    shape = walker.fingerprint("", [namespace[name] for name in names]).digest if len(names) > 1 else ""
+    known = {
+        name: Known(
+            walker.fingerprint(name, value).digest, shape=shape, shares=tuple(other for other in names if other != name)
+        )
+        for name, value in namespace.items()
+    }
+    saver.record(step_run("s"), "x = 1")
+    saver.save(Saving("id-s-x = 1", "k", values.pack([namespace], namespace), b"[]", known))
+    assert saver.drain(30)
+    return {name: item.get("lost", "") for name, item in store.steps.run("id-s-x = 1").known.items()}
+
+
+def test_the_part_is_named_that_does_not_come_back_as_it_was(store: Store, saver: Saver) -> None:
+    assert lost_of(store, saver, {"steps": [1, {"model": Counted()}]}) == {
+        "steps": "steps[1]['model'].loads: it does not survive storing unchanged"
+    }
+
+
+def test_both_parts_are_named_that_are_one_object_no_more(store: Store, saver: Saver) -> None:
+    rows = [1, 2]
+    told = "frame.rows: what it shares with rows does not survive storing"
+    assert lost_of(store, saver, {"frame": Copying(rows), "rows": rows}) == {"frame": told, "rows": told}

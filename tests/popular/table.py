@@ -10,14 +10,19 @@ from .playing import Played
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "libraries.md"
 BEGIN, END = "<!-- table: python -m tests.popular -->", "<!-- end of table -->"
+_VAGUE = re.compile(
+    r"cannot be stored($|;)|what shares its values|changes the state of a library($|;)|result is not in"
+)
 LEAST = 0.9
 """As large a part of a notebook's repeatable cells is reused, or the table says what is not kept."""
 
 
 def wrong(played: Played) -> list[str]:
-    """What must not be: outputs that differ from a plain run's, and a cell that ran again without a reason."""
-    unexplained = [code for code, why in played.again.items() if why in ("", "no record")]
-    return [*played.differs, *played.complaints, *(f"ran again for no reason: {code}" for code in unexplained)]
+    """What must not be: outputs that differ from a plain run's, a cell that ran again without a reason, or with one that
+    names no part."""
+    unexplained = [f"ran again for no reason: {code}" for code, why in played.again.items() if why in ("", "no record")]
+    vague = [f"ran again, and no part is named: {code}" for code, why in played.again.items() if _VAGUE.search(why)]
+    return [*played.differs, *played.complaints, *unexplained, *vague]
 
 
 def table(results: Iterable[Played], versions: Mapping[str, str]) -> str:

@@ -38,6 +38,9 @@ def test_a_cell_that_ran_again_without_a_reason_and_another_output_are_wrong() -
     assert wrong(Played("a", again={"x = 1": "reads the clock"})) == []
     assert wrong(Played("a", again={"x = 1": "no record"})) == ["ran again for no reason: x = 1"]
     assert wrong(Played("a", differs=["c1"])) == ["c1"]
+    lost = "a later cell needs 'x', which cannot be stored"
+    assert wrong(Played("a", again={"x = 1": f"{lost} (x.file: is an open file)"})) == []
+    assert wrong(Played("a", again={"x = 1": lost})) == ["ran again, and no part is named: x = 1"]
 
 
 def test_the_table_has_a_row_for_each_by_name_with_its_version() -> None:

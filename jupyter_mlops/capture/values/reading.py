@@ -57,6 +57,12 @@ class Values:
                 found.update(Loader(self._objects, component, self._inline, self._namespace).load())
         return found
 
+    def pickled(self, name: str) -> tuple[list[str], bytes]:
+        """The names of the component that `name` is in, and what of it is pickled, as it stands in the store."""
+        component = next(each for each in self._components if name in each["names"])
+        loader = Loader(self._objects, component, self._inline, self._namespace)
+        return component["names"], loader.stream().read()
+
 
 def references(objects: Objects, name: str) -> list[str]:
     """The objects that a values object needs, whoever signed it; none for an object that holds no values.
@@ -102,7 +108,7 @@ class Loader:
 
     def load(self) -> dict[str, Any]:
         """The names of the component and their values."""
-        stream = io.BufferedReader(_Segments([self._trusted(place) for place in self._component["pickle"]]))
+        stream = self.stream()
         self._small = bytearray(self._read(self._component["small"]))
         self._rows = pickle.load(stream)
         foreign = range(self._component["foreign"], len(self._component["buffers"]))
@@ -110,6 +116,10 @@ class Loader:
         if not isinstance(values, dict):
             raise pickle.UnpicklingError("no values of a step")
         return values
+
+    def stream(self) -> io.BufferedReader:
+        """The pickles of the component: the layout of its memory, then its values."""
+        return io.BufferedReader(_Segments([self._trusted(place) for place in self._component["pickle"]]))
 
     def array(self, number: int, dtype: Any, shape: tuple[int, ...]) -> Any:
         """The array `number`, in memory of its own where it was alone in it and is not so large as to be mapped."""
