@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import copyreg
+import sys
+import types
 from typing import Any
 
 from jupyter_mlops.capture import digest_code
 from jupyter_mlops.capture.digest_walk import Undigestible, Walk, module_of, no_step
+from jupyter_mlops.capture.whose import is_users_class
 
 _CACHES = {
     "sklearn": {"_stop_words_id", "_deprecated_key_to_warnings"},
@@ -21,8 +24,34 @@ _NEW = getattr(copyreg, "__newobj__")  # noqa: B009 - a class would mangle the n
 
 def reduced(walk: Walk, value: Any) -> None:
     """Any object with an identity: what pickling would take of it."""
-    if walk.first_time(value):
+    if _is_the_only_one(type(value), value):
+        immutable(walk, value)
+    elif walk.first_time(value):
         reduced_parts(walk, value)
+
+
+def _is_the_only_one(kind: type, value: Any) -> bool:
+    """Whether it is the one instance that its library's class ever makes, such as a mark for what is not given, and holds
+    nothing: all who hold it share nothing that could be changed."""
+    made: Any = kind.__new__
+    if (
+        type(made) is not types.FunctionType
+        or not _holds(kind, value)
+        or not _holds(sys.modules.get(kind.__module__), value)
+    ):
+        return False
+    if getattr(value, "__dict__", None) or any(vars(parent).get("__slots__") for parent in kind.__mro__):
+        return False
+    if any(getattr(kind, name) is not getattr(object, name) for name in ("__reduce_ex__", "__reduce__")):
+        return False
+    try:
+        return not any(map(is_users_class, kind.__mro__)) and made(kind) is value  # as it is loaded
+    except Exception:  # noqa: BLE001 - the library's code may raise anything
+        return False
+
+
+def _holds(owner: Any, value: Any) -> bool:
+    return any(item is value for item in list(getattr(owner, "__dict__", {}).values()))
 
 
 def immutable(walk: Walk, value: Any) -> None:

@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import types
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path, PurePosixPath
@@ -252,3 +253,40 @@ def test_reading_a_value_does_not_change_its_digest(name: str) -> None:
     before = digest(value)
     READS[name](value)
     assert digest(value) == before
+
+
+MARK = """
+class Undefined:
+    made = None
+
+    def __new__(cls):
+        if cls.made is None:
+            cls.made = object.__new__(cls)
+        return cls.made
+
+class Each:
+    def __new__(cls):
+        cls.last = object.__new__(cls)
+        return cls.last
+
+undefined, each = Undefined(), Each()
+"""
+
+
+def test_a_librarys_mark_that_there_is_one_of_is_shared_by_no_two_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = types.ModuleType("mlopsmark")
+    monkeypatch.setitem(sys.modules, "mlopsmark", library)
+    exec(MARK, vars(library))
+    walker = digests.Walker({})
+
+    def share(mark: Any) -> bool:
+        return walker.fingerprint("a", [mark]).shares_with(walker.fingerprint("b", {"x": mark}))
+
+    assert not share(library.undefined)
+    assert share(library.each)
+    library.undefined.note = "a"
+    assert share(library.undefined)
+    del library.undefined.note
+    assert not share(library.undefined)
+    del vars(library)["undefined"]
+    assert share(library.Undefined())

@@ -86,3 +86,47 @@ def test_only_what_the_library_alone_decides_is_no_state(library: ModuleType, co
     exec(code, {"m": library})
     changes = package_changes(before, package_snapshot({"mlopstables"}))
     assert changes == [f"mlopstables.{path}" for path in told]
+
+
+NOTING = """
+    class Setter:
+        def __init__(self, name):
+            self.name = name
+
+        def __get__(self, owner, kind):
+            self.owner = owner
+            if owner is None:
+                return self
+            self.kind = kind
+            return self
+
+        def __call__(self, value):
+            setattr(self.owner, "_" + self.name, value)
+            return self.owner
+
+    class Axis:
+        title = Setter("title")
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("m.Axis().title('day')", ["Axis.title.kind"]),
+        ("vars(m.Axis)['title'].name = 'other'", ["Axis.title.name"]),
+    ],
+)
+def test_what_a_descriptor_notes_each_time_it_is_asked_is_no_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, told: list[str]
+) -> None:
+    (tmp_path / "mlopsnoting.py").write_text(textwrap.dedent(NOTING))
+    monkeypatch.syspath_prepend(tmp_path)
+    library = importlib.import_module("mlopsnoting")
+    try:
+        note_imported("mlopsnoting")
+        before = package_snapshot({"mlopsnoting"})
+        exec(code, {"m": library})
+        changes = package_changes(before, package_snapshot({"mlopsnoting"}))
+        assert changes == [f"mlopsnoting.{path}" for path in told]
+    finally:
+        del sys.modules["mlopsnoting"]

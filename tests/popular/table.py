@@ -13,6 +13,8 @@ BEGIN, END = "<!-- table: python -m tests.popular -->", "<!-- end of table -->"
 _VAGUE = re.compile(
     r"cannot be stored($|;)|what shares its values|changes the state of a library($|;)|result is not in"
 )
+_SCRATCH = re.compile(r"[^\s(]*oracle-\w+/")
+"""The folder that a notebook is played in."""
 LEAST = 0.9
 """As large a part of a notebook's repeatable cells is reused, or the table says what is not kept."""
 
@@ -41,8 +43,13 @@ def table(results: Iterable[Played], versions: Mapping[str, str]) -> str:
 
 
 def _reasons(played: Played) -> str:
-    told = [f"`{_short(code, 44)}`: {_short(why, 90)}" for code, why in played.again.items()]
-    return "; ".join(told).replace("|", "\\|")
+    told = [f"`{_short(code, 44)}`: {_short(_first(why), 160)}" for code, why in played.again.items()]
+    return _SCRATCH.sub("", "; ".join(told)).replace("|", "\\|")
+
+
+def _first(why: str) -> str:
+    first, *others = why.split("; ")
+    return f"{first}, and {len(others)} more" if others else first
 
 
 def _short(text: str, most: int) -> str:

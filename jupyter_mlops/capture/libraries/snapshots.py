@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, cast
 
-from jupyter_mlops.capture.libraries.tables import is_filled_once
+from jupyter_mlops.capture.libraries.tables import is_filled_once, is_noted_at_access
 
 _KNOWN = frozenset(
     {"pandas", "numpy", "sklearn", "matplotlib", "mpl_toolkits", "matplotlib_inline", "torch", "mlflow", "IPython"}
@@ -292,6 +292,7 @@ def _changed_inside(former: _Watched, after: _Watched, before: Mapping[str, obje
             _is_harmless(text)
             or _was_lazy(then.get(key))
             or (after.content is vars and _is_filled_in(after.target, text))
+            or (after.content is vars and is_noted_at_access(after.target, text))
             or (
                 after.content is vars
                 and not then.get(key)

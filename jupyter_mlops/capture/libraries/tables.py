@@ -38,6 +38,41 @@ def is_filled_once(module: str, owner: Any, name: str, now: Any) -> bool:
     return type(again) is type(now) and bool(again == now)
 
 
+def is_noted_at_access(owner: Any, name: str) -> bool:
+    """Whether `name` is what a descriptor of a library notes of itself each time an attribute is asked for, such as whose
+    attribute that is: whoever gets at it finds it set anew."""
+    getter = vars(type(owner)).get("__get__")
+    code = getattr(getter, "__code__", None)
+    if code is None or not code.co_argcount:
+        return False
+    function = _function(code.co_filename, code.co_firstlineno, code.co_name)
+    for node in [] if function is None else function.body:
+        if isinstance(node, ast.Assign) and any(_is_own(target, code.co_varnames[0], name) for target in node.targets):
+            return True
+        if any(isinstance(item, (ast.Return, ast.Raise)) for item in ast.walk(node)):
+            return False
+    return False
+
+
+def _is_own(target: ast.expr, owner: str, name: str) -> bool:
+    return isinstance(target, ast.Attribute) and target.attr == name and ast.dump(target.value) == _loaded(owner)
+
+
+def _loaded(name: str) -> str:
+    return ast.dump(ast.Name(name, ast.Load()))
+
+
+@lru_cache(maxsize=64)
+def _function(file: str, line: int, name: str) -> ast.FunctionDef | None:
+    try:
+        source = source_text(file)
+        tree = ast.parse(source if len(source) < MOST else "")
+    except (OSError, SyntaxError, ValueError):
+        return None
+    found = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == name)
+    return next((node for node in found if node.lineno == line), None)
+
+
 def _is_plain(value: Any) -> bool:
     if isinstance(value, dict):
         return all(_is_plain(key) and _is_plain(item) for key, item in value.items())
