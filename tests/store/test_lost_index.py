@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -18,6 +20,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import DamagedIndexError
 from jupyter_mlops.operations.store.gc import collect_garbage
 from jupyter_mlops.store import open_store
+from jupyter_mlops.store.guard import Guard
 from jupyter_mlops.store.mark import FILE, read_mark
 from jupyter_mlops.store.store import Store
 
@@ -215,3 +218,24 @@ def test_where_an_index_in_postgresql_is_no_longer_said_no_new_one_is_made_here(
     monkeypatch.setenv("MLOPS_STORE", url)  # what the hint says
     with open_store(tmp_path) as store:
         assert [run.number for run in store.runs.list()] == [1]
+
+
+def test_looking_at_the_size_of_an_index_takes_no_lock_from_those_who_have_it_open(tmp_path: Path) -> None:
+    elsewhere = "\n".join(
+        (
+            "import sys",
+            "from jupyter_mlops.store import open_store",
+            "with open_store(sys.argv[1]) as store: print(len(store.runs.list()))",
+        )
+    )
+
+    def counted() -> int:
+        command = [sys.executable, "-c", elsewhere, str(tmp_path)]
+        return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    with open_store(tmp_path) as store:
+        finished(store)
+        Guard(index_of(tmp_path)).require_file()
+        assert counted() == 1, "that process is not the last to close the index, and must not remove its log"
+        finished(store)
+        assert counted() == 2
