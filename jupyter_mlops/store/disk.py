@@ -79,10 +79,12 @@ def trouble_of(folder: Path) -> OSError | None:
 
 def trouble_with(path: Path) -> OSError | None:
     """What keeps one from writing to a file that is there; None where nothing does, or it is not there."""
-    try:
-        os.close(os.open(path, os.O_RDWR))
+    try:  # asked, not opened: to close it again would end SQLite's locks on it
+        is_fixed = os.name == "posix" and os.statvfs(path).f_flag & os.ST_RDONLY
     except FileNotFoundError:
         return None
     except OSError as error:
         return error
-    return None
+    if is_fixed:
+        return OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+    return None if os.access(path, os.W_OK) else PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))

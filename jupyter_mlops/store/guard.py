@@ -26,14 +26,16 @@ class Guard:
         self.folder = path.parent
         self._written: Mark | None = None
 
-    def require_file(self) -> None:
-        """Raise `DamagedIndexError` where the file is missing, empty or cut off, and there was an index."""
+    def require_file(self, *, whole: bool = False) -> None:
+        """Raise `DamagedIndexError` where the file is missing or empty (with `whole`, or cut off), and there was an index."""
         try:
             size = self.path.stat().st_size
         except OSError:
             what = "is missing, and this project had one"
         else:
-            what = missing_bytes(self.path) if size else "is empty, and this project had one"
+            what = "" if size else "is empty, and this project had one"
+            if size and whole:
+                what = missing_bytes(self.path)
         if what and any(traces(self.folder)):
             raise lost(self.folder, what)
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.errors import DamagedIndexError
+from jupyter_mlops.store.held_files import read_start
 from jupyter_mlops.store.project import INDEX_FILE
 
 RECOVER = "jupyter mlops store recover"
@@ -119,7 +120,7 @@ def missing_bytes(path: Path) -> str:
 
 def _cut(path: Path) -> str:
     try:
-        head, size = _head(path)
+        head, size = read_start(path, 100), path.stat().st_size
     except OSError:
         return ""
     with contextlib.suppress(OSError):
@@ -128,22 +129,3 @@ def _cut(path: Path) -> str:
     page = int.from_bytes(head[_PAGE_SIZE], "big")
     whole = int.from_bytes(head[_PAGES], "big") * (65536 if page == 1 else page)
     return f"is cut off: {size:,} of {whole:,} bytes are there" if len(head) == 100 and size < whole else ""
-
-
-_open: dict[tuple[int, int], int] = {}
-
-
-def _head(path: Path) -> tuple[bytes, int]:
-    """The first bytes of an index's file, and its size.
-
-    A file that is closed takes all locks with it that this process has on it, also those of SQLite's connections: another
-    process then takes itself for the last, removes the log, and what is written from then on is lost. So it is not closed.
-    """
-    if os.name != "posix":
-        with open(path, "rb") as file:
-            return file.read(100), os.fstat(file.fileno()).st_size
-    found = path.stat()
-    key = found.st_dev, found.st_ino
-    if key not in _open:
-        _open[key] = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    return os.pread(_open[key], 100, 0), os.fstat(_open[key]).st_size

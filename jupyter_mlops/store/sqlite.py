@@ -231,7 +231,7 @@ class SqliteIndex(Index):
             return
         with file_lock(self.path.with_name("index.lock")):
             if self._guard is not None:
-                self._guard.require_file()
+                self._guard.require_file(whole=True)
             if self.path.exists():
                 with self.read() as connection:
                     found = revision_of(connection)

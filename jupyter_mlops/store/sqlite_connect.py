@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.store.held_files import copy_file
 from jupyter_mlops.store.index import BUSY_SECONDS
 from jupyter_mlops.store.portable import from_json, to_json
 
@@ -113,7 +113,7 @@ def _copied(path: Path) -> sqlite3.Connection | None:
             copy = Path(folder) / path.name
             for end in ("", WAL):
                 with contextlib.suppress(FileNotFoundError):
-                    shutil.copyfile(f"{path}{end}", f"{copy}{end}")
+                    copy_file(Path(f"{path}{end}"), Path(f"{copy}{end}"))
             connection = _open(copy, "mode=rw")
             connection.execute("select 1 from sqlite_master limit 1").fetchone()
             return connection

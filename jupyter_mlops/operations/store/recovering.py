@@ -23,6 +23,7 @@ from jupyter_mlops.operations.store.soundness import faults_of
 from jupyter_mlops.store import logbook
 from jupyter_mlops.store.disk import refused
 from jupyter_mlops.store.guard import STATE, Guard, new_id
+from jupyter_mlops.store.held_files import copy_file
 from jupyter_mlops.store.journals import Journals
 from jupyter_mlops.store.locks import file_lock, try_file_lock
 from jupyter_mlops.store.mark import Mark, read_mark, write_mark
@@ -131,7 +132,7 @@ def _copied(folder: Path, staging: Path) -> Path | None:
     """The index as it is with its log, byte for byte, so that nothing that is tried changes it; None where there is none."""
     for end in _LOG:
         with contextlib.suppress(FileNotFoundError):
-            shutil.copyfile(folder / f"{INDEX_FILE}{end}", staging / f"there.db{end}")
+            copy_file(folder / f"{INDEX_FILE}{end}", staging / f"there.db{end}")
     return staging / "there.db" if any((staging / f"there.db{end}").exists() for end in _LOG) else None
 
 
