@@ -71,7 +71,7 @@ def test_every_listing_is_a_table_or_json_and_ends_with_0(
         ("status nosuch.ipynb", "There is no notebook named", "Did you mean 'nb.ipynb'?"),
         ("runs compare 1 2", "There is no run named '2'.", "Known: 1."),
         ("log", "The following arguments are required: step.", "usage: jupyter mlops log"),
-        ("runs --limit x", "Argument -n/--limit: invalid int value: 'x'.", "usage: jupyter mlops runs"),
+        ("runs --limit x", "Argument -n/--limit: 'x' is not a whole number from 1 to", "usage: jupyter mlops runs"),
         ("form", "There is no verb named 'form'.", ""),
     ],
 )

@@ -71,7 +71,7 @@ def test_a_bad_tag_is_told_and_the_cell_runs_as_ever(kernel: LiveKernel) -> None
         ("%mlops diff trian 1 2", "no step named 'trian'", "Did you mean 'train'?"),
         ("%mlops diff train 1 9", "no version of 'train' named '9'", "v1"),
         ("%mlops log", "required", "usage"),
-        ("%mlops runs --limit many", "invalid int value", "usage"),
+        ("%mlops runs --limit many", "'many' is not a whole number", "usage"),
         ("%mlops runs --nosuch", "unrecognized arguments", "usage"),
         ("%mlops runs compare 1 99", "no run named '99'", "1"),
         ("%mlops status nosuch.ipynb", "no notebook named", "There is no notebook yet"),
