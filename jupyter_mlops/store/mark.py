@@ -23,6 +23,7 @@ FILE = "index.json"
 BACKUPS = "backups"
 _BLOCK = 512
 """Bytes that a disk writes all or none of."""
+_MAGIC = b"SQLite format 3\0"
 _PAGE_SIZE, _PAGES = slice(16, 18), slice(28, 32)
 """Where the header of a database says how large it is (sqlite.org/fileformat.html)."""
 
@@ -126,6 +127,8 @@ def _cut(path: Path) -> str:
     with contextlib.suppress(OSError):
         if path.with_name(f"{path.name}-wal").stat().st_size:
             return ""
+    if not head.startswith(_MAGIC):
+        return ""  # no database, which SQLite says better
     page = int.from_bytes(head[_PAGE_SIZE], "big")
     whole = int.from_bytes(head[_PAGES], "big") * (65536 if page == 1 else page)
     return f"is cut off: {size:,} of {whole:,} bytes are there" if len(head) == 100 and size < whole else ""

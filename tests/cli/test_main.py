@@ -106,8 +106,8 @@ def test_what_failed_ends_with_1(project: Path, capsys: pytest.CaptureFixture[st
         assert main([line]) == 1
         shown = capsys.readouterr()
         assert "Error: The index" in shown.err
-        assert "is corrupt" in shown.err
-        assert "Hint: Move" in shown.err
+        assert "is damaged: file is not a database" in shown.err
+        assert "Hint: `jupyter mlops store recover`" in shown.err
 
 
 def test_a_newer_index_ends_with_1_and_says_to_upgrade(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

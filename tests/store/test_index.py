@@ -131,10 +131,10 @@ def test_a_reader_is_not_blocked_by_a_writer(store: Store, add_run: Callable[...
     run = add_run()
     other = open_index(store.place, store.folder)
     with store.index.write() as connection:
-        connection.execute(runs.update().values(kind="other"))
+        connection.execute(runs.update().values(kind="session"))
         with other.read() as reading:
             assert reading.execute(sa.select(runs.c.kind)).scalars().all() == ["job"]
-    assert store.runs.get(run.id).kind == "other"
+    assert store.runs.get(run.id).kind == "session"
     other.close()
 
 

@@ -228,7 +228,7 @@ def test_a_tracking_uri_set_in_the_step_is_used_and_remembered(cells: Cells) -> 
         ("evaluate", "mlflow.log_metric('auc', 1)"),
     )
     assert told["errors"] == []
-    assert cells.project.store.runs.get(cells.run.id).tags == {"mlops.tracking_uri": uri}
+    assert cells.project.store.runs.get(cells.run.id).tracked_at.uri == uri
     cells.project.finish(cells.run)
     cells.project.deliver()
     assert [cells.of(number, uri).info.status for number in (0, 1)] == ["FINISHED"] * 2
@@ -243,7 +243,7 @@ def test_a_tracking_uri_of_the_environment_is_used_and_remembered(cells: Cells) 
     )
     assert told["errors"] == []
     assert cells.of(0, uri).data.metrics == {"loss": 1.0}
-    assert cells.project.store.runs.get(cells.run.id).tags == {"mlops.tracking_uri": uri}
+    assert cells.project.store.runs.get(cells.run.id).tracked_at.uri == uri
 
 
 def test_a_session_goes_to_the_experiment_of_its_environment(other_project: TrackedProject) -> None:

@@ -258,7 +258,8 @@ def test_what_was_told_is_forgotten_together_also_where_the_writer_is_stopped_mi
     project.close()
 
 
-def test_the_index_is_backed_up_behind_what_was_told(project: TrackedProject) -> None:
+def test_the_index_is_backed_up_behind_what_was_told(other_project: TrackedProject) -> None:
+    project = other_project
     fill(project, 2, 1)
     writer.work(project.root, 0.1)
     (backup,) = backups_of(project.store.folder)
