@@ -27,6 +27,8 @@ _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 _STEPS = ("TaskStepMethWrapper", "TaskWakeupMethWrapper")
 """Types of what the loop calls to let a task go on; tasks are told apart."""
 _POOLS = ("concurrent.futures.thread", "multiprocessing.pool")
+_OF_ITS_THREAD = frozenset({"_stderr", "_invoke_excepthook"})
+"""What each thread holds to show its errors: the streams of whoever made it."""
 _MOST = 300
 """How many objects are looked at before an answer is given."""
 
@@ -130,7 +132,7 @@ def _held(value: Any, kind: type) -> Iterator[Any]:
     elif _package(kind) not in _SERVANTS or kind.__name__ == "PeriodicCallback":
         own = getattr(value, "__dict__", None) if kind.__dictoffset__ else None
         if type(own) is dict:
-            yield from list(own.values())[:_MOST]
+            yield from [held for name, held in own.items() if name not in _OF_ITS_THREAD][:_MOST]
 
 
 def notebook_values() -> set[int]:

@@ -134,8 +134,8 @@ def test_with_a_corrupt_index_cells_run_and_a_clear_line_says_what_to_do(
     kernel = start_kernel(tmp_path)
     cell = kernel.run("%%step a\nvalue = 1\nvalue")
     assert cell.outputs[-1] == ("execute_result", "1")
-    assert "corrupt" in cell.text
-    assert f"Hint: Move '{index}' aside" in cell.text
+    assert f"The index '{index}' is damaged" in cell.text
+    assert "Hint: `jupyter mlops store recover` brings back what can be" in cell.text
     assert "Traceback" not in cell.text
     two_lines(kernel.run("%mlops runs"))
     assert index.read_bytes() == CORRUPT
