@@ -3,7 +3,8 @@
 MLOpsError                     1  500   something of ours failed
 ├── InputError                 2  400   what was asked for cannot be: names, values, files the user gave
 │   ├── UnknownNameError       2  404   no such step, notebook, template, parameter, run, schedule, kernel
-│   └── NotebookError          2  422   a notebook that cannot be read or breaks a rule (two steps of one name)
+│   ├── NotebookError          2  422   a notebook that cannot be read or breaks a rule (two steps of one name)
+│   └── TooLargeError          2  413   more than a route of the server takes
 ├── StoreError                 1  500   the project's store cannot be read or written
 │   ├── NotWritableError       1  403   a folder or file we need to write is not writable
 │   ├── FullDiskError          1  507   the disk took no more; all that was stored is whole
@@ -75,6 +76,11 @@ class UnknownNameError(InputError):
 class NotebookError(InputError):
     code = "notebook"
     http_status = 422
+
+
+class TooLargeError(InputError):
+    code = "too_large"
+    http_status = 413
 
 
 class StoreError(MLOpsError):

@@ -96,7 +96,7 @@ def _request(nb: Any, kernel_name: str, paths: Paths) -> Request:
     from jupyter_mlops.analysis.notebook import cells_of, checked_steps
     from jupyter_mlops.jobs.kernelspecs import find_kernel, is_this_python
     from jupyter_mlops.jobs.output import bytes_of, check_output
-    from jupyter_mlops.jobs.request import INJECTED, Request, check_injected, check_values
+    from jupyter_mlops.jobs.request import INJECTED, Request, check_injected, check_sizes, check_values
 
     if paths.output is not None:
         check_output(paths.output, paths.source, make_folder=False)
@@ -110,6 +110,7 @@ def _request(nb: Any, kernel_name: str, paths: Paths) -> Request:
     given = _plain(nb.metadata.papermill.get("parameters", {})) if is_set else {}
     built_in = {name: given.pop(name) for name in BUILT_IN if name in given}
     given, arguments, values = check_values(cells, given, python=python, loose=True)
+    check_sizes(paths.source or Path.cwd() / paths.name, given)
     if python:
         check_injected(cells, arguments)
     return Request(

@@ -24,6 +24,7 @@ from jupyter_mlops.analysis.parameters import (
     check_value,
     checked_parameters,
 )
+from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.parameter import Asked, Parameter, SecretReference
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.run import Run, RunKind, RunOptions
@@ -32,7 +33,9 @@ from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.kernelspecs import find_kernel, is_this_python, kernel_name_of
 from jupyter_mlops.jobs.notify_targets import targets_of
 from jupyter_mlops.store import processes
+from jupyter_mlops.store.limits import parameter_limit
 from jupyter_mlops.store.notebooks import parse_notebook, read_bytes
+from jupyter_mlops.store.project import project_for
 from jupyter_mlops.tracking.uri import place_of
 
 if TYPE_CHECKING:
@@ -62,9 +65,16 @@ class Request:
 
 
 def check_request(
-    path: Path, parameters: Mapping[str, Any], *, kernel: str | None = None, data: bytes | None = None
+    path: Path,
+    parameters: Mapping[str, Any],
+    *,
+    kernel: str | None = None,
+    data: bytes | None = None,
+    bounded: bool = True,
 ) -> Request:
     """What running the notebook at `path` takes; `data` are its bytes where they are fixed already.
+
+    Values may be as large as the project allows, but where they are not `bounded`: those of an earlier run.
 
     Raises `UnknownNameError`, `NotebookError` or `InputError`.
     """
@@ -78,6 +88,8 @@ def check_request(
     if python:
         checked_steps(cells)
     given, arguments, values = check_values(cells, parameters, python=python)
+    if bounded:
+        check_sizes(path, given)
     if python and not given:
         # Left by an earlier execution, and executed again: papermill replaces the cell only where something is given.
         values |= {name: to_plain(value) for name, value in injected_values(cells).items() if is_value(value)}
@@ -118,6 +130,19 @@ def check_values(
         for name, value in arguments.items()
     }
     return given, arguments, all_values(declared, arguments)
+
+
+def check_sizes(path: Path, given: Mapping[str, Any]) -> None:
+    """Refuse what is too large for a parameter in the project of the notebook at `path`. Raises `InputError`."""
+    most = parameter_limit(project_for(path))
+    for name, value in given.items():
+        size = len(dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        if size > most:
+            raise InputError(
+                f"Parameter '{name}' takes {size:,} bytes, and {most:,} is the most.",
+                "Write the value into a file, and give its path; or set `limit` in `[parameters]` of mlops.toml.",
+                parameter=name,
+            )
 
 
 def _check_undeclared(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,7 +217,7 @@ def request_of(store: Store, run: Run, *, with_edit: bool = False) -> Request:
     path = store.root / run.notebook
     stored = bytes(store.objects.get(run.notebook_object))
     given = given_of(run, parse_notebook(stored, run.notebook))
-    return check_request(path, given, kernel=run.kernel_name, data=None if with_edit else stored)
+    return check_request(path, given, kernel=run.kernel_name, data=None if with_edit else stored, bounded=False)
 
 
 def create_run(

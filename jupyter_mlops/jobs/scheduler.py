@@ -224,7 +224,7 @@ class Scheduler:
         known = self._known(run_id)
         if known is not None:
             return known
-        request = check_request(self.store.root / schedule.notebook, schedule.parameters)
+        request = check_request(self.store.root / schedule.notebook, schedule.parameters, bounded=False)
         check_output(self.store.root / "runs" / "run.ipynb", None)
         now = self._now()
         options = RunOptions(notify=schedule.notify)

@@ -15,7 +15,7 @@ from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
 from jupyter_mlops.domain.wire import to_wire
-from jupyter_mlops.errors import InputError, MLOpsError
+from jupyter_mlops.errors import InputError, MLOpsError, TooLargeError
 from jupyter_mlops.server.answers import ErrorAnswer
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ class MLOpsHandler(APIHandler):
     """Base of our handlers."""
 
     auth_resource = NAME
+    most_bytes = 1 << 20
+    """How large the body of a request may be."""
 
     @property
     def projects(self) -> Projects:
@@ -70,6 +72,12 @@ class MLOpsHandler(APIHandler):
 
     def body(self) -> dict[str, Any]:
         """The JSON object of the request's body. Raises `InputError`."""
+        size = len(self.request.body)
+        if size > self.most_bytes:
+            raise TooLargeError(
+                f"The body of the request has {size:,} bytes, and {self.most_bytes:,} are the most here.",
+                "Write what is large into a file, and give its path.",
+            )
         try:
             body = json.loads(self.request.body)
         except (ValueError, RecursionError) as error:

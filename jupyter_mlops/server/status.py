@@ -16,6 +16,8 @@ from jupyter_mlops.server.paths import contents_path
 class StatusHandler(MLOpsHandler):
     """It is a POST because cells that are not saved yet come with it, but all it needs is leave to read."""
 
+    most_bytes = 64 << 20
+
     @web.authenticated
     @may("read")
     async def post(self) -> None:

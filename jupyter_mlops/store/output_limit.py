@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from jupyter_mlops.errors import InputError
+from jupyter_mlops.store.limits import limit_of
 
 VARIABLE = "MLOPS_OUTPUT_LIMIT"
 CHARACTERS = 1_000_000
 """A notebook of a hundred such cells still opens in JupyterLab."""
-_FILE = "mlops.toml"
 _SUFFIX = ".outputs"
 
 
@@ -31,29 +29,6 @@ def output_limit(root: Path, environment: Mapping[str, str] = os.environ) -> int
 
     Raises `InputError` for what is no number.
     """
-    told, where = environment.get(VARIABLE), VARIABLE
-    if told is None:
-        told, where = _of_project(root / _FILE), f"limit in [output] of '{root / _FILE}'"
-    if told is None:
-        return CHARACTERS
-    if not told.isdecimal():
-        raise InputError(f"{where} is {told!r}.", "Give a number of characters, such as 1000000; 0 shows everything.")
-    return int(told) or sys.maxsize
-
-
-def _of_project(path: Path) -> str | None:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
-        return None
-    if "[output]" not in text:
-        return None
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        found = tomllib.loads(text).get("output", {}).get("limit")
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"'{path}' cannot be read: {error}.", "Mend it; TOML is described at toml.io.") from error
-    return None if found is None else str(found)
+    return limit_of(
+        root, "output", VARIABLE, CHARACTERS, "a number of characters, such as 1000000; 0 shows everything", environment
+    )

@@ -152,3 +152,27 @@ def test_quick_imports_import_nothing_that_only_checks_formats() -> None:
         "nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('x')]))\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("value", ["x" * 65_535, ["ä" * 100] * 400], ids=["text", "list"])
+def test_a_value_that_is_too_large_for_a_parameter_is_refused_unless_the_project_allows_it(
+    tmp_path: Path, value: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ".mlops").mkdir()
+    notebook = write_notebook(tmp_path / "a.ipynb", code("held = None\nother = 1", "parameters"))
+    with pytest.raises(InputError, match=r"Parameter 'held' takes [0-9,]+ bytes, and 65,536 is the most") as caught:
+        check_request(notebook, {"held": value})
+    assert "give its path" in caught.value.hint
+    (tmp_path / "mlops.toml").write_text("[parameters]\nlimit = 100000\n")
+    assert check_request(notebook, {"held": value}).values["held"] == value
+    monkeypatch.setenv("MLOPS_PARAMETER_LIMIT", "3")
+    with pytest.raises(InputError, match="3 is the most"):
+        check_request(notebook, {"held": value})
+    assert check_request(notebook, {"other": 7}).values["held"] is None
+    monkeypatch.setenv("MLOPS_PARAMETER_LIMIT", "0")
+    assert check_request(notebook, {"held": value}).given
+
+
+def test_a_large_default_is_no_matter(tmp_path: Path) -> None:
+    notebook = write_notebook(tmp_path / "a.ipynb", code(f"held = {'x' * 100_000!r}", "parameters"))
+    assert len(check_request(notebook, {}).values["held"]) == 100_000

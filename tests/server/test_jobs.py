@@ -44,6 +44,16 @@ async def test_parameters_that_do_not_fit_start_nothing(
     assert (await ask("runs", path="work/study.ipynb")).data["runs"] == []
 
 
+async def test_a_body_that_is_too_large_for_its_route_is_413(ask: Ask, notebook: Path) -> None:
+    large = {"path": "work/study.ipynb", "parameters": {"rate": "1" * (1 << 20)}}
+    answer = await ask("runs", large)
+    assert (answer.status, answer.data["code"]) == (413, "too_large")
+    assert "give its path" in answer.data["hint"]
+    cell = {"index": 0, "id": "a", "kind": "code", "source": "#" * (20 << 20), "tags": []}
+    answer = await ask("status", {"path": "work/study.ipynb", "cells": [cell]})
+    assert answer.status == 200
+
+
 async def test_a_file_that_is_no_notebook_is_422(ask: Ask, notebook: Path) -> None:
     notebook.write_text("<<<<<<< HEAD")
     answer = await ask("runs", {"path": "work/study.ipynb", "parameters": {}})
