@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -247,8 +247,19 @@ class Execution:
                 return self._died(None)
             outcome = await self._cell(index)
             if outcome is not None:
-                return outcome
+                return outcome if outcome.error is not None else self._left_early(index, chosen)
         return Outcome(Status.COMPLETED) if self._ending.reason is None else self._ended(None)
+
+    def _left_early(self, index: int, chosen: Collection[int] | None) -> Outcome:
+        """A cell ended the notebook well: what it left out is told."""
+        cells = enumerate(self.notebook.cells)
+        below = [at for at, cell in cells if at > index and is_executed(cell) and (chosen is None or at in chosen)]
+        if not below:
+            return Outcome(Status.COMPLETED)
+        count = "1 cell" if len(below) == 1 else f"{len(below)} cells"
+        told = f"sys.exit() in cell {index} left out {count} below it, from cell {below[0]} on"
+        self._tell("warn", f"{told}.", "If they are to be executed, remove the call.")
+        return Outcome(Status.COMPLETED, ended_early=told)
 
     async def _cell(self, index: int) -> Outcome | None:
         """Execute a cell; an outcome where it is the last."""

@@ -22,7 +22,8 @@ class Outcome:
     """How an execution ended: completed, failed or canceled; `hint` says what to do about `error`.
 
     `source` and `count` are the text and the execution count of the cell where it ended, if it ended in one. `unsaved`
-    is how it would have ended where the executed notebook, which says so, could not be written.
+    is how it would have ended where the executed notebook, which says so, could not be written. `ended_early` says which
+    cells `sys.exit()` left out.
     """
 
     status: Status
@@ -32,6 +33,7 @@ class Outcome:
     source: str = ""
     count: int | None = None
     unsaved: Outcome | None = None
+    ended_early: str = ""
 
     @property
     def cell_failed(self) -> bool:

@@ -125,6 +125,8 @@ class Recorder:
             self._journal.ended(outcome, error)
             if outcome.unsaved is not None:
                 self.store.journals.owe(self.run.id, self.store.now())
+        if outcome.ended_early:
+            self._tag({"ended_early": outcome.ended_early})
         self._persist(lambda: self._finish(outcome.status, error))
         if self._journal is not None:
             self._journal.journal.close()
