@@ -14,6 +14,7 @@ from jupyter_mlops.analysis.options import parse_duration
 from jupyter_mlops.domain.parameter import Asked
 from jupyter_mlops.domain.plan import ALL
 from jupyter_mlops.domain.run import Run, RunOptions
+from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, RunError
 from jupyter_mlops.verbs import tables
 from jupyter_mlops.verbs.store import read_size
@@ -212,7 +213,8 @@ def failure(run: Run, error: RunError) -> RenderableType:
     from rich.padding import Padding
     from rich.text import Text
 
-    parts: list[Any] = [summary(run), "", f"[bold red]Error:[/] {escape(error.message)}"]
+    word = "" if run.status is Status.CANCELED else "[bold red]Error:[/] "  # that someone stopped it is no error
+    parts: list[Any] = [summary(run), "", f"{word}{escape(error.message)}"]
     source = str(error.details.get("source") or "")
     if source.strip():
         parts.append(Padding(Text(_excerpt(source), style="dim"), (0, 0, 0, 2), expand=False))

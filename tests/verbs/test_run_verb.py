@@ -10,8 +10,13 @@ from typing import Any
 
 import pytest
 from notebooks import code, write_notebook
+from rich.console import Console
 
 from jupyter_mlops.cli.main import main
+from jupyter_mlops.domain.run import Run, RunKind
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.errors import CanceledError
+from jupyter_mlops.verbs.run import failure
 
 
 class Terminal:
@@ -129,3 +134,11 @@ def test_a_step_can_be_forced_and_what_follows_from_it_is_reused(terminal: Termi
     exit_code, _, err = terminal("run", "a.ipynb", "--force", "laod")
     assert exit_code == 2
     assert "Did you mean 'load'?" in err
+
+
+@pytest.mark.parametrize(("status", "word"), [(Status.CANCELED, ""), (Status.FAILED, "Error: ")])
+def test_a_canceled_run_is_no_error(status: Status, word: str) -> None:
+    console = Console(width=100)
+    with console.capture() as shown:
+        console.print(failure(Run("a", 7, RunKind.JOB, "a.ipynb", status), CanceledError("It was stopped.", "Go on.")))
+    assert f"\n{word}It was stopped.\nHint: Go on.\n" in shown.get()
