@@ -137,11 +137,13 @@ def surviving(made: type[T]) -> type[T]:
     """Of a class whose methods are each one transaction: a method that lost its database server is called again."""
     for name, method in list(vars(made).items()):
         if callable(method) and not name.startswith("_"):
-            setattr(made, name, _again(method))
+            setattr(made, name, again(method))
     return made
 
 
-def _again(method: Callable[..., Any]) -> Callable[..., Any]:
+def again(method: Callable[..., Any]) -> Callable[..., Any]:
+    """Called once more, for a while, where it lost its database server on the way."""
+
     @functools.wraps(method)
     def called(*arguments: Any, **named: Any) -> Any:
         try:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from jupyter_mlops.errors import DamagedIndexError, StoreError
 from jupyter_mlops.store import schema
-from jupyter_mlops.store.index import BUSY_SECONDS, Index, revision_of, rolled_back
+from jupyter_mlops.store.index import BUSY_SECONDS, Index, again, revision_of, rolled_back
 from jupyter_mlops.store.place import without_password
 from jupyter_mlops.store.portable import from_json, to_json
 from jupyter_mlops.store.postgresql_errors import explained, is_lost, is_unreachable
@@ -62,7 +62,7 @@ class PostgresqlIndex(Index):
         sa.event.listen(self.engine, "after_cursor_execute", _note_change)
         _after_fork(self.engine)
         try:
-            self._migrate()
+            again(self._migrate)()
         except BaseException:
             self.engine.dispose()
             raise
