@@ -16,7 +16,7 @@ PIP := $(VENV)/bin/python -m pip install -qq
 FRONT_END := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
   $(wildcard labextension/*.json labextension/jupyter-config/*)
 
-BENCHMARKS := $(filter magics reuse digest values params jobs output capture peers,$(MAKECMDGOALS))
+BENCHMARKS := $(filter magics reuse digest values params jobs output capture history peers,$(MAKECMDGOALS))
 ifneq ($(BENCHMARKS),)
 .PHONY: $(BENCHMARKS)
 $(BENCHMARKS): bench
@@ -72,7 +72,7 @@ install: $(VENV)/.install ## the package, editable, in a virtual environment of 
 dev: $(VENV)/.dev ## the same with what tests and lint need
 
 clean: ## remove what was built and installed; ./demo stays
-	@rm -rf $(VENV) benchmarks/.peers tests/popular/.env site dist build jupyter_mlops/labextension
+	@rm -rf $(VENV) benchmarks/.peers benchmarks/.history tests/popular/.env site dist build jupyter_mlops/labextension
 	@rm -rf labextension/node_modules labextension/lib labextension/*.tsbuildinfo
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 
