@@ -26,6 +26,7 @@ LEAST_GAIN = 20
 """Of what took the earlier build more than `GREW` times as long with the longest history as with ten runs."""
 GREW = 20
 NOTEBOOK = "study_0.ipynb"
+WRITTEN_BY_PAPERMILL = {"start_time": "2026-11-21T12:00:00", "output_path": "of/no/run.ipynb"}
 VERBS = {
     "status": ("status", NOTEBOOK),
     "runs, a page of ten": ("runs", "-n", "10"),
@@ -35,7 +36,7 @@ VERBS = {
     "plan": ("plan", "--notebook", NOTEBOOK),
     "why": ("why", "train", "--notebook", NOTEBOOK),
 }
-COLD = {"status, command": VERBS["status"], "runs, command": ("runs",)}
+COLD = {"status, command": VERBS["status"], "runs, command": VERBS["runs, a page of ten"]}
 Times = dict[Build, dict[int, list[float]]]
 
 
@@ -117,19 +118,22 @@ def _time_routes(asked: Asked, made: Histories, now: Build, earlier: Build) -> N
 def _requests(folder: Path, count: int) -> dict[str, tuple[Any, ...]]:
     return {
         "POST status": ("POST", "status", _body(folder)),
+        "POST status, a cell edited": ("POST", "status", _body(folder, edit=f"edited = {time.monotonic_ns()}")),
+        "POST status of a copy": ("POST", "status", {**_body(folder), "papermill": WRITTEN_BY_PAPERMILL}),
         "GET runs, a page of ten": ("GET", "runs?limit=10"),
         "GET runs/RUN": ("GET", f"runs/{count - 3}"),
     }
 
 
-def _body(folder: Path) -> dict[str, Any]:
+def _body(folder: Path, edit: str = "") -> dict[str, Any]:
+    """The notebook as the panel sends it; with `edit` in its step `load`."""
     cells = json.loads((folder / NOTEBOOK).read_text())["cells"]
     sent = [
         {
             "index": index,
             "id": cell["id"],
             "kind": cell["cell_type"],
-            "source": cell["source"],
+            "source": f"{cell['source']}\n{edit}" if cell["source"].startswith("%%step load") else cell["source"],
             "tags": cell["metadata"]["tags"],
         }
         for index, cell in enumerate(cells)

@@ -18,7 +18,7 @@ from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.logbook import GONE, RUNS, note
 from jupyter_mlops.store.notices import announce
 from jupyter_mlops.store.outbox import post
-from jupyter_mlops.store.portable import in_list
+from jupyter_mlops.store.portable import in_list, items_of
 from jupyter_mlops.store.rows import plain, run_from
 from jupyter_mlops.store.schema import notices, outbox, runs, step_runs, tracked
 from jupyter_mlops.store.steps import end_open
@@ -202,7 +202,7 @@ class RunStore:
             note(connection, GONE, {"id": run_id})
 
     def newest_session(self, notebook: str) -> str | None:
-        """The id of the newest live session of a notebook, looked for among the newest runs of the project."""
+        """The id of the newest live session of a notebook."""
         with self._index.read() as connection:
             found: str | None = connection.execute(_NEWEST_SESSION, {"in_notebook": notebook}).scalar()
             return found
@@ -286,14 +286,17 @@ _NEWEST_NUMBERS = (
     sa.select(runs.c.number).order_by(runs.c.number.desc()).limit(sa.bindparam("at_most", type_=sa.Integer))
 )
 _NUMBERS_AND_KINDS = sa.select(runs.c.id, runs.c.number, runs.c.kind).where(in_list(runs.c.id, "of_ids"))
-_OF_OUTPUT = _RUNS.where(in_list(runs.c.output_path, "of_paths")).limit(1)
-_NEWEST = sa.select(runs.c.id, runs.c.number, runs.c.kind, runs.c.notebook).order_by(runs.c.number.desc()).limit(500)
-_LATELY = _NEWEST.subquery()
-"""So many runs are looked at, however many there are."""
+_PATHS = items_of(sa.bindparam("of_paths", type_=sa.Text)).subquery()
+_WRITTEN = runs.alias("written")
+_LAST_TO = (
+    sa.select(sa.func.max(_WRITTEN.c.number)).where(_WRITTEN.c.output_path == _PATHS.c.value).scalar_subquery()
+)
+"""The number of the newest run that wrote to a path: one file may be that of each run."""
+_OF_OUTPUT = _RUNS.where(runs.c.number.in_(sa.select(_LAST_TO.correlate(_PATHS)).select_from(_PATHS))).limit(1)
 _NEWEST_SESSION = (
-    sa.select(_LATELY.c.id)
-    .where(_LATELY.c.notebook == sa.bindparam("in_notebook"), _LATELY.c.kind == "session")
-    .order_by(_LATELY.c.number.desc())
+    sa.select(runs.c.id)
+    .where(runs.c.notebook == sa.bindparam("in_notebook"), runs.c.kind == RunKind.SESSION.value)
+    .order_by(runs.c.number.desc())
     .limit(1)
 )
 _OPEN = _RUNS.where(runs.c.status.in_(OPEN))

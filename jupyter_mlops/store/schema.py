@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from jupyter_mlops.domain.reason import Reason, Reasons
 from jupyter_mlops.store.portable import JsonText, from_json, to_json
 
-HEAD = "0007"
+HEAD = "0008"
 """The newest Alembic revision."""
 
 
@@ -158,6 +158,8 @@ runs = sa.Table(
     sa.Column("kernel_gone", Flag, nullable=False, server_default="0"),
     sa.Index("ix_runs_queue", "status", "priority", "number"),
     sa.Index("ix_runs_notebook", "notebook", "number"),
+    sa.Index("ix_runs_kind", "notebook", "kind", "number"),
+    sa.Index("ix_runs_output", "output_path", "number"),
     sa.Index("ix_runs_resumes", "resumes"),
 )
 

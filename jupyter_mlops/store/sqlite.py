@@ -26,6 +26,9 @@ from jupyter_mlops.store.rolling import back_up
 from jupyter_mlops.store.sqlite_connect import engine_of, reading_engine_of
 from jupyter_mlops.store.sqlite_errors import explained
 
+_HAS_KEY = f"select 1 from step_runs where key = ? and {schema.NEWEST_FIRST['ix_step_runs_reusable'][1]} limit 1"
+"""In the words of the index that serves it: a condition less, and SQLite reads every row."""
+
 
 class SqliteIndex(Index):
     """Writers take SQLite's write lock at once, so two processes wait for one another in turn.
@@ -128,10 +131,7 @@ class SqliteIndex(Index):
 
     def has_key(self, key: str) -> bool:
         try:
-            return (
-                self._first("select 1 from step_runs where key = ? and status = 'completed' limit 1", (key,))
-                is not None
-            )
+            return self._first(_HAS_KEY, (key,)) is not None
         except (sqlite3.Error, sa.exc.DBAPIError):
             return True  # the real question tells what is wrong
 

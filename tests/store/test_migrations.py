@@ -59,7 +59,7 @@ def test_the_revisions_lie_in_the_package() -> None:
     assert {path.name for path in index.MIGRATIONS.rglob("*.py")} >= {"env.py", "0001_first.py"}
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005", "0006"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005", "0006", "0007"])
 def test_an_index_of_an_earlier_revision_keeps_its_rows_and_knows_nothing_more_of_them(
     tmp_path: Path, revision: str
 ) -> None:

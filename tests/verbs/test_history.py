@@ -14,10 +14,12 @@ import pytest
 import sqlalchemy as sa
 
 from jupyter_mlops.analysis.code import cell_facts
+from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.jobs.stale import reconcile
+from jupyter_mlops.operations.in_view import find_view
 from jupyter_mlops.operations.status import pipeline_status
 from jupyter_mlops.store import open_store, sqlite_connect
 from jupyter_mlops.store.store import Store
@@ -65,6 +67,7 @@ def history(folder: Path, count: int) -> None:
                 error=RunError("cell_error", "ValueError: no") if failed else None,
                 created_at=NOON + timedelta(minutes=number),
                 kind="session" if number % 6 == 5 else "job",
+                output_path=None if number % 6 == 5 else "nightly.ipynb",
             )
             store.steps.record(*_steps(store, run, number, failed=failed))
 
@@ -88,7 +91,7 @@ def _steps(store: Store, run: Run, number: int, *, failed: bool) -> Iterator[Ste
             key=f"{name} {digest[:8]}",
             ingredients={"code": digest, "parameters": str(number % 3)},
             result="object",
-            why="its code changed",
+            why=Reason(ReasonCode.CODE_CHANGED),
             duration=0.5,
             started_at=NOON + timedelta(minutes=number),
             ended_at=NOON + timedelta(minutes=number, seconds=position),
@@ -171,6 +174,28 @@ def test_a_step_that_is_reused_each_night_finds_its_result_with_the_same_work(
 
     few, many = (work.of(lambda folder=folder: look(folder)) for folder in (short, long))
     assert like(few, many), f"{few} and {many} hundred instructions"
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS)
+@pytest.mark.parametrize("output", ["nightly.ipynb", "of no run.ipynb"])
+def test_whose_states_are_in_view_is_found_with_the_same_work(
+    short: Path, long: Path, work: Work, notebook: str, output: str
+) -> None:
+    def look(folder: Path) -> None:
+        with open_store(folder) as store:
+            found = find_view(store, notebook, outputs=[folder / output])
+            assert found.kind == ("run" if output == "nightly.ipynb" else "record")
+
+    few, many = (work.of(lambda folder=folder: look(folder)) for folder in (short, long))
+    assert many <= few + 2, f"{few} and {many} hundred instructions"
+
+
+def test_the_last_session_of_a_notebook_is_found_however_many_jobs_ran_since(tmp_path: Path) -> None:
+    with open_store(tmp_path) as store:
+        session = add_run(store, kind="session")
+        for _ in range(LONG):
+            add_run(store)
+        assert find_view(store, session.notebook).run_id == session.id
 
 
 @pytest.mark.parametrize("line", LINES)
