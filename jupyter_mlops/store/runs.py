@@ -288,9 +288,7 @@ _NEWEST_NUMBERS = (
 _NUMBERS_AND_KINDS = sa.select(runs.c.id, runs.c.number, runs.c.kind).where(in_list(runs.c.id, "of_ids"))
 _PATHS = items_of(sa.bindparam("of_paths", type_=sa.Text)).subquery()
 _WRITTEN = runs.alias("written")
-_LAST_TO = (
-    sa.select(sa.func.max(_WRITTEN.c.number)).where(_WRITTEN.c.output_path == _PATHS.c.value).scalar_subquery()
-)
+_LAST_TO = sa.select(sa.func.max(_WRITTEN.c.number)).where(_WRITTEN.c.output_path == _PATHS.c.value).scalar_subquery()
 """The number of the newest run that wrote to a path: one file may be that of each run."""
 _OF_OUTPUT = _RUNS.where(runs.c.number.in_(sa.select(_LAST_TO.correlate(_PATHS)).select_from(_PATHS))).limit(1)
 _NEWEST_SESSION = (

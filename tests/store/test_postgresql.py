@@ -228,7 +228,10 @@ CONTROL = [
 def as_before_history(postgresql: Cluster, there: str) -> None:
     """Indexes and columns as they were before revision 0006."""
     postgresql.sql(f"alter table {there}.runs " + ", ".join(f"drop column {name}" for name in CONTROL))
-    newer = {"runs": ["notebook", "kind", "output", "resumes"], "step_runs": ["run", "step", "completed", "version", "reusable"]}
+    newer = {
+        "runs": ["notebook", "kind", "output", "resumes"],
+        "step_runs": ["run", "step", "completed", "version", "reusable"],
+    }
     newer |= {"step_versions": ["digest", "step"], "notices": ["due"]}
     for table, names in newer.items():
         postgresql.sql(";".join(f"drop index {there}.ix_{table}_{name}" for name in names))
