@@ -47,7 +47,7 @@ def tables() -> list[Table]:
     )
     with progress("output") as say:
         for workload, source in WORKLOADS.items():
-            found: dict[str, list[Measured]] = {name: [] for name in COMMANDS}
+            found: dict[str, list[Measured | None]] = {name: [] for name in COMMANDS}
             for number in range(ROUNDS):
                 for name in COMMANDS:
                     say(f"output: {workload}, {name}, round {number + 1}")
@@ -56,22 +56,28 @@ def tables() -> list[Table]:
     return [table]
 
 
-def _rows(table: Table, workload: str, found: dict[str, list[Measured]]) -> None:
-    base = None
-    for name, rounds in found.items():
+def _rows(table: Table, workload: str, found: dict[str, list[Measured | None]]) -> None:
+    base: tuple[float, int] | None = None
+    for name, tried in found.items():
+        rounds = [each for each in tried if each is not None]
+        if len(rounds) < len(tried):
+            table.add_row("" if name != "papermill" else workload, name, "failed", "", "")
+            continue
         seconds, memory = min(each.seconds for each in rounds), min(each.memory for each in rounds)
-        base = base or (seconds, memory)
-        compared = name != "papermill"
+        if name == "papermill":
+            base = seconds, memory
+        compared = base if name != "papermill" else None
         table.add_row(
-            workload if not compared else "",
+            workload if name == "papermill" else "",
             name,
-            f"{seconds:,.1f} s" + (f" ({ratio(seconds, base[0])})" if compared else ""),
-            f"{memory / 1e6:,.0f} MB" + (f" ({ratio(memory, base[1])})" if compared else ""),
+            f"{seconds:,.1f} s" + (f" ({ratio(seconds, compared[0])})" if compared else ""),
+            f"{memory / 1e6:,.0f} MB" + (f" ({ratio(memory, compared[1])})" if compared else ""),
             f"{rounds[-1].size / 1e6:,.1f} MB",
         )
 
 
-def _measured(name: str, source: str) -> Measured:
+def _measured(name: str, source: str) -> Measured | None:
+    """None where the command failed, which the table says."""
     with temporary_folder() as folder:
         _write(folder / "in.ipynb", source)
         command, *arguments = COMMANDS[name]
@@ -84,7 +90,8 @@ def _measured(name: str, source: str) -> Measured:
         )
         watch = _Watch(process.pid)
         if process.wait() != 0:
-            raise RuntimeError(f"{name} failed at:\n{source}")
+            watch.end()
+            return None
         seconds = time.perf_counter() - began
         return Measured(seconds, watch.end(), (folder / "out.ipynb").stat().st_size)
 
