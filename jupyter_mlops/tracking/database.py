@@ -20,6 +20,7 @@ from typing import Any
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store.locks import file_lock
 from jupyter_mlops.store.project import FOLDER
+from jupyter_mlops.tracking.relocated import follow_folder
 from jupyter_mlops.tracking.uri import artifacts_folder, own_database, sqlite_path, sqlite_uri
 
 log = logging.getLogger(__name__)
@@ -29,24 +30,32 @@ MAKING_SECONDS = 60.0
 
 
 def ensure_database(root: Path, address: str) -> None:
-    """Make the SQLite store at `address` where it is missing; where it is the project's own, upgrade an older one.
+    """Make the SQLite store at `address` where it is missing; where it is the project's own, upgrade an older one,
+    and follow the project's folder where that was renamed.
 
     Other tracking URIs are none of its business. Raises `StoreError` where the project's store was made by a newer
     MLflow.
     """
     path = sqlite_path(address)
-    if path is None or (path.exists() and _revision(path) == _head()):
+    if path is None:
         return
     own = path == own_database(root)
-    with file_lock(root / FOLDER / "tracking-store.lock"):
-        if not path.exists():
-            _make(path, root, own=own)
-        if _revision(path) == _head():
-            return
-        if own:
-            _upgrade(path)
-        else:
-            _wait_for(path)
+    if not path.exists() or _revision(path) != _head():
+        with file_lock(root / FOLDER / "tracking-store.lock"):
+            _bring_to_head(path, root, own=own)
+    if own:
+        follow_folder(root)
+
+
+def _bring_to_head(path: Path, root: Path, *, own: bool) -> None:
+    if not path.exists():
+        _make(path, root, own=own)
+    if _revision(path) == _head():
+        return
+    if own:
+        _upgrade(path)
+    else:
+        _wait_for(path)
 
 
 def _make(path: Path, root: Path, *, own: bool) -> None:
