@@ -68,13 +68,6 @@ def injection_of(cells: Sequence[Cell], values: Mapping[str, Any]) -> Injection:
     return Injection("\n".join(lines) + "\n", _needed_source(needed, values, before, place.scope_before.enums))
 
 
-def computed_again(cells: Sequence[Cell], names: Iterable[str]) -> list[str]:
-    """The statements of the parameters cell that are executed again where `names` are given."""
-    place = before_and_at(cells)
-    statements = [_statement(node, place.source) for node in place.tree.body] if place.tree else []
-    return [statement.source for statement in _again(statements, set(names))]
-
-
 def _is_changed(name: str, value: Any, names: Names) -> bool:
     """Whether a statement leaves something else in a name that was given."""
     return name in names.writes or (name in names.changes and isinstance(value, (list, dict, set)))

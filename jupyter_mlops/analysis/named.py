@@ -48,6 +48,10 @@ class Scope:
     stars: bool = False
     """Whether anything was imported by `from x import *`."""
 
+    def copy(self) -> Scope:
+        """The same, to be continued apart from this one."""
+        return Scope(dict(self.imports), dict(self.assigned), dict(self.enums), set(self.others), self.stars)
+
     def forget(self, name: str) -> None:
         """The name is bound anew."""
         self.imports.pop(name, None)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from jupyter_mlops.analysis.flow import Flow
 from jupyter_mlops.analysis.magics import EVERYTHING, nodes_of
-from jupyter_mlops.analysis.scopes import FUNCTIONS, Called, called, evaluated_outside
+from jupyter_mlops.analysis.scopes import Called
 from jupyter_mlops.analysis.walk import Found
 
 
@@ -72,21 +72,6 @@ def find_names(tree: ast.Module) -> Names:
         carries=frozenset(found.escaped.union(*(function.reads for function in found.functions.values()))),
         idle=frozenset(found.functions.keys() - found.released - found.escaped),
     )
-
-
-def function_reads(node: ast.AST) -> set[str]:
-    """The names a function, lambda, class or other expression may take from the module around it, called or not."""
-    flow = Flow(Found())
-    if isinstance(node, FUNCTIONS):
-        flow.each(evaluated_outside(node))
-        flow.release(called(node)[0])
-    elif isinstance(node, ast.stmt):
-        flow.block([node])
-        for function in flow.found.functions.values():
-            flow.release(function)
-    else:
-        flow.expression(node)
-    return flow.found.reads - {EVERYTHING}
 
 
 def _reach(name: str, functions: Mapping[str, Called]) -> Reach:

@@ -5,7 +5,7 @@ Functions of the notebook are followed to what they look up when called, over al
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -69,11 +69,6 @@ class Plan:
     def upstream(self, place: int) -> frozenset[int]:
         """The steps that the step at `place` depends on, over others too."""
         return frozenset(source for source in range(place) if self._above[place] >> source & 1)
-
-    def downstream(self, places: Iterable[int]) -> frozenset[int]:
-        """The steps that depend on any of those at `places`, over others too."""
-        mask = sum(1 << place for place in set(places))
-        return frozenset(place for place, above in enumerate(self._above) if above & mask)
 
     def sources(self, place: int) -> dict[str, tuple[int, ...]]:
         """Name read → the steps that may have bound or changed it last, for the step at `place`."""

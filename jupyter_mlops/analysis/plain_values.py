@@ -166,13 +166,11 @@ class _Walk:
                 del self.values[name]
 
 
-def scope_above(codes: Iterable[str]) -> Scope:
-    """What names stand for below cells of these codes."""
-    scope = Scope()
+def bind_all(codes: Iterable[str], scope: Scope) -> None:
+    """Take in what cells of these codes bind."""
     for code in codes:
         for statement in _statements(code):
             bind(statement.node, scope)
-    return scope
 
 
 def reach_of(codes: Iterable[Mapping[str, Reach]]) -> Reach:

@@ -68,6 +68,11 @@ def _moment() -> int:
 
 def _in_development() -> dict[str, str]:
     """Distributions that stand for themselves by what their sources are, not by a version → the folder of these."""
+    return _in_development_on(tuple(sys.path), _moment())
+
+
+@lru_cache(maxsize=2)
+def _in_development_on(_path: tuple[str, ...], _moment: int) -> dict[str, str]:
     return {name: place for name, place in editables().items() if not name.startswith(_OURS)}
 
 

@@ -17,7 +17,7 @@ from jupyter_mlops.analysis.named import Scope
 from jupyter_mlops.analysis.names import Reach
 from jupyter_mlops.analysis.notebook import StepCell, all_steps_of, label_of
 from jupyter_mlops.analysis.pipeline import later_reads
-from jupyter_mlops.analysis.plain_values import plain_values, reach_of, scope_above
+from jupyter_mlops.analysis.plain_values import bind_all, plain_values, reach_of
 from jupyter_mlops.analysis.reasons import differences, reason
 from jupyter_mlops.capture.asked import add_asked
 from jupyter_mlops.capture.digest import Undigestible, Walker
@@ -58,18 +58,15 @@ class RecordedWorld:
     where: str = ""
 
     def know(self, name: str) -> Known | None:
-        """See `World`."""
         return self.names.get(name)
 
     def component(self, names: Iterable[str]) -> set[str]:
-        """See `World`."""
         found = set(names)
         for name in list(found):
             found |= {other for other in self.groups.get(name, ()) if self.groups.get(other) == self.groups.get(name)}
         return found
 
     def shapes(self, names: Iterable[str]) -> dict[str, str]:
-        """See `World`."""
         return shapes_in(self, names)
 
     def shape(self, group: set[str]) -> str:
@@ -81,31 +78,22 @@ class RecordedWorld:
         return (known[0].shape if len(group) > 1 else known[0].digest) or UNTOLD
 
     def libraries(self, among: Collection[str] | None = None) -> Mapping[str, str]:
-        """See `World`."""
         return self.options
 
     def randoms(self) -> Mapping[str, str]:
-        """See `World`."""
         return self.drawn
 
     def folder(self) -> str:
-        """See `World`."""
         return self.where
 
     def file(self, path: str) -> str:
-        """See `World`."""
         if path.startswith(EXISTS) and path[len(EXISTS) :] in self.written:
             return "folder" if self.written[path[len(EXISTS) :]].startswith("folder:") else "file"
         if path.startswith(CONDITION):
             return UNTOLD  # looked up in kernels only
         return self.written.get(path) or file_digest(path)
 
-    def is_loaded(self, module: str) -> bool:
-        """See `World`."""
-        return module in self.imported
-
     def untold(self) -> list[str]:
-        """See `World`."""
         return []
 
     def take(self, step: str, run: StepRun) -> None:
@@ -191,6 +179,9 @@ class _Forecaster:
                 self._by_key.setdefault(run.key, []).append(run)
         self._modules = LocalModules()
         self._steps: Sequence[StepCell] = ()
+        self._place = 0
+        self._scope, self._scope_place = Scope(), 0
+        """What names stand for below the first so many steps."""
         self._inputs: dict[str, str] = {}
         self._now = store.now() if store is not None else datetime.now(timezone.utc)
         self._done: list[Forecast] = []
@@ -199,8 +190,8 @@ class _Forecaster:
 
     def steps(self, steps: Sequence[StepCell]) -> list[Forecast]:
         self._steps = steps
-        for place, step in enumerate(steps):
-            self._done.append(self._step(step, place))
+        for self._place, step in enumerate(steps):
+            self._done.append(self._step(step, self._place))
         return self._done
 
     def _step(self, step: StepCell, place: int) -> Forecast:
@@ -266,14 +257,17 @@ class _Forecaster:
         cell that was never recorded, and steps have told what they read of it."""
         self._world.doubt(step.spec.name, facts, found, history)
         seen = not history and self._as_seen(step, facts)
-        for name, value in plain_values(step.code, lambda: self._scope_above(step), self._reach).items():
+        for name, value in plain_values(step.code, self._scope_above, self._reach).items():
             with contextlib.suppress(Undigestible):
                 known = known_of(value, Walker({}).fingerprint(name, value))
                 self._world.bind(step.spec.name, name, known)
         return seen
 
-    def _scope_above(self, step: StepCell) -> Scope:
-        return scope_above(other.code for other in self._steps[: self._steps.index(step)])
+    def _scope_above(self) -> Scope:
+        """What names stand for above the step at hand; the caller's own."""
+        bind_all((step.code for step in self._steps[self._scope_place : self._place]), self._scope)
+        self._scope_place = self._place
+        return self._scope.copy()
 
     def _reach(self) -> Reach:
         facts = (facts_of(step) for step in self._steps)

@@ -274,7 +274,6 @@ class Saver:
         return None
 
     def _part(self, stored: values.Values, item: str, loaded: Mapping[str, Any]) -> tuple[str, str]:
-        """See `differing.part`."""
         names, pickled = stored.pickled(item)
         return differing.part(pickled, {name: loaded[name] for name in names}, self._namespace)
 

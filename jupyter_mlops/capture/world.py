@@ -8,7 +8,6 @@ from __future__ import annotations
 import builtins
 import operator
 import os
-import sys
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -48,9 +47,6 @@ class World(Protocol):
     def file(self, path: str) -> str:
         """The digest of a file's content as the step would find it; or of a secret's value, `UNTOLD` where none may be
         looked up."""
-
-    def is_loaded(self, module: str) -> bool:
-        """Whether a module was imported in this kernel."""
 
     def untold(self) -> list[str]:
         """Names of values that are there, and whose sharing with others cannot be told."""
@@ -148,7 +144,6 @@ class LiveWorld:
         return [name for name in self.namespace if not self.is_shells(name)]
 
     def know(self, name: str) -> Known | None:
-        """See `World`."""
         if name not in self.namespace:
             pending = self.pending.get(name)
             return pending.known if pending is not None else None
@@ -269,7 +264,6 @@ class LiveWorld:
         return mark.found
 
     def component(self, names: Iterable[str]) -> set[str]:
-        """See `World`."""
         found = set(names)
         for name in list(found):
             pending = self.pending.get(name)
@@ -287,7 +281,6 @@ class LiveWorld:
         return found
 
     def shapes(self, names: Iterable[str]) -> dict[str, str]:
-        """See `World`."""
         return shapes_in(self, names)
 
     def shape(self, group: set[str]) -> str:
@@ -345,7 +338,6 @@ class LiveWorld:
         return other is not None and other.source == one.source and other.group == one.group
 
     def libraries(self, among: Collection[str] | None = None) -> Mapping[str, str]:
-        """See `World`."""
         state = libraries.library_state(among)
         for name, (digest, _) in self.states.items():
             if digest:
@@ -355,23 +347,15 @@ class LiveWorld:
         return state
 
     def randoms(self) -> Mapping[str, str]:
-        """See `World`."""
         return libraries.random_digests()
 
     def folder(self) -> str:
-        """See `World`."""
         return os.getcwd()
 
     def file(self, path: str) -> str:
-        """See `World`."""
         return depended_on(path)
 
-    def is_loaded(self, module: str) -> bool:
-        """See `World`."""
-        return module in sys.modules
-
     def untold(self) -> list[str]:
-        """See `World`."""
         return [name for name in self.user_names() if self._look(name).found is None and self._look(name).known.lost]
 
 

@@ -226,7 +226,6 @@ class Reasons(tuple[Reason, ...]):
         return cls(dict.fromkeys(found))
 
     def to_json(self) -> list[dict[str, str]]:
-        """See `Reason.to_json`."""
         return [reason.to_json() for reason in self]
 
     @classmethod

@@ -201,7 +201,6 @@ class CellClient(NotebookClient):
         return await self.reply_to(request)
 
     async def language_info(self) -> dict[str, Any]:
-        """See `CellRunner`."""
         told: dict[str, Any] = (await self.reply_to(self.kc.kernel_info())).get("language_info", {})
         return told
 

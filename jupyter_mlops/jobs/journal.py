@@ -68,27 +68,22 @@ class JournalWriter:
         )
 
     def started(self, notebook: Any) -> None:
-        """See `Listener`."""
         self._notebook = notebook
         self.journal.write(NOTEBOOK, notebook=notebook)
 
     def kernel(self, kind: str, why: str, pid: int | None) -> None:
-        """See `Listener`."""
         started = processes.start_of(pid) if pid is not None else None
         self.journal.write(KERNEL_STARTED, kind=kind, why=why, pid=pid, pid_started=started)
 
     def cell_started(self, index: int) -> None:
-        """See `Listener`."""
         self.journal.write(CELL_STARTED, cell=index, id=self._notebook.cells[index].get("id"))
 
     def message(self, index: int, message: dict[str, Any]) -> None:
-        """See `Listener`."""
         event = event_of(message)
         if event is not None:
             self.journal.write(cell=index, **event)
 
     def cell_ended(self, index: int, failed: bool, duration: float) -> None:
-        """See `Listener`."""
         cell = self._notebook.cells[index]
         noted = cell.metadata.get(METADATA, {})
         self.journal.write(
@@ -102,14 +97,12 @@ class JournalWriter:
         )
 
     def passed(self, index: int) -> None:
-        """See `Listener`."""
         self.journal.write(PASSED, cell=index)
 
     def output(self, output: Any) -> None:
         """See `Listener`; its message was written."""
 
     def warn(self, message: str, hint: str) -> None:
-        """See `Listener`."""
         self.journal.write(WARNING, message=message, hint=hint)
 
     def ended(self, outcome: Outcome, error: RunError | None) -> None:

@@ -155,11 +155,9 @@ class OrdinaryKernel:
 
     @property
     def pid(self) -> int | None:
-        """See `Kernel`."""
         return getattr(getattr(self.manager, "provisioner", None), "pid", None)
 
     def client(self, notebook: Any, on_output: Callable[[Any], None], *, cell_seconds: int | None) -> CellRunner:
-        """See `Kernel`."""
         from jupyter_mlops.jobs.client import CellClient
 
         options = {"timeout": cell_seconds, "startup_timeout": self._start_seconds}
@@ -168,20 +166,16 @@ class OrdinaryKernel:
         return client
 
     async def is_alive(self) -> bool:
-        """See `Kernel`."""
         return bool(await self.manager.is_alive())
 
     async def interrupt(self) -> None:
-        """See `Kernel`."""
         await self.manager.interrupt_kernel()
 
     async def kill(self) -> None:
-        """See `Kernel`."""
         with contextlib.suppress(RuntimeError, ProcessLookupError):
             await self.manager.signal_kernel(KILL)
 
     async def stop(self, *, now: bool) -> None:
-        """See `Kernel`."""
         manager = self.manager
         with contextlib.suppress(RuntimeError, ProcessLookupError):
             if now or not await manager.is_alive():
@@ -196,7 +190,6 @@ class OrdinaryKernel:
             shutil.rmtree(os.path.dirname(manager.ip), ignore_errors=True)
 
     def death(self) -> KernelDiedError:
-        """See `Kernel`."""
         process = getattr(getattr(self.manager, "provisioner", None), "process", None)
         return death_by(process.poll() if process is not None else None)
 

@@ -30,7 +30,6 @@ class PapermillView:
         self._notebook: Any = None
 
     def started(self, notebook: Any) -> None:
-        """See `Listener`."""
         self._notebook = notebook
         if self._options:
             tqdm = importlib.import_module("tqdm.auto" if _in_notebook() else "tqdm").tqdm
@@ -45,7 +44,6 @@ class PapermillView:
         """See `Listener`."""
 
     def cell_started(self, index: int) -> None:
-        """See `Listener`."""
         if self._log_output:
             logger.info(f"Executing Cell {index + 1:-<40}")
         source = self._notebook.cells[index].source
@@ -54,18 +52,15 @@ class PapermillView:
             self._bar.set_description(f"Executing {words[0] if words else ''}")
 
     def cell_ended(self, index: int, failed: bool, duration: float) -> None:
-        """See `Listener`."""
         if self._log_output:
             logger.info(f"Ending Cell {index + 1:-<43}")
         if not failed:
             self._advance()
 
     def passed(self, index: int) -> None:
-        """See `Listener`."""
         self._advance()
 
     def output(self, output: Any) -> None:
-        """See `Listener`."""
         if output.output_type == "stream":
             if self._log_output:
                 logger.log(logging.INFO if output.name == "stdout" else logging.WARNING, "%s", output.text)

@@ -171,7 +171,6 @@ class Recorder:
     # What the execution tells
 
     def started(self, notebook: Any) -> None:
-        """See `Listener`."""
         cells = cells_of(notebook)
         steps, _ = steps_of(cells)
         self._steps = {step.cell.index: step.spec.name for step in steps}
@@ -183,13 +182,11 @@ class Recorder:
         tracking.wake(self.store.root)
 
     def cell_started(self, index: int) -> None:
-        """See `Listener`."""
         step = self._steps.get(index)
         self._progress(step, always=step is not None)
         self._tell(events.CELL_STARTED, cell_index=index, step=step, label=self._label(index))
 
     def cell_ended(self, index: int, failed: bool, duration: float) -> None:
-        """See `Listener`."""
         self._done += not failed
         if not failed:
             self._ended_well[str(self._notebook.cells[index].get("id"))] = duration
@@ -209,7 +206,6 @@ class Recorder:
         """See `Listener`."""
 
     def warn(self, message: str, hint: str) -> None:
-        """See `Listener`."""
         logger.warning("%s %s", message, hint)
         if self._notebook is None and self._journal is not None:
             self._journal.warn(message, hint)  # from outside the execution, which is yet to begin

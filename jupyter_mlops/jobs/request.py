@@ -107,11 +107,6 @@ def check_request(
     )
 
 
-def declared_parameters(path: Path) -> tuple[Parameter, ...]:
-    """What the notebook at `path` declares. Raises `UnknownNameError` or `NotebookError`."""
-    return checked_parameters(cells_of(parse_notebook(read_bytes(path), str(path))))
-
-
 def check_values(
     cells: tuple[Cell, ...], parameters: Mapping[str, Any], *, python: bool, loose: bool = False
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:

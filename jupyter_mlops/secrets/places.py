@@ -66,7 +66,6 @@ class Environment:
     place: str = ENVIRONMENT
 
     def where(self, name: str) -> str:
-        """See `Place`."""
         return f"the environment ({VARIABLE}{_as_variable(name)})"
 
     def get(self, name: str) -> str | None:
@@ -78,7 +77,6 @@ class Environment:
         return None
 
     def names(self) -> list[str]:
-        """See `Place`."""
         return sorted(key[len(VARIABLE) :] for key, value in os.environ.items() if key.startswith(VARIABLE) and value)
 
     def set(self, name: str, value: str) -> None:
@@ -89,7 +87,6 @@ class Environment:
         )
 
     def remove(self, name: str) -> bool:
-        """See `Place`."""
         return False
 
 
@@ -104,12 +101,10 @@ class Keyring:
     place: str = KEYRING
 
     def where(self, name: str) -> str:
-        """See `Place`."""
         library, why = _keyring()
         return f"the keyring ({why})" if library is None else "the keyring"
 
     def get(self, name: str) -> str | None:
-        """See `Place`."""
         library, _ = _keyring()
         return None if library is None else self._ask(library, name)
 
@@ -133,7 +128,6 @@ class Keyring:
             raise _refused(problem)
 
     def remove(self, name: str) -> bool:
-        """See `Place`."""
         library, _ = _keyring()
         if library is None or self._ask(library, name) is None:
             return False

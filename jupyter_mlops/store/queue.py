@@ -139,10 +139,6 @@ class Queue:
         error = RunError("runner_lost", why)
         return self._runs.lose(run, now=now, error=error)
 
-    def leased(self) -> list[Run]:
-        """The runs that workers hold."""
-        return [run for run in self._runs.at_work() if is_leased(run)]
-
 
 def is_leased(run: Run) -> bool:
     """Whether a worker holds the run."""

@@ -205,16 +205,6 @@ class StepStore:
             rows = connection.execute(_CANDIDATES, {"of_key": key, "at_most": limit}).mappings()
             return [found for row in rows if not (found := step_run_from(row)).unrepeatable]
 
-    def by_keys(self, keys: Iterable[str], *, limit: int = 20) -> dict[str, list[StepRun]]:
-        """What `candidates` gives for each of many keys, at once; a key without any is left out."""
-        found: dict[str, list[StepRun]] = {}
-        with self._index.read() as connection:
-            rows = connection.execute(_BY_KEYS, {"of_keys": dumps(list(keys)), "at_most": limit}).mappings()
-            for row in rows:
-                if not (step_run := step_run_from(row)).unrepeatable:
-                    found.setdefault(row["key"], []).append(step_run)
-        return found
-
     def last(self, notebook: str, steps: Iterable[str] | None = None) -> dict[str, StepRun]:
         """The newest step run of each step of a notebook (of these `steps`), however it ended."""
         query, values = newest.LAST, {"in_notebook": notebook}
@@ -379,17 +369,6 @@ _REUSABLE = (
 _AT_MOST: sa.BindParameter[int] = sa.bindparam("at_most", type_=sa.Integer)
 _CANDIDATES = (
     sa.select(step_runs).where(step_runs.c.key == sa.bindparam("of_key"), *_REUSABLE).order_by(NEWEST).limit(_AT_MOST)
-)
-_RANKED = (
-    sa.select(step_runs.c.id, sa.func.row_number().over(partition_by=step_runs.c.key, order_by=NEWEST).label("rank"))
-    .where(in_list(step_runs.c.key, "of_keys"), *_REUSABLE)
-    .subquery()
-)
-_BY_KEYS = (
-    sa.select(step_runs)
-    .join(_RANKED, _RANKED.c.id == step_runs.c.id)
-    .where(_RANKED.c.rank <= _AT_MOST)
-    .order_by(NEWEST)
 )
 _KEPT = 4096
 """So many step runs are kept as they were read."""

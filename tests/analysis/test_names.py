@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_mlops.analysis.code import cell_facts
 from jupyter_mlops.analysis.magics import EVERYTHING
-from jupyter_mlops.analysis.names import find_names, function_reads
+from jupyter_mlops.analysis.names import find_names
 
 
 @dataclass
@@ -167,11 +167,6 @@ def test_names_are_found(case: Case) -> None:
     assert names.reads == set(case.reads.split())
     assert names.writes == set(case.writes.split())
     assert names.imports == case.imports
-
-
-def test_a_function_reads_what_it_takes_from_around_it() -> None:
-    tree = ast.parse("def f(a):\n    b = a + c\n    return b").body[0]
-    assert function_reads(tree) == {"c"}
 
 
 def test_texts_are_noted_since_they_may_name_files() -> None:

@@ -9,15 +9,16 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.analysis.code import cell_facts
-from jupyter_mlops.analysis.plain_values import plain_values, reach_of, scope_above
+from jupyter_mlops.analysis.named import Scope
+from jupyter_mlops.analysis.plain_values import bind_all, plain_values, reach_of
 
 
 def told(*cells: str) -> dict[str, Any]:
     """What is told of the last of these cells."""
     *above, code = cells
-    return plain_values(
-        code, lambda: scope_above(above), lambda: reach_of(cell_facts(each).names.functions for each in cells)
-    )
+    scope = Scope()
+    bind_all(above, scope)
+    return plain_values(code, scope.copy, lambda: reach_of(cell_facts(each).names.functions for each in cells))
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from jupyter_mlops.analysis import plain_values
+from jupyter_mlops.analysis.named import bind
 from jupyter_mlops.analysis.notebook import all_steps_of
-from jupyter_mlops.capture.forecast import DISPLAY_MODE, RecordedWorld, _Forecaster
+from jupyter_mlops.capture.forecast import DISPLAY_MODE, RecordedWorld, _Forecaster, forecast
 from jupyter_mlops.capture.key import examine
 from jupyter_mlops.capture.known import Known
 from jupyter_mlops.capture.modules import LocalModules
@@ -60,3 +64,12 @@ def test_what_a_step_gives_is_open_where_a_file_it_opened_changed(tmp_path: Path
 def test_what_a_step_gives_is_open_where_it_drew_from_another_state() -> None:
     assert foreseen(random_before={"numpy": "other"})[0].repeats is None
     assert foreseen(ReasonCode.ENTROPY, random_before={"numpy": "other"})[0].repeats == "1"
+
+
+def test_what_names_stand_for_is_read_once_for_each_cell_of_a_long_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    bound = []
+    monkeypatch.setattr(plain_values, "bind", lambda node, scope: (bound.append(node), bind(node, scope)))
+    codes = ["base = 2", *(f"v{n} = base * {n}\nw{n} = [v{n}]" for n in range(100))]
+    cells = tuple(Cell(n, str(n), "code", code) for n, code in enumerate(codes))
+    forecast(None, "n.ipynb", cells)
+    assert len(bound) < 3 * 201  # each statement for the cells below, and again where its own cell goes on

@@ -29,6 +29,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.jobs.queue import enqueue
 from jupyter_mlops.jobs.request import check_request
 from jupyter_mlops.operations.jobs import retry_job
+from jupyter_mlops.store.queue import is_leased
 from jupyter_mlops.store.schema import runs
 from jupyter_mlops.store.store import Store
 
@@ -163,9 +164,13 @@ class Storm:
             self._retried.add(run.id)
             retry_job(self.store, run.id)
 
+    def _leased(self) -> list[Run]:
+        """The runs that workers hold."""
+        return [run for run in self.store.runs.at_work() if is_leased(run)]
+
     def _strike(self) -> None:
         """Kill the worker of a run at work, or its kernels, at some moment of it."""
-        held = self.store.queue.leased()
+        held = self._leased()
         if self._books.kills >= self._kills or not held:
             return
         run = self._random.choice(held)
@@ -174,7 +179,7 @@ class Storm:
         pid = int(run.pid or 0)
         if not any(process is not None and process.pid == pid and process.is_alive() for process in self._workers):
             return
-        for each in self.store.queue.leased():
+        for each in self._leased():
             if each.pid == pid:
                 self._finished[each.id] = {
                     step.step for step in self.store.steps.runs(run_id=each.id) if step.result is not None

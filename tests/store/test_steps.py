@@ -219,16 +219,6 @@ def test_a_recording_that_fails_leaves_nothing_of_it(store: Store, add_step_run:
     assert [run.id for run in store.steps.runs()] == [made.id]
 
 
-def test_many_keys_are_asked_for_at_once(store: Store, add_step_run: AddStepRun) -> None:
-    values: dict[str, object] = {"status": Status.COMPLETED, "result": "r"}
-    one, two, three = (add_step_run(key=key, **values) for key in ("a", "a", "b"))
-    add_step_run(key="c", status=Status.FAILED)
-    found = store.steps.by_keys(["a", "b", "c", "none"])
-    assert {key: [run.id for run in runs] for key, runs in found.items()} == {"a": [two.id, one.id], "b": [three.id]}
-    assert [run.id for run in store.steps.by_keys(["a"], limit=1)["a"]] == [two.id]
-    assert store.steps.by_keys([]) == {}
-
-
 def test_the_newest_completed_run_of_each_version_is_given_by_step(store: Store, add_step_run: AddStepRun) -> None:
     def ran(step: str, digest: str, **values: object) -> str:
         return add_step_run(step=step, version_digest=digest, **({"status": Status.COMPLETED} | values)).id
@@ -251,7 +241,6 @@ def test_a_result_under_conditions_of_another_version_is_read_and_not_offered(
     with store.index.write() as connection:
         connection.exec_driver_sql("""update step_runs set conditions = '{"files": {"/a": "d"}, "moon": "full"}'""")
     assert store.steps.candidates("k") == []
-    assert store.steps.by_keys(["k"]) == {}
     found = store.steps.run(made.id)
     assert found.conditions.files == {"/a": "d"}
     assert found.unrepeatable == OTHER_VERSION

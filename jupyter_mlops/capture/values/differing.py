@@ -130,7 +130,6 @@ class _Comparison:
         self._apart = "", ""
 
     def of(self, one: dict[str, Any], other: dict[str, Any]) -> tuple[str, str]:
-        """See `part`."""
         for name in one:
             found = self._within(one[name], other.get(name), name)
             if found:

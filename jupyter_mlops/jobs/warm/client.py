@@ -116,7 +116,6 @@ class WarmClient(CellClient):
         await loop.create_connection(lambda: self._link, sock=connection.dup())
 
     def close(self) -> None:
-        """See `CellRunner`."""
         if self._link.transport is not None:
             self._link.transport.abort()
             self._kernel.connection.setblocking(True)
@@ -152,7 +151,6 @@ class WarmClient(CellClient):
             self._link.pending.pop(number, None)
 
     async def run_cell(self, index: int) -> None:
-        """See `CellRunner`."""
         cell = self.nb.cells[index]
         cell.metadata["execution"] = {}
         cell.outputs = []
@@ -186,7 +184,6 @@ class WarmClient(CellClient):
         await self._check_raise_for_error(cell, index, reply)
 
     async def run_silently(self, code: str, expressions: dict[str, Any] | None = None) -> dict[str, Any]:
-        """See `CellRunner`."""
         content = {
             "code": code,
             "silent": True,

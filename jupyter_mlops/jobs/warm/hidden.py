@@ -95,7 +95,6 @@ class Hidden(importlib.abc.MetaPathFinder):
             sys.meta_path.insert(0, self)
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
-        """See `MetaPathFinder`."""
         index = self._place.get(name)
         if index is None or index < self._given:
             return None
@@ -136,11 +135,9 @@ class _Given(importlib.abc.Loader):
         self._spec = module.__spec__
 
     def create_module(self, spec: Any) -> ModuleType:
-        """See `Loader`."""
         return self._module
 
     def exec_module(self, module: ModuleType) -> None:
-        """See `Loader`."""
         module.__spec__ = self._spec
         self._hidden.give_back(module.__name__)
 

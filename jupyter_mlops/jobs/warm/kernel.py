@@ -22,8 +22,6 @@ TOLD_SECONDS = 5.0
 
 
 class WarmKernel:
-    """See `jobs.kernel.Kernel`."""
-
     kind = "warm"
 
     def __init__(self, connection: socket.socket, why: str, language_info: dict[str, Any]) -> None:
@@ -61,30 +59,24 @@ class WarmKernel:
 
     @property
     def pid(self) -> int | None:
-        """See `Kernel`."""
         self._forked.wait(TOLD_SECONDS)
         return self._pid
 
     def client(self, notebook: Any, on_output: Callable[[Any], None], *, cell_seconds: int | None) -> CellRunner:
-        """See `Kernel`."""
         from jupyter_mlops.jobs.warm.client import WarmClient
 
         return WarmClient(notebook, self, on_output, timeout=cell_seconds)
 
     async def is_alive(self) -> bool:
-        """See `Kernel`."""
         return not self._ended.is_set()
 
     async def interrupt(self) -> None:
-        """See `Kernel`."""
         self._send(signal.SIGINT)
 
     async def kill(self) -> None:
-        """See `Kernel`."""
         self._send(KILL)
 
     async def stop(self, *, now: bool) -> None:
-        """See `Kernel`."""
         if not now and not self._ended.is_set():
             header = {"msg_id": "end", "msg_type": "shutdown_request", "session": "", "username": "", "date": None}
             request = {"header": header, "parent_header": {}, "metadata": {}, "content": {"restart": False}}
@@ -114,6 +106,5 @@ class WarmKernel:
         return True
 
     def death(self) -> KernelDiedError:
-        """See `Kernel`."""
         self._ended.wait(TOLD_SECONDS)
         return death_by(self._code)

@@ -46,11 +46,9 @@ class PipeSession(Session):
     out = AnyTrait(allow_none=True)
 
     def feed_identities(self, msg_list: Any, copy: bool = True) -> tuple[list[bytes], Any]:
-        """See `Session`."""
         return [b"runner"], msg_list
 
     def deserialize(self, msg_list: Any, content: bool = True, copy: bool = True) -> dict[str, Any]:
-        """See `Session`."""
         message: dict[str, Any] = msg_list.message
         return message
 
@@ -66,7 +64,6 @@ class PipeSession(Session):
         header: Any = None,
         metadata: Any = None,
     ) -> Any:
-        """See `Session`."""
         if isinstance(msg_or_type, dict):
             message = msg_or_type
             buffers = buffers or message.get("buffers", [])
@@ -156,7 +153,6 @@ class IPKernelApp(JupyterApp):
     """What the kernel was started with, as an ordinary one is."""
 
     def init_sockets(self) -> None:
-        """See `IPKernelApp`."""
         self.iopub_thread = Publisher()
         self.iopub_socket = self.iopub_thread.background_socket
         self.session = PipeSession(parent=self)
@@ -177,7 +173,6 @@ class IPKernelApp(JupyterApp):
         """See `IPKernelApp`."""
 
     def init_io(self) -> None:
-        """See `IPKernelApp`."""
         sys.stdout = OutStream(self.session, self.iopub_thread, "stdout")
         sys.stderr = OutStream(self.session, self.iopub_thread, "stderr")
         self.displayhook = ZMQDisplayHook(self.session, self.iopub_socket)
@@ -185,7 +180,6 @@ class IPKernelApp(JupyterApp):
         self.patch_io()
 
     def init_kernel(self) -> None:
-        """See `IPKernelApp`."""
         self.kernel = IPythonKernel.instance(
             parent=self,
             session=self.session,
