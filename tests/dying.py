@@ -1,4 +1,4 @@
-"""Moves a store and dies at a chosen moment, as by `kill -9`: run in a process of its own."""
+"""Processes that die at a chosen moment, as by `kill -9`: of moving a store, of executing a notebook."""
 
 from __future__ import annotations
 
@@ -33,3 +33,19 @@ def move_and_die(root: str, targets: Sequence[str], name: str, when: str, call: 
     except InputError:
         return
     raise AssertionError(f"{name} was not called {call} times")
+
+
+def dies_on(event: str, condition: str = "True") -> str:
+    """Source: the process that executes a notebook kills itself at an event of its execution that fulfils a condition."""
+    return f"""
+import os, signal
+from jupyter_mlops.jobs import execution_events
+from jupyter_mlops.jobs.recorder import Recorder
+
+def on_event(self, event, told=Recorder.on_event):
+    if isinstance(event, execution_events.{event}) and ({condition}):
+        os.kill(os.getpid(), signal.SIGKILL)
+    told(self, event)
+
+Recorder.on_event = on_event
+"""

@@ -10,9 +10,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
@@ -21,6 +20,18 @@ from jupyter_mlops.jobs import outcome as outcomes
 from jupyter_mlops.jobs.ahead import Beside
 from jupyter_mlops.jobs.cancel import Stop, in_event_loop
 from jupyter_mlops.jobs.ending import Ending
+from jupyter_mlops.jobs.execution_events import (
+    CellEnded,
+    CellPassed,
+    CellStarted,
+    ExecutionEvent,
+    ExecutionStarted,
+    KernelMessage,
+    KernelStarted,
+    Listener,
+    OutputWritten,
+    Warned,
+)
 from jupyter_mlops.jobs.ledger import SKIP_TAG, Ledger, is_executed
 from jupyter_mlops.jobs.left import left_behind, named
 from jupyter_mlops.jobs.memory import MemoryWatch
@@ -77,34 +88,6 @@ class Plan:
     """The files for what is more than that."""
     mark: Callable[[Any, Outcome], None] | None = None
     """Where given, marks in the notebook, before it is saved for the last time, where it failed."""
-
-
-class Listener(Protocol):
-    """Who is told what happens, while it happens."""
-
-    def started(self, notebook: Any) -> None:
-        """The notebook is loaded and its kernel is starting."""
-
-    def kernel(self, kind: str, why: str, pid: int | None) -> None:
-        """A kernel of this kind is starting, for this reason, as this process."""
-
-    def message(self, index: int, message: dict[str, Any]) -> None:
-        """The kernel says something of a cell, which is then put into the notebook."""
-
-    def cell_started(self, index: int) -> None:
-        """A cell is given to the kernel."""
-
-    def cell_ended(self, index: int, failed: bool, duration: float) -> None:
-        """A cell that was given to the kernel ended."""
-
-    def passed(self, index: int) -> None:
-        """A cell with nothing to execute was reached."""
-
-    def output(self, output: Any) -> None:
-        """A cell wrote or displayed something."""
-
-    def warn(self, message: str, hint: str) -> None:
-        """Something the user should know; the execution goes on."""
 
 
 class Execution:
@@ -171,8 +154,7 @@ class Execution:
         """Tell of processes that cells began and that go on."""
         told = named(left_behind(self._pid, self.plan.environment.get("MLOPS_RUN_ID", "")))
         if told:
-            self._tell(
-                "warn",
+            self._warn(
                 f"Processes that the notebook started go on: {told}.",
                 "End them in the cell that starts them, or with `kill PID`; they hold what they had open.",
             )
@@ -184,15 +166,15 @@ class Execution:
         if self.plan.overflows is not None:
             self.plan.overflows.begin()
         self._file.save(self.notebook)
-        self._tell("started", self.notebook)
+        self._tell(ExecutionStarted(self.notebook))
         self._memory = MemoryWatch(self._kernel.pid, self.plan.memory)
         self._pid = self._kernel.pid
-        self._tell("kernel", self._kernel.kind, self._kernel.why, self._pid)
+        self._tell(KernelStarted(self._kernel.kind, self._kernel.why, self._pid))
 
     async def _execute(self) -> Outcome:
         self._client = self._kernel.client(self.notebook, self._on_output, cell_seconds=None)
         self._client.on_message = self._on_message
-        self._client.on_warning = partial(self._tell, "warn")
+        self._client.on_warning = self._warn
         if self.plan.overflows is not None:
             self._client.show_within(self.plan.output_limit, self.plan.overflows)
         try:
@@ -220,8 +202,7 @@ class Execution:
         if info.get("name") == "python":
             reply = await self._client.run_silently(kernel.PRELUDE)
             if reply.get("status") != "ok":
-                self._tell(
-                    "warn",
+                self._warn(
                     f"The kernel cannot load jupyter_mlops ({reply.get('ename')}: {reply.get('evalue')}): "
                     "cells are executed, but no step is recorded or reused.",
                     "Install jupyter-mlops in the environment of the kernel "
@@ -241,7 +222,7 @@ class Execution:
                 if cell.cell_type != "code" or SKIP_TAG not in cell.metadata.get("tags", []):
                     self._ledger.passed(index)
                     self._file.touch()
-                self._tell("passed", index)
+                self._tell(CellPassed(index))
                 continue
             if not await self._kernel.is_alive():
                 return self._died(None)
@@ -258,14 +239,14 @@ class Execution:
             return Outcome(Status.COMPLETED)
         count = "1 cell" if len(below) == 1 else f"{len(below)} cells"
         told = f"sys.exit() in cell {index} left out {count} below it, from cell {below[0]} on"
-        self._tell("warn", f"{told}.", "If they are to be executed, remove the call.")
+        self._warn(f"{told}.", "If they are to be executed, remove the call.")
         return Outcome(Status.COMPLETED, ended_early=told)
 
     async def _cell(self, index: int) -> Outcome | None:
         """Execute a cell; an outcome where it is the last."""
         self._ledger.cell_started(index)
         self._file.touch()
-        self._tell("cell_started", index)
+        self._tell(CellStarted(index))
         beside = self.plan.beside
         if beside is not None:
             await beside.turn(index)
@@ -280,7 +261,7 @@ class Execution:
             outcome = outcome.of_cell(self.notebook.cells[index])
         duration = self._ledger.cell_ended(index, failed=failed)
         self._file.touch()
-        self._tell("cell_ended", index, failed, duration)
+        self._tell(CellEnded(index, failed, duration))
         self._save_if_due()
         return outcome
 
@@ -376,13 +357,16 @@ class Execution:
 
     def _on_message(self, index: int, message: dict[str, Any]) -> None:
         self._ending.has_begun = True
-        self._tell("message", index, message)
+        self._tell(KernelMessage(index, message))
 
     def _on_output(self, output: Any) -> None:
         self._file.touch()
         if output is not None:
-            self._tell("output", output)
+            self._tell(OutputWritten(output))
 
-    def _tell(self, event: str, *values: Any) -> None:
+    def _warn(self, message: str, hint: str) -> None:
+        self._tell(Warned(message, hint))
+
+    def _tell(self, event: ExecutionEvent) -> None:
         for listener in self._listeners:
-            getattr(listener, event)(*values)
+            listener.on_event(event)

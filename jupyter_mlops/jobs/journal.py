@@ -16,6 +16,16 @@ from typing import Any
 from jupyter_mlops.capture.display import METADATA, NOTE
 from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
+from jupyter_mlops.jobs.execution_events import (
+    CellEnded,
+    CellPassed,
+    CellStarted,
+    ExecutionEvent,
+    ExecutionStarted,
+    KernelMessage,
+    KernelStarted,
+    Warned,
+)
 from jupyter_mlops.jobs.outcome import Outcome
 from jupyter_mlops.jobs.overflow import read_piece
 from jupyter_mlops.store import processes
@@ -67,43 +77,40 @@ class JournalWriter:
             host=socket.gethostname(),
         )
 
-    def started(self, notebook: Any) -> None:
-        self._notebook = notebook
-        self.journal.write(NOTEBOOK, notebook=notebook)
+    def on_event(self, event: ExecutionEvent) -> None:
+        """Write the event down. What is displayed is written as the kernel's message that says so."""
+        match event:
+            case ExecutionStarted(notebook):
+                self._notebook = notebook
+                self.journal.write(NOTEBOOK, notebook=notebook)
+            case KernelStarted(kind, why, pid):
+                started = processes.start_of(pid) if pid is not None else None
+                self.journal.write(KERNEL_STARTED, kind=kind, why=why, pid=pid, pid_started=started)
+            case CellPassed(index):
+                self.journal.write(PASSED, cell=index)
+            case CellStarted(index):
+                self.journal.write(CELL_STARTED, cell=index, id=self._notebook.cells[index].get("id"))
+            case KernelMessage(index, message):
+                told = event_of(message)
+                if told is not None:
+                    self.journal.write(cell=index, **told)
+            case CellEnded():
+                self._cell_ended(event)
+            case Warned(message, hint):
+                self.journal.write(WARNING, message=message, hint=hint)
 
-    def kernel(self, kind: str, why: str, pid: int | None) -> None:
-        started = processes.start_of(pid) if pid is not None else None
-        self.journal.write(KERNEL_STARTED, kind=kind, why=why, pid=pid, pid_started=started)
-
-    def cell_started(self, index: int) -> None:
-        self.journal.write(CELL_STARTED, cell=index, id=self._notebook.cells[index].get("id"))
-
-    def message(self, index: int, message: dict[str, Any]) -> None:
-        event = event_of(message)
-        if event is not None:
-            self.journal.write(cell=index, **event)
-
-    def cell_ended(self, index: int, failed: bool, duration: float) -> None:
-        cell = self._notebook.cells[index]
+    def _cell_ended(self, event: CellEnded) -> None:
+        cell = self._notebook.cells[event.index]
         noted = cell.metadata.get(METADATA, {})
         self.journal.write(
             CELL_ENDED,
-            cell=index,
-            status="failed" if failed else "completed",
-            duration=duration,
+            cell=event.index,
+            status="failed" if event.failed else "completed",
+            duration=event.duration,
             execution_count=cell.execution_count,
             reused=noted.get("status") == Status.REUSED.value,
             execution=cell.metadata.get("execution"),
         )
-
-    def passed(self, index: int) -> None:
-        self.journal.write(PASSED, cell=index)
-
-    def output(self, output: Any) -> None:
-        """See `Listener`; its message was written."""
-
-    def warn(self, message: str, hint: str) -> None:
-        self.journal.write(WARNING, message=message, hint=hint)
 
     def ended(self, outcome: Outcome, error: RunError | None) -> None:
         """Write why it ended, where not well, and that it did; the journal is then proof against a power cut."""

@@ -7,6 +7,15 @@ import logging
 import sys
 from typing import Any
 
+from jupyter_mlops.jobs.execution_events import (
+    CellEnded,
+    CellPassed,
+    CellStarted,
+    ExecutionEvent,
+    ExecutionStarted,
+    OutputWritten,
+)
+
 logger = logging.getLogger("papermill")
 DESCRIPTION = "papermill_description="
 
@@ -29,7 +38,24 @@ class PapermillView:
         self._bar: Any = None
         self._notebook: Any = None
 
-    def started(self, notebook: Any) -> None:
+    def on_event(self, event: ExecutionEvent) -> None:
+        """Show the event as papermill would; warnings are logged elsewhere."""
+        match event:
+            case ExecutionStarted(notebook):
+                self._started(notebook)
+            case CellPassed():
+                self._advance()
+            case CellStarted(index):
+                self._cell_started(index)
+            case OutputWritten(output):
+                self._output(output)
+            case CellEnded(index, failed):
+                if self._log_output:
+                    logger.info(f"Ending Cell {index + 1:-<43}")
+                if not failed:
+                    self._advance()
+
+    def _started(self, notebook: Any) -> None:
         self._notebook = notebook
         if self._options:
             tqdm = importlib.import_module("tqdm.auto" if _in_notebook() else "tqdm").tqdm
@@ -37,13 +63,7 @@ class PapermillView:
             options.update(self._options if isinstance(self._options, dict) else {})
             self._bar = tqdm(total=len(notebook.cells), **options)
 
-    def kernel(self, kind: str, why: str, pid: int | None) -> None:
-        """See `Listener`."""
-
-    def message(self, index: int, message: dict[str, Any]) -> None:
-        """See `Listener`."""
-
-    def cell_started(self, index: int) -> None:
+    def _cell_started(self, index: int) -> None:
         if self._log_output:
             logger.info(f"Executing Cell {index + 1:-<40}")
         source = self._notebook.cells[index].source
@@ -51,16 +71,7 @@ class PapermillView:
             words = source.split(DESCRIPTION)[1].split()
             self._bar.set_description(f"Executing {words[0] if words else ''}")
 
-    def cell_ended(self, index: int, failed: bool, duration: float) -> None:
-        if self._log_output:
-            logger.info(f"Ending Cell {index + 1:-<43}")
-        if not failed:
-            self._advance()
-
-    def passed(self, index: int) -> None:
-        self._advance()
-
-    def output(self, output: Any) -> None:
+    def _output(self, output: Any) -> None:
         if output.output_type == "stream":
             if self._log_output:
                 logger.log(logging.INFO if output.name == "stdout" else logging.WARNING, "%s", output.text)
@@ -70,9 +81,6 @@ class PapermillView:
                 file.flush()
         elif self._log_output and "text/plain" in output.get("data", {}):
             logger.info("%s", "".join(output.data["text/plain"]))
-
-    def warn(self, message: str, hint: str) -> None:
-        """See `Listener`; the recorder has logged it."""
 
     def close(self) -> None:
         """Leave the bar as it stands."""

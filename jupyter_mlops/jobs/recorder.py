@@ -20,6 +20,15 @@ from jupyter_mlops.errors import MLOpsError, StoreError
 from jupyter_mlops.jobs import events, notices
 from jupyter_mlops.jobs.cancel import in_event_loop
 from jupyter_mlops.jobs.events import RunEvent
+from jupyter_mlops.jobs.execution_events import (
+    CellEnded,
+    CellStarted,
+    ExecutionEvent,
+    ExecutionStarted,
+    KernelStarted,
+    Listener,
+    Warned,
+)
 from jupyter_mlops.jobs.journal import JournalWriter
 from jupyter_mlops.jobs.ledger import is_executed
 from jupyter_mlops.jobs.outcome import Outcome, of_open_steps
@@ -62,7 +71,7 @@ class Recorder:
         self._journal: JournalWriter | None = None
 
     @property
-    def listeners(self) -> list[Any]:
+    def listeners(self) -> list[Listener]:
         """Who works for the run while it is executed: its journal is written before anything else is done."""
         return [self] if self._journal is None else [self._journal, self]
 
@@ -97,12 +106,6 @@ class Recorder:
 
         self._describing = threading.Thread(target=find, name="mlops-describe", daemon=True)
         self._describing.start()
-
-    def kernel(self, kind: str, why: str, pid: int | None) -> None:
-        """Record which kind of kernel executes the run, why that one, and how many cells there are."""
-        self._told = time.monotonic()
-        progress = Progress(self._done, self._total)
-        self._tag({"kernel_kind": kind, **({"kernel_why": why} if why else {})}, progress=progress)
 
     def keep_environment(self, found: dict[str, Any] | None) -> None:
         """Record the environment that a kernel of another interpreter told of."""
@@ -168,9 +171,23 @@ class Recorder:
         name = type(error).__name__
         return self.end(Outcome(Status.FAILED, RunError(cause, f"{name}: {error}", ename=name, evalue=str(error))))
 
-    # What the execution tells
+    def on_event(self, event: ExecutionEvent) -> None:
+        """Record and tell what the execution tells."""
+        match event:
+            case ExecutionStarted(notebook):
+                self._started(notebook)
+            case KernelStarted(kind, why):
+                self._kernel_started(kind, why)
+            case CellStarted(index):
+                step = self._steps.get(index)
+                self._progress(step, always=step is not None)
+                self._tell(events.CELL_STARTED, cell_index=index, step=step, label=self._label(index))
+            case CellEnded(index, failed, duration):
+                self._cell_ended(index, failed, duration)
+            case Warned(message, hint):
+                self.warn(message, hint)
 
-    def started(self, notebook: Any) -> None:
+    def _started(self, notebook: Any) -> None:
         cells = cells_of(notebook)
         steps, _ = steps_of(cells)
         self._steps = {step.cell.index: step.spec.name for step in steps}
@@ -181,12 +198,13 @@ class Recorder:
         self._total = sum(is_executed(notebook.cells[index]) for index in places)
         tracking.wake(self.store.root)
 
-    def cell_started(self, index: int) -> None:
-        step = self._steps.get(index)
-        self._progress(step, always=step is not None)
-        self._tell(events.CELL_STARTED, cell_index=index, step=step, label=self._label(index))
+    def _kernel_started(self, kind: str, why: str) -> None:
+        """Record which kind of kernel executes the run, why that one, and how many cells there are."""
+        self._told = time.monotonic()
+        progress = Progress(self._done, self._total)
+        self._tag({"kernel_kind": kind, **({"kernel_why": why} if why else {})}, progress=progress)
 
-    def cell_ended(self, index: int, failed: bool, duration: float) -> None:
+    def _cell_ended(self, index: int, failed: bool, duration: float) -> None:
         self._done += not failed
         if not failed:
             self._ended_well[str(self._notebook.cells[index].get("id"))] = duration
@@ -196,19 +214,12 @@ class Recorder:
             events.CELL_ENDED, cell_index=index, step=step, label=self._label(index), state=state, duration=duration
         )
 
-    def passed(self, index: int) -> None:
-        """See `Listener`."""
-
-    def message(self, index: int, message: dict[str, Any]) -> None:
-        """See `Listener`."""
-
-    def output(self, output: Any) -> None:
-        """See `Listener`."""
-
     def warn(self, message: str, hint: str) -> None:
+        """Log a warning, and tell it to whoever watches."""
         logger.warning("%s %s", message, hint)
         if self._notebook is None and self._journal is not None:
-            self._journal.warn(message, hint)  # from outside the execution, which is yet to begin
+            # From outside the execution, which is yet to begin.
+            self._journal.on_event(Warned(message, hint))
         self._tell(events.WARNING, message=message, hint=hint)
 
     def _label(self, index: int) -> str:

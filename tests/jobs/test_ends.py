@@ -19,6 +19,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import CellFailedError, KernelDiedError, MLOpsError, RunError
 from jupyter_mlops.jobs.cancel import Stop
 from jupyter_mlops.jobs.events import CELL_ENDED, CELL_STARTED, RunEvent
+from jupyter_mlops.jobs.execution_events import ExecutionEvent, KernelStarted
 from jupyter_mlops.jobs.job import execute
 from jupyter_mlops.jobs.request import check_request, create_run
 from jupyter_mlops.operations.run import run_notebook
@@ -303,13 +304,14 @@ def test_a_kernel_killed_at_any_moment_is_told_with_its_signal(tmp_path: Path, m
         if moment == "starting":
             from jupyter_mlops.jobs import recorder
 
-            wake = recorder.Recorder.kernel
+            told = recorder.Recorder.on_event
 
-            def kernel(self: Any, kind: str, why: str, pid: int) -> None:
-                wake(self, kind, why, pid)
-                kill()
+            def tell_and_kill(self: recorder.Recorder, event: ExecutionEvent) -> None:
+                told(self, event)
+                if isinstance(event, KernelStarted):
+                    kill()
 
-            patch.setattr(recorder.Recorder, "kernel", kernel)
+            patch.setattr(recorder.Recorder, "on_event", tell_and_kill)
         if moment == "saving":
             from jupyter_mlops.jobs.output import OutputFile
 

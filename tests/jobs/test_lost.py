@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dying import dies_on
 from notebooks import code, read, shown, statuses, write_notebook
 
 from jupyter_mlops.domain.run import Run
@@ -52,19 +53,10 @@ MOMENTS = {
     "before its kernel": "from jupyter_mlops.jobs import kernel\nkernel.open_kernel = die",
     "before the journal": "from jupyter_mlops.store.journals import Journals\nJournals.open = die",
     "before the first save": "from jupyter_mlops.jobs.output import OutputFile\nOutputFile.save = die",
-    "kernel starting": ("from jupyter_mlops.jobs.recorder import Recorder\nRecorder.kernel = die"),
-    "cell started": (
-        "from jupyter_mlops.jobs.recorder import Recorder\n"
-        "Recorder.cell_started = lambda self, index: die() if index == 1 else None"
-    ),
-    "output arrives": (
-        "from jupyter_mlops.jobs.recorder import Recorder\n"
-        "Recorder.output = lambda self, output: die() if 'second' in str(output) else None"
-    ),
-    "between cells": (
-        "from jupyter_mlops.jobs.recorder import Recorder\n"
-        "Recorder.cell_ended = lambda self, index, failed, duration: die() if index == 1 else None"
-    ),
+    "kernel starting": dies_on("KernelStarted"),
+    "cell started": dies_on("CellStarted", "event.index == 1"),
+    "output arrives": dies_on("OutputWritten", "'second' in str(event.output)"),
+    "between cells": dies_on("CellEnded", "event.index == 1"),
     "last save": (
         "os_replace = os.replace\n"
         "def replace(one, other):\n"

@@ -12,6 +12,7 @@ from notebooks import code, write_notebook
 from jupyter_mlops.domain.run import Progress
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.jobs import recorder as module
+from jupyter_mlops.jobs.execution_events import CellEnded, CellStarted, ExecutionStarted
 from jupyter_mlops.jobs.outcome import Outcome
 from jupyter_mlops.jobs.recorder import Recorder
 from jupyter_mlops.jobs.request import check_request, create_run
@@ -25,15 +26,15 @@ def recorder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
     store = Store.open(tmp_path)
     made = Recorder(store, create_run(store, check_request(path, {}), kind="job", now=store.now()))
     assert made.begin()
-    made.started(nbformat.read(path, 4))
+    made.on_event(ExecutionStarted(nbformat.read(path, 4)))
     return made
 
 
 def test_a_long_cell_after_short_ones_is_shown_though_nothing_follows(recorder: Recorder) -> None:
     for index in (0, 1):
-        recorder.cell_started(index)
-        recorder.cell_ended(index, failed=False, duration=0.0)
-    recorder.cell_started(2)
+        recorder.on_event(CellStarted(index))
+        recorder.on_event(CellEnded(index, failed=False, duration=0.0))
+    recorder.on_event(CellStarted(2))
     end = time.monotonic() + 30
     while recorder.store.runs.get(recorder.run.id).progress.cells_done < 2 and time.monotonic() < end:
         time.sleep(0.02)
@@ -41,8 +42,8 @@ def test_a_long_cell_after_short_ones_is_shown_though_nothing_follows(recorder: 
 
 
 def test_nothing_is_told_of_a_run_that_has_ended(recorder: Recorder) -> None:
-    recorder.cell_started(0)
-    recorder.cell_ended(0, failed=False, duration=0.0)
+    recorder.on_event(CellStarted(0))
+    recorder.on_event(CellEnded(0, failed=False, duration=0.0))
     ended = recorder.end(Outcome(Status.COMPLETED))
     time.sleep(0.5)
     assert recorder.store.runs.get(ended.id).progress == ended.progress == Progress(1, 3, None)

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
+from dying import dies_on
 from notebooks import code, statuses, write_notebook
 from repaired import WHILE, owed, reconciled
 from s3server import S3Server
@@ -24,12 +25,12 @@ from jupyter_mlops.store.store import Store
 pytestmark = pytest.mark.kernel
 
 OUT = "elsewhere://out.ipynb"
+DIES = dies_on("OutputWritten", "'second' in str(event.output)")
 posix = pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
 REMOTE = """
 import os, signal
 import papermill
 from papermill.iorw import papermill_io
-from jupyter_mlops.jobs.recorder import Recorder
 
 class Folder:
     def write(self, text, path):
@@ -40,7 +41,7 @@ class Folder:
         return path
 
 papermill_io.register("folder://", Folder())
-Recorder.output = lambda self, output: os.kill(os.getpid(), signal.SIGKILL) if 'second' in str(output) else None
+{dies}
 papermill.execute_notebook("a.ipynb", {target!r}, engine_name="mlops", progress_bar=False)
 """
 """papermill with a handler of files below another name, as packages bring them; it is killed in the second cell."""
@@ -102,7 +103,7 @@ def record(began: datetime) -> str:
 @posix
 def test_a_lost_run_gets_its_notebook_in_s3(tmp_path: Path, s3: S3Server) -> None:
     target = f"{s3.new_bucket()}/out.ipynb"
-    killed(tmp_path, REMOTE.format(target=target))
+    killed(tmp_path, REMOTE.format(target=target, dies=DIES))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # boto's own
         run = reconciled(tmp_path)
@@ -121,7 +122,7 @@ def test_where_no_handler_reaches_that_is_said_and_done_where_one_does(
 ) -> None:
     from papermill.iorw import papermill_io
 
-    killed(tmp_path, REMOTE.format(target="folder://out.ipynb"))
+    killed(tmp_path, REMOTE.format(target="folder://out.ipynb", dies=DIES))
     lost = reconciled(tmp_path, timedelta())
     assert lost.error is not None
     assert "not saved: 'folder://out.ipynb' cannot be written: papermill has no handler" in lost.error.message
