@@ -11,7 +11,8 @@ from pathlib import Path
 from types import FunctionType, SimpleNamespace
 from typing import Any
 
-from jupyter_mlops.store.lastwords import VARIABLE, LastWords
+from jupyter_mlops.domain import variables
+from jupyter_mlops.store.lastwords import LastWords
 
 
 def send_before_flush_returns(shell: Any) -> None:
@@ -38,7 +39,7 @@ def send_before_flush_returns(shell: Any) -> None:
 def keep_last_words(shell: Any) -> None:
     """Let the runner of a job find the messages that were still on their way when this kernel was killed."""
     sender: Any = getattr(getattr(shell, "kernel", None), "iopub_thread", None)
-    path = os.environ.pop(VARIABLE, None)
+    path = os.environ.pop(variables.LAST_WORDS, None)
     if path is None or not hasattr(sender, "_really_send"):
         return
     words, lock = LastWords(Path(path)), threading.Lock()

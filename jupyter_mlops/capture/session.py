@@ -28,6 +28,7 @@ from jupyter_mlops.capture.world import LiveWorld
 from jupyter_mlops.domain.reason import Reason
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun, cell_label
+from jupyter_mlops.domain.variables import KernelTask
 from jupyter_mlops.errors import NotStoredError
 from jupyter_mlops.secrets.known import redact
 from jupyter_mlops.store.notebooks import parse_notebook, read_bytes
@@ -40,15 +41,6 @@ if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
 
 log = logging.getLogger(__name__)
-FORCE_VARIABLE = "MLOPS_FORCE"
-AHEAD_VARIABLE = "MLOPS_AHEAD"
-RESUMES_VARIABLE = "MLOPS_RESUMES"
-"""Ids of the runs that the kernel's run continues, newest first."""
-RUN_VARIABLE = "MLOPS_RUN_ID"
-PROJECT_VARIABLE = "MLOPS_PROJECT"
-NOTEBOOK_VARIABLE = "MLOPS_NOTEBOOK"
-CAPTURE_VARIABLE = "MLOPS_CAPTURE"
-"""Set to "all" where every code cell is to be a step; jobs set it."""
 LIVE = "(no notebook)"
 _NEEDED = ("jupyter_mlops.capture.saver", "jupyter_mlops.capture.step", "jupyter_mlops.store.store")
 
@@ -95,25 +87,23 @@ class Session:
         self.unseeded = {libraries.random_digests()["random"]}
         """Digests of states of `random` that no cell has set."""
         self.owners = Owners(self.view, self._cell_of)
-        self.is_job = bool(os.environ.get(RUN_VARIABLE))
+        self.task = KernelTask.of_environment(os.environ)
+        self.is_job = bool(self.task.run_id)
         """Whether the engine started this kernel."""
-        self.capture_all = os.environ.get(CAPTURE_VARIABLE) == "all"
+        self.capture_all = self.task.captures_all
         """Whether cells that no one named are steps too."""
-        self.forced = frozenset(filter(None, os.environ.get(FORCE_VARIABLE, "").split(",")))
+        self.forced = frozenset(self.task.forced)
         """Names of steps that run whatever could be reused; "*" stands for all."""
         self._positions = 0
         self._path: tuple[Path | None, ...] = ()
         self._opening = threading.Lock()
         self._store: Store | None = None
         self._saver: Saver | None = None
-        self.is_ahead = bool(os.environ.get(AHEAD_VARIABLE))
-        """Whether steps of this kernel's run may have been executed before their turn."""
         self.owed = 0.0
         """Seconds that the longest step of a job took whose result may not be written yet."""
         self.begun_run: str | None = None
         """The run this kernel works for; None before its first step."""
         self.output_limit: int | None = None
-        self._resumes = os.environ.get(RESUMES_VARIABLE, "") if self.is_job else ""
         self._resumed: Resumed | None = None
         self._undescribed: str | None = None
         self._last: dict[tuple[str, str], StepRun | None] = {}
@@ -138,9 +128,8 @@ class Session:
         return found[0]
 
     def _find_notebook(self) -> Path | None:
-        engine = os.environ.get(NOTEBOOK_VARIABLE)
-        if engine:
-            return Path(os.environ.get(PROJECT_VARIABLE, ""), engine)
+        if self.task.notebook:
+            return Path(self.task.project, self.task.notebook)
         for name in (os.environ.get("JPY_SESSION_NAME"), self.namespace.get("__vsc_ipynb_file__")):
             if isinstance(name, str) and name.endswith(".ipynb") and Path(name).is_file():
                 return Path(name)
@@ -149,9 +138,8 @@ class Session:
     @property
     def start_folder(self) -> Path:
         """The folder the project is looked up from."""
-        project = os.environ.get(PROJECT_VARIABLE)
         path = self.notebook_path
-        return Path(project) if project else path.parent if path is not None else Path.cwd()
+        return Path(self.task.project) if self.task.project else path.parent if path is not None else Path.cwd()
 
     def forces(self, step: str) -> bool:
         """Whether a step is to run whatever could be reused."""
@@ -184,9 +172,8 @@ class Session:
     @property
     def notebook(self) -> str:
         """The notebook as the index names it."""
-        engine = os.environ.get(NOTEBOOK_VARIABLE)
-        if engine:
-            return engine
+        if self.task.notebook:
+            return self.task.notebook
         path = self.notebook_path
         return self.store.relative(path) if path is not None else LIVE
 
@@ -194,16 +181,16 @@ class Session:
     def run_id(self) -> str:
         """The run this kernel works for: the engine's, else a session's own, made with its first step."""
         if self.begun_run is None:
-            self.begun_run = os.environ.get(RUN_VARIABLE) or self._new_run()
+            self.begun_run = self.task.run_id or self._new_run()
         return self.begun_run
 
     @property
     def resumed(self) -> Resumed | None:
         """What the runs that this kernel's run continues had finished."""
-        if self._resumes and self._resumed is None:
+        if self.is_job and self.task.resumes and self._resumed is None:
             from jupyter_mlops.capture.resume import Resumed
 
-            self._resumed = Resumed(self.store, self._resumes.split(","))
+            self._resumed = Resumed(self.store, self.task.resumes)
         return self._resumed
 
     def _new_run(self) -> str:

@@ -11,8 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-VARIABLE = "MLOPS_SNAPSHOT"
-"""Set in the environment of a job's kernel whose modules are no more what they were."""
+from jupyter_mlops.domain.variables import KernelTask
 
 _sources: dict[str, bytes] = {}
 """Absolute path → the bytes that stand in for the file."""
@@ -20,12 +19,13 @@ _sources: dict[str, bytes] = {}
 
 def install_where_told() -> None:
     """Where this kernel's environment says so, take the modules of its run from the store."""
-    if not os.environ.get(VARIABLE):
+    task = KernelTask.of_environment(os.environ)
+    if not task.has_snapshot:
         return
     from jupyter_mlops.store.store import Store
 
-    with Store.open(Path(os.environ["MLOPS_PROJECT"]), create=False) as store:
-        fixed = store.runs.get(os.environ["MLOPS_RUN_ID"]).options.modules
+    with Store.open(Path(task.project), create=False) as store:
+        fixed = store.runs.get(task.run_id).options.modules
         install({str(store.root / path): bytes(store.objects.get(name)) for path, name in fixed.items()})
 
 

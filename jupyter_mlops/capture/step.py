@@ -123,7 +123,7 @@ class Execution:
     def _done_ahead(self) -> Reuse | None:
         """What this run has executed already in a kernel beside this one: it stands in the record."""
         session, found = self.session, self.examination
-        if not session.is_ahead or found.reasons or not display.can_record(session.shell):
+        if not session.task.is_ahead or found.reasons or not display.can_record(session.shell):
             return None
         for run in session.store.steps.runs(run_id=session.run_id, step=self.step.spec.name):
             if not run.status.succeeded or run.key != found.key:

@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.domain import variables
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.jobs import kernel
@@ -152,7 +153,7 @@ class Execution:
 
     def _name_left(self) -> None:
         """Tell of processes that cells began and that go on."""
-        told = named(left_behind(self._pid, self.plan.environment.get("MLOPS_RUN_ID", "")))
+        told = named(left_behind(self._pid, self.plan.environment.get(variables.RUN_ID, "")))
         if told:
             self._warn(
                 f"Processes that the notebook started go on: {told}.",

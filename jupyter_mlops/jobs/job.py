@@ -9,6 +9,7 @@ from typing import Any
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.variables import KernelTask
 from jupyter_mlops.errors import CanceledError, CellFailedError, KernelDiedError, MLOpsError, RunError
 from jupyter_mlops.jobs.ahead import Beside
 from jupyter_mlops.jobs.cancel import Stop, on_stop_signal
@@ -115,18 +116,18 @@ def mark(notebook: Any, outcome: Outcome) -> None:
 
 def kernel_environment(store: Store, run: Run) -> dict[str, str]:
     """What a job's kernel is told by environment variables."""
-    told = {
-        "MLOPS_FORCE": run.options.only or run.options.force or "",
-        "MLOPS_RESUMES": ",".join(_continued(store, run)),
-        "MLOPS_AHEAD": "1" if run.options.workers > 1 else "",
-        "MLOPS_SNAPSHOT": "1" if has_other_modules(run) else "",
-    }
-    return {name: text for name, text in told.items() if text} | {
-        "MLOPS_RUN_ID": run.id,
-        "MLOPS_PROJECT": str(store.root),
-        "MLOPS_NOTEBOOK": run.notebook,
-        "MLOPS_CAPTURE": "all",
-    }
+    forced = run.options.only or run.options.force
+    task = KernelTask(
+        run_id=run.id,
+        project=str(store.root),
+        notebook=run.notebook,
+        captures_all=True,
+        forced=(forced,) if forced else (),
+        resumes=tuple(_continued(store, run)),
+        is_ahead=run.options.workers > 1,
+        has_snapshot=has_other_modules(run),
+    )
+    return task.to_environment()
 
 
 def _continued(store: Store, run: Run) -> list[str]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from jupyter_mlops.domain import variables
 from jupyter_mlops.errors import KernelDiedError
 from jupyter_mlops.store import lastwords
 
@@ -143,7 +144,7 @@ class OrdinaryKernel:
                 manager.transport, manager.ip = "ipc", f"{own}/kernel"
                 words = own / "words"
                 lastwords.make(words)
-                told[lastwords.VARIABLE] = str(words)
+                told[variables.LAST_WORDS] = str(words)
         try:
             await manager.start_kernel(extra_arguments=arguments, cwd=str(folder), env={**os.environ, **told})
         except (OSError, RuntimeError) as error:

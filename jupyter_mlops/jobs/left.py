@@ -7,8 +7,9 @@ from pathlib import Path
 
 import psutil
 
+from jupyter_mlops.domain import variables
+
 _PROC = Path("/proc")
-_VARIABLE = "MLOPS_RUN_ID"
 _OURS = "jupyter_mlops"
 
 
@@ -20,7 +21,7 @@ def left_behind(kernel: int | None, run_id: str) -> list[psutil.Process]:
     """
     if kernel is None or not _PROC.is_dir() or not run_id:
         return []
-    mark = f"{_VARIABLE}={run_id}".encode()
+    mark = f"{variables.RUN_ID}={run_id}".encode()
     numbers = [int(name) for name in os.listdir(_PROC) if name.isdecimal()]
     later = [number for number in numbers if number > kernel] if _last() > kernel else numbers
     found = []

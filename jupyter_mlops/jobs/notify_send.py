@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from jupyter_mlops.domain import variables
 from jupyter_mlops.domain.parameter import SECRET
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.notify_targets import FILE, Target
@@ -151,7 +152,7 @@ def _mail(target: Target, event: dict[str, Any]) -> EmailMessage:
 
 
 def _run_command(target: Target, event: dict[str, Any], folder: Path) -> None:
-    environment = {**os.environ, "MLOPS_EVENT": event["event"], "MLOPS_NOTICE": event["id"]}
+    environment = {**os.environ, variables.EVENT: event["event"], variables.NOTICE: event["id"]}
     try:
         process = subprocess.Popen(
             [_resolve(word, folder) for word in target.value],

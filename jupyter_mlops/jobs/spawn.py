@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.variables import OF_KERNELS
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store import processes
@@ -18,12 +19,8 @@ from jupyter_mlops.store.locks import file_lock
 from jupyter_mlops.store.store import Store
 
 LOG_BYTES = 1_000_000
-OF_KERNELS = (
-    *("MLOPS_RUN_ID", "MLOPS_PROJECT", "MLOPS_NOTEBOOK", "MLOPS_CAPTURE"),
-    *("MLOPS_FORCE", "MLOPS_RESUMES", "MLOPS_AHEAD", "MLOPS_SNAPSHOT"),
-)
-"""What a kernel is told about its own run, and Jupyter tells it: not to be handed on to a worker started within one."""
 OF_JUPYTER = ("JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_INTERRUPT_EVENT")
+"""What Jupyter tells a kernel: not to be handed on to a worker that is started within one."""
 
 
 def log_path(store: Store, run: Run) -> Path:

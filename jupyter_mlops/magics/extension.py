@@ -11,6 +11,7 @@ from typing import Any
 from jupyter_mlops.capture.sending import keep_last_words, keep_packing, send_before_flush_returns
 from jupyter_mlops.capture.session import Session
 from jupyter_mlops.capture.shell import ShellHooks
+from jupyter_mlops.domain import variables
 from jupyter_mlops.magics.completion import add_matcher
 from jupyter_mlops.magics.listener import KernelListener
 from jupyter_mlops.secrets.known import KNOWN
@@ -51,7 +52,7 @@ def unload(shell: Any) -> None:
 
 def guard_secrets() -> None:
     """Secrets in the environment are hidden from now on; what MLflow is told, from the first secret on."""
-    if any(name.startswith("MLOPS_SECRET_") for name in os.environ):
+    if any(name.startswith(variables.SECRET_PREFIX) for name in os.environ):
         from jupyter_mlops.secrets.lookup import register_environment
 
         register_environment()

@@ -16,11 +16,11 @@ from jupyter_mlops.analysis.notebook import cells_of
 from jupyter_mlops.analysis.parameter_values import to_plain
 from jupyter_mlops.analysis.parameters import check_value, checked_parameters, parse_value
 from jupyter_mlops.domain.parameter import Asked, Parameter
+from jupyter_mlops.domain.variables import PARAMETER_PREFIX
 from jupyter_mlops.errors import InputError, MLOpsError, UnknownNameError
 from jupyter_mlops.operations.parameter_files import read_parameter_file
 from jupyter_mlops.store.notebooks import read_notebook
 
-PREFIX = "MLOPS_PARAM_"
 ARGUMENT = "-p"
 DEFAULT = "default"
 MISSING = "missing"
@@ -58,7 +58,7 @@ def read_parameters(
 
     Raises `UnknownNameError` with a did-you-mean, or `InputError`.
     """
-    variables = {name: text for name, text in (environment or {}).items() if name.startswith(PREFIX)}
+    variables = {name: text for name, text in (environment or {}).items() if name.startswith(PARAMETER_PREFIX)}
     if not texts and not files and not variables:
         return Asked()
     declared = {parameter.name: parameter for parameter in checked_parameters(cells_of(read_notebook(notebook)))}
@@ -87,17 +87,17 @@ def read_parameters(
 def unused_variables(notebook: Path, environment: Mapping[str, str]) -> list[str]:
     """Environment variables that look like one for a parameter, and name none of this notebook."""
     declared = {parameter.name: parameter for parameter in checked_parameters(cells_of(read_notebook(notebook)))}
-    variables = {name: text for name, text in environment.items() if name.startswith(PREFIX)}
+    variables = {name: text for name, text in environment.items() if name.startswith(PARAMETER_PREFIX)}
     used = _variables(declared, variables).values()
     return sorted(name for name in variables if name not in used)
 
 
 def _variables(declared: Mapping[str, Parameter], variables: Mapping[str, str]) -> dict[str, str]:
     """Parameter → the variable that sets it: the one of its very name, else of its name in capitals."""
-    found = {name: f"{PREFIX}{name}" for name in declared if f"{PREFIX}{name}" in variables}
+    found = {name: f"{PARAMETER_PREFIX}{name}" for name in declared if f"{PARAMETER_PREFIX}{name}" in variables}
     taken = set(found.values())
     for name in declared:
-        upper = f"{PREFIX}{name.upper()}"
+        upper = f"{PARAMETER_PREFIX}{name.upper()}"
         if name not in found and upper in variables and upper not in taken:
             found[name] = upper
     return found

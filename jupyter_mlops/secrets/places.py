@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from jupyter_mlops.domain import variables
 from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.secrets.file import SecretsFile
 from jupyter_mlops.store.project import FOLDER, find_project
 
-VARIABLE = "MLOPS_SECRET_"
 SERVICE = "jupyter-mlops"
 _INDEX = "(names)"
 """The keyring's entry that lists the names in it, as keyrings do not: no secret can be called so."""
@@ -46,7 +46,7 @@ class Place(Protocol):
 def places(start: Path) -> list[Place]:
     """All of them, in the order in which they are looked at, for who works in the folder `start`."""
     found: list[Place] = [Environment()]
-    project = os.environ.get("MLOPS_PROJECT")
+    project = variables.KernelTask.of_environment(os.environ).project
     root = Path(project) if project else find_project(start)
     if root is not None:
         found.append(SecretsFile(PROJECT, root / FOLDER / "secrets"))
@@ -66,18 +66,22 @@ class Environment:
     place: str = ENVIRONMENT
 
     def where(self, name: str) -> str:
-        return f"the environment ({VARIABLE}{_as_variable(name)})"
+        return f"the environment ({variables.SECRET_PREFIX}{_as_variable(name)})"
 
     def get(self, name: str) -> str | None:
         """See `Place`; as the name is written, or in capitals."""
         for written in (name, _as_variable(name), _as_variable(name).upper()):
-            value = os.environ.get(VARIABLE + written)
+            value = os.environ.get(variables.SECRET_PREFIX + written)
             if value:
                 return value
         return None
 
     def names(self) -> list[str]:
-        return sorted(key[len(VARIABLE) :] for key, value in os.environ.items() if key.startswith(VARIABLE) and value)
+        return sorted(
+            key[len(variables.SECRET_PREFIX) :]
+            for key, value in os.environ.items()
+            if key.startswith(variables.SECRET_PREFIX) and value
+        )
 
     def set(self, name: str, value: str) -> None:
         """See `Place`; it cannot be set for other processes."""

@@ -16,7 +16,6 @@ from typing import Any
 
 SIZE = 4 << 20
 """Bytes that are kept; a message of more than half of them is not."""
-VARIABLE = "MLOPS_LAST_WORDS"
 """Names the file in the environment of the kernel."""
 _HEAD = struct.Struct("<Q")
 _LENGTH = struct.Struct("<I")

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from jupyter_mlops.domain import variables
 from jupyter_mlops.errors import InputError
 
 _FILE = "mlops.toml"
-PARAMETER_VARIABLE = "MLOPS_PARAMETER_LIMIT"
 PARAMETER_BYTES = 65_536
 """A value that is read with every list of runs, sent to MLflow and written into a notebook's cell."""
 
@@ -21,7 +21,7 @@ def parameter_limit(root: Path, environment: Mapping[str, str] = os.environ) -> 
     Raises `InputError` for what is no number.
     """
     what = "a number of bytes, such as 65536; 0 for no limit"
-    return limit_of(root, "parameters", PARAMETER_VARIABLE, PARAMETER_BYTES, what, environment)
+    return limit_of(root, "parameters", variables.PARAMETER_LIMIT, PARAMETER_BYTES, what, environment)
 
 
 def limit_of(root: Path, table: str, variable: str, usual: int, what: str, environment: Mapping[str, str]) -> int:

@@ -6,9 +6,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from jupyter_mlops.domain import variables
 from jupyter_mlops.store.limits import limit_of
 
-VARIABLE = "MLOPS_OUTPUT_LIMIT"
 CHARACTERS = 1_000_000
 """A notebook of a hundred such cells still opens in JupyterLab."""
 _SUFFIX = ".outputs"
@@ -30,5 +30,10 @@ def output_limit(root: Path, environment: Mapping[str, str] = os.environ) -> int
     Raises `InputError` for what is no number.
     """
     return limit_of(
-        root, "output", VARIABLE, CHARACTERS, "a number of characters, such as 1000000; 0 shows everything", environment
+        root,
+        "output",
+        variables.OUTPUT_LIMIT,
+        CHARACTERS,
+        "a number of characters, such as 1000000; 0 shows everything",
+        environment,
     )

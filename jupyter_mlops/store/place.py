@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.domain import variables
 from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store.objects import write_atomically
@@ -25,8 +26,6 @@ from jupyter_mlops.store.project import INDEX_FILE, PLACE_FILE
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-INDEX_VARIABLE = "MLOPS_STORE"
-OBJECTS_VARIABLE = "MLOPS_OBJECTS"
 EMBEDDED = "embedded"
 PROJECT_FILE = "mlops.toml"
 _FORMAT = 1
@@ -67,9 +66,11 @@ def place_of(root: Path, folder: Path, environment: Mapping[str, str] = os.envir
         write_place(folder, asked)
         return asked
     told = _told(root)
-    index = _agreed(kept.index, asked.index, environment.get(INDEX_VARIABLE), told.get("index"), INDEX_VARIABLE, folder)
+    index = _agreed(
+        kept.index, asked.index, environment.get(variables.STORE), told.get("index"), variables.STORE, folder
+    )
     objects = _agreed(
-        kept.objects, asked.objects, environment.get(OBJECTS_VARIABLE), told.get("objects"), OBJECTS_VARIABLE, folder
+        kept.objects, asked.objects, environment.get(variables.OBJECTS), told.get("objects"), variables.OBJECTS, folder
     )
     return replace(kept, index=index, objects=objects)
 
@@ -77,7 +78,7 @@ def place_of(root: Path, folder: Path, environment: Mapping[str, str] = os.envir
 def current_place(folder: Path, environment: Mapping[str, str] = os.environ) -> Place:
     """Where the store is, whatever the environment says; of that only a password is taken."""
     kept = read_place(folder) or Place()
-    asked = environment.get(INDEX_VARIABLE)
+    asked = environment.get(variables.STORE)
     if kept.index is not None and asked and is_same(asked, kept.index):
         return replace(kept, index=index_url(asked).difference_update_query(["project"]).render_as_string(False))
     return kept
@@ -86,8 +87,8 @@ def current_place(folder: Path, environment: Mapping[str, str] = os.environ) -> 
 def asked_place(root: Path, environment: Mapping[str, str]) -> Place:
     """What the environment asks for, or else `[store]` in the project's `mlops.toml`."""
     told = _told(root)
-    index = environment.get(INDEX_VARIABLE) or told.get("index")
-    objects = environment.get(OBJECTS_VARIABLE) or told.get("objects")
+    index = environment.get(variables.STORE) or told.get("index")
+    objects = environment.get(variables.OBJECTS) or told.get("objects")
     project = told.get("project")
     return make_place(root, None if index == EMBEDDED else index, None if objects == EMBEDDED else objects, project)
 
@@ -233,7 +234,7 @@ def _where(url: sa.URL) -> tuple[object, ...]:
 
 
 def _who(environment: Mapping[str, str]) -> str:
-    is_asked = environment.get(INDEX_VARIABLE) or environment.get(OBJECTS_VARIABLE)
+    is_asked = environment.get(variables.STORE) or environment.get(variables.OBJECTS)
     return "the environment names" if is_asked else f"{PROJECT_FILE} names"
 
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from jupyter_mlops.domain import variables
 from jupyter_mlops.store.locks import try_file_lock
 from jupyter_mlops.store.project import FOLDER
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["drain", "lock_path", "log_path", "wake"]
 
-VARIABLE = "MLOPS_TRACKING"
 STARTING_SECONDS = 1.0
 """A writer that was started so recently will still look at the outbox: no second one is needed."""
 LOG_BYTES = 1_000_000
@@ -47,7 +47,7 @@ def wake(root: Path) -> None:
     To be called after the change is committed: a writer that is just ending looks at the outbox once more after it has
     let go of the lock, so a message is seen either by it or by the one started here.
     """
-    if os.environ.get(VARIABLE) != "later":
+    if os.environ.get(variables.TRACKING) != "later":
         _wake(root)
 
 

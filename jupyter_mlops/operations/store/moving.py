@@ -18,6 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain import variables
 from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.domain.storage import Move
 from jupyter_mlops.errors import DamagedObjectError, InputError, StoreError, UnknownNameError
@@ -29,7 +30,6 @@ from jupyter_mlops.store.mark import forget_mark
 from jupyter_mlops.store.objects import Objects, write_atomically
 from jupyter_mlops.store.place import (
     EMBEDDED,
-    INDEX_VARIABLE,
     Place,
     current_place,
     index_url,
@@ -142,7 +142,7 @@ def _target(root: Path, here: Place, targets: Sequence[str], environment: Mappin
         raise InputError("The store is there already.", "`jupyter mlops store status` says where it is.")
     if target.index is not None and index_url(target.index) != without_password(index_url(target.index)):
         kept = index_url(shown_index(target.index))
-        told = None if is_same(environment.get(INDEX_VARIABLE), target.index) else refusal(kept)
+        told = None if is_same(environment.get(variables.STORE), target.index) else refusal(kept)
         if told is not None:
             raise InputError(
                 "A password is not written into a project, and without it the server does not let you in.",
