@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.jobs.execution import Execution, Plan
+from jupyter_mlops.jobs.execution_events import ExecutionEvent, KernelStarted, Warned
 
 _NORMAL = (
     (re.compile(r"0x[0-9a-fA-F]{5,}"), "0xADDRESS"),
@@ -55,16 +56,12 @@ class Kinds:
         self.pid: int | None = None
         self.warnings: list[str] = []
 
-    def kernel(self, kind: str, why: str, pid: int | None) -> None:
-        self.kind, self.why, self.pid = kind, why, pid
-
-    def warn(self, message: str, hint: str) -> None:
-        self.warnings.append(message)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return lambda *_: None
+    def on_event(self, event: ExecutionEvent) -> None:
+        match event:
+            case KernelStarted(kind, why, pid):
+                self.kind, self.why, self.pid = kind, why, pid
+            case Warned(message):
+                self.warnings.append(message)
 
 
 def play(
