@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo lab test oracle chaos lint bench docs install dev clean
+.PHONY: help demo lab test test-fast oracle chaos lint bench docs install dev clean
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -24,7 +24,7 @@ $(BENCHMARKS): bench
 endif
 
 help: ## this list
-	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 19
 
 demo: install ## a project in ./demo, two runs of its notebook, and their comparison
 	@jupyter mlops demo demo
@@ -36,16 +36,16 @@ lab: install ## JupyterLab in the demo project (prints its address; opens no bro
 	[ "$$(id -u)" != 0 ] || flags+=(--allow-root); \
 	cd demo && exec jupyter lab "$${flags[@]}" --LabApp.default_url=/lab/tree/breast_cancer.ipynb
 
-test: dev lint ## everything: lint, kernel and server tests, front end, the wheel, a real browser
+test: dev ## everything: lint, kernel and server tests, front end, the wheel, a real browser
 	@.ci/need chromium
 	@.ci/need postgresql
-	@pytest -q tests --ignore=tests/browser --ignore=tests/wheel
-	@cd labextension && npm test
-	@pytest -q tests/wheel
-	@pytest -q tests/browser
+	@.ci/test
+
+test-fast: dev ## Python tests without kernels (but one), MLflow and browser: for while you work (a minute)
+	@pytest -q -n auto -m 'not kernel or one_kernel' tests --ignore=tests/tracking --ignore=tests/browser --ignore=tests/wheel
 
 oracle: dev ## reuse against plain runs: all traps, and 10,000 random edits of random notebooks (over half an hour)
-	@ORACLE_TRAPS=all pytest -q tests/oracle/test_traps.py
+	@ORACLE_TRAPS=all pytest -q -n logical --dist worksteal tests/oracle/test_traps.py
 	@WARM_TRAPS=all pytest -q tests/jobs/warm/test_warm_shows.py
 	@python -m tests.popular
 	@python -m tests.oracle $(if $(SEED),--seed $(SEED)) $(if $(EDITS),--edits $(EDITS))

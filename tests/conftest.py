@@ -11,6 +11,7 @@ import pytest
 TESTS = str(Path(__file__).parent)
 # Last, so that no folder here, such as `secrets`, is taken for a module of Python's own by the processes we start.
 sys.path[:] = [*(path for path in sys.path if path != TESTS), TESTS]
+pytest_plugins = ["spread"]
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -116,7 +116,7 @@ DIFFERENT = [
 ]
 
 
-@pytest.mark.parametrize(("one", "other"), DIFFERENT, ids=lambda value: repr(value)[:40])
+@pytest.mark.parametrize(("one", "other"), DIFFERENT, ids=lambda value: repr(value).partition(" at 0x")[0][:40])
 def test_different_values_have_different_digests(one: Any, other: Any) -> None:
     assert digest(one) == digest(copy.deepcopy(one))
     assert digest(one) != digest(other)

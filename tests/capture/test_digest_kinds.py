@@ -67,7 +67,7 @@ print(json.dumps({name: Walker({}).fingerprint("value", make()).digest for name,
 def test_digests_are_the_same_in_another_process_with_other_hashes() -> None:
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM, str(Path(__file__).parents[1])],
-        env={"PYTHONHASHSEED": "77", "PATH": "", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+        env={**os.environ, "PYTHONHASHSEED": "77", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
         capture_output=True,
         text=True,
         check=True,

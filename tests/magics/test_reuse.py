@@ -27,6 +27,7 @@ def drain(kernel: LiveKernel) -> None:
     assert kernel.run("%mlops drain", silent=True).text == ""
 
 
+@pytest.mark.one_kernel
 def test_a_reuse_shows_the_same_outputs_and_one_quiet_note_of_one_line(kernel: LiveKernel) -> None:
     first = kernel.run(SLOW)
     second = kernel.run(SLOW)

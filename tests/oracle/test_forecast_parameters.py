@@ -17,7 +17,7 @@ from jupyter_mlops.capture.forecast import forecast
 from jupyter_mlops.domain.plan import REUSE, RUN, UNKNOWN
 from jupyter_mlops.store import open_store
 
-from .conftest import Pairs
+from .conftest import Pair
 
 IMPORTS = (
     "import enum\nfrom datetime import date, datetime, timedelta\nfrom decimal import Decimal\nfrom pathlib import Path"
@@ -110,9 +110,9 @@ def notebook(parameters: str, injected: str = "") -> dict[str, Any]:
 class Project:
     """A notebook that was run once; forked kernels run it again as it is then. `back` undoes what came after the first."""
 
-    def __init__(self, folder: Path, pairs: Pairs) -> None:
+    def __init__(self, folder: Path, pair: Pair) -> None:
         self.path = folder / "project" / "nb.ipynb"
-        self._pairs = pairs
+        self._zygote = pair[0]
         self._kept = folder / "kept"
         self.path.parent.mkdir()
         assert set(self.run(notebook(PARAMETERS)).values()) == {"ran"}
@@ -127,10 +127,9 @@ class Project:
         """Cell id → "ran" or "reused", in a fresh kernel."""
         self.path.write_text(json.dumps(made))
         cells = [{"id": cell["id"], "code": cell["source"]} for cell in made["cells"]]
-        with self._pairs.one() as (zygote, _):
-            kernel = zygote.start(self.path.parent, True, MLOPS_CAPTURE="all", JPY_SESSION_NAME=str(self.path))
-            shown = kernel.play(cells)
-            kernel.close()
+        kernel = self._zygote.start(self.path.parent, True, MLOPS_CAPTURE="all", JPY_SESSION_NAME=str(self.path))
+        shown = kernel.play(cells)
+        kernel.close()
         assert not any(kind == "error" for each in shown for kind, _ in each.outputs)
         return {cell["id"]: each.became for cell, each in zip(cells, shown, strict=True)}
 
@@ -141,8 +140,8 @@ class Project:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, pairs: Pairs) -> Project:
-    return Project(tmp_path_factory.mktemp("parameters"), pairs)
+def project(tmp_path_factory: pytest.TempPathFactory, pair: Pair) -> Project:
+    return Project(tmp_path_factory.mktemp("parameters"), pair)
 
 
 @pytest.mark.kernel

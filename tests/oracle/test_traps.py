@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import Future
 
 import pytest
 
-from .running import Findings
+from .conftest import Pair
+from .running import try_trap
 from .trap import Trap
 from .traps import TRAPS
 
@@ -17,10 +17,8 @@ PLAYED = TRAPS if os.environ.get("ORACLE_TRAPS") == "all" else TRAPS[::3]
 
 
 @pytest.mark.parametrize("trap", PLAYED, ids=lambda trap: trap.name)
-def test_after_an_edit_all_shows_as_in_a_plain_run_and_only_what_must_runs(
-    trap: Trap, findings: dict[str, Future[Findings]]
-) -> None:
-    found = findings[trap.name].result()
+def test_after_an_edit_all_shows_as_in_a_plain_run_and_only_what_must_runs(trap: Trap, pair: Pair) -> None:
+    found = try_trap(trap, pair)
     assert not found.text, found.text
 
 

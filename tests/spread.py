@@ -1,0 +1,48 @@
+"""How the tests are spread over several processes (`pytest -n auto`): which stay together, and which come first.
+
+A file's tests stay together, for they share what is started for them; so do those of a folder that shares a costly thing.
+The long come first, so that at the end there are short ones to fill the gaps.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+TOGETHER = ("tests/oracle/", "tests/tracking/", "tests/jobs/warm/")
+"""A pair of zygotes, an MLflow store, a pool of warm kernels."""
+
+
+class Spread(LoadScopeScheduling):
+    """Gives each process one part after another, in the order in which they were collected."""
+
+    def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
+        super().__init__(config, log)
+        config.option.loadscopereorder = False
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread | None:
+    """Unless another way was asked for by `--dist`."""
+    return Spread(config, log) if config.getoption("dist") == "load" else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, since much of what tests do is waiting for other processes."""
+    return (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Those that stay together first, then files with real kernels."""
+    if not hasattr(config, "workerinput"):
+        return
+    kernels = {item.path for item in items if item.get_closest_marker("kernel")}
+    items.sort(key=lambda item: 0 if item.nodeid.startswith(TOGETHER) else 1 if item.path in kernels else 2)
