@@ -7,31 +7,33 @@ The long come first, so that at the end there are short ones to fill the gaps.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
-from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 TOGETHER = ("tests/oracle/", "tests/tracking/", "tests/jobs/warm/")
 """A pair of zygotes, an MLflow store, a pool of warm kernels."""
 
 
-class Spread(LoadScopeScheduling):
-    """Gives each process one part after another, in the order in which they were collected."""
-
-    def __init__(self, config: pytest.Config, log: Producer | None = None) -> None:
-        super().__init__(config, log)
-        config.option.loadscopereorder = False
-
-    def _split_scope(self, nodeid: str) -> str:
-        file = nodeid.partition("::")[0]
-        return next((folder for folder in TOGETHER if file.startswith(folder)), file)
+def part_of(nodeid: str) -> str:
+    """What a test stays together with: a folder, or its file."""
+    file = nodeid.partition("::")[0]
+    return next((folder for folder in TOGETHER if file.startswith(folder)), file)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Spread | None:
-    """Unless another way was asked for by `--dist`."""
-    return Spread(config, log) if config.getoption("dist") == "load" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One part after another for each process, in the order of collection; unless another way was asked for by `--dist`."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Spread(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return part_of(nodeid)
+
+    if config.getoption("dist") != "load":
+        return None
+    config.option.loadscopereorder = False
+    return Spread(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)
