@@ -82,7 +82,7 @@ def traps(versions_text: str, verdicts: Mapping[str, Mapping[str, Verdict]]) -> 
         (RIGHT, "right"),
         (REFUSES, "refuses"),
         (FAILS, "fails"),
-        (NONE, "has no such thing"),
+        (NONE, "not applicable"),
     ):
         counts = [sum(answers[name].verdict == verdict for answers in verdicts.values()) for name in NAMES]
         made.add_row(label, "", *map(str, counts))

@@ -77,7 +77,7 @@ def _of_loop(loop: Any) -> Iterator[Due]:
     for key in list((selector.get_map() or {}).values()) if selector is not None else ():
         for handle in key.data if isinstance(key.data, tuple) else ():
             if isinstance(handle, asyncio.Handle) and _HANDLES.is_users(handle, public=False):
-                yield Due(f"a watch over a file or connection ({named(_called(handle)[0])})", handle)
+                yield Due(f"a watched file or connection ({named(_called(handle)[0])})", handle)
 
 
 class _Handles:
@@ -193,7 +193,7 @@ class _AtExit:
             self._count = count
             before = {id(item.stands_for): item for item in self._found}
             self._found = [
-                before.get(id(function)) or Due(f"a call at the end ({named(function)})", function, _asks(function))
+                before.get(id(function)) or Due(f"an exit handler ({named(function)})", function, _asks(function))
                 for function in _registered()
                 if id(function) in before or is_users(function)
             ]

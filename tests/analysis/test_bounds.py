@@ -17,7 +17,7 @@ from jupyter_mlops.operations.plan import pipeline_plan
 from jupyter_mlops.operations.status import pipeline_status
 
 MANY = 100_000
-DEEP, HALF, LONG = "nested too deeply", "half of a character", "more than 1,000,000 characters"
+DEEP, HALF, LONG = "nested too deeply", "half a character", "more than 1,000,000 characters"
 UNREAD = {
     "signs in a row": ("-" * MANY + "1", DEEP),
     "a sum": ("x = " + "+".join(["1"] * 5000), DEEP),

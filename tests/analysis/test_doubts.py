@@ -22,10 +22,10 @@ def doubts(code: str) -> Doubts:
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        ("eval(x)", "runs code made while running (eval)"),
-        ("f = exec", "runs code made while running (exec)"),
-        ("globals()['x']", "looks into the namespace (globals)"),
-        ("hash('a')", "reads what differs from process to process (hash)"),
+        ("eval(x)", "runs code built at run time (eval)"),
+        ("f = exec", "runs code built at run time (exec)"),
+        ("globals()['x']", "inspects the namespace (globals)"),
+        ("hash('a')", "reads something that differs between processes (hash)"),
         ("setattr(f(), 'a', 1)", "sets attributes by name (setattr)"),
         ("np.random.default_rng(seed=None)", "draws fresh entropy (default_rng without a seed)"),
         ("random.Random()", "draws fresh entropy (Random without a seed)"),
@@ -35,11 +35,11 @@ def doubts(code: str) -> Doubts:
         ("pd.Timestamp.now()", "reads the clock (now)"),
         ("pq.write_table(t, folder / 'a')", "writes a file whose name is computed (write_table)"),
         ("pl.scan_parquet(origin=a)", "reads a file whose name is computed (scan_parquet)"),
-        ("locals()", "looks into the namespace (locals)"),
-        ("[dir() for _ in r]", "looks into the namespace (dir)"),
+        ("locals()", "inspects the namespace (locals)"),
+        ("[dir() for _ in r]", "inspects the namespace (dir)"),
         ("input()", "asks the user (input)"),
         ("get_ipython().x", "talks to the shell (get_ipython)"),
-        ("from m import *", "imports all of m"),
+        ("from m import *", "imports everything from m"),
         ("d.datetime.now()", "reads the clock (now)"),
         ("date.today()", "reads the clock (today)"),
         ("pd.Timestamp('now')", "reads the clock (Timestamp)"),
@@ -52,9 +52,9 @@ def doubts(code: str) -> Doubts:
         ("r.urlopen(u)", "talks to the network (urlopen)"),
         ("os.environ", "reads the environment"),
         ("os.environ[name]", "reads the environment"),
-        ("df.query(text)", "may read any variable (query of a computed text)"),
+        ("df.query(text)", "may read any variable (query with a computed text)"),
         ("pd.read_parquet(folder / 'a')", "reads a file whose name is computed (read_parquet)"),
-        ("f.__globals__", "looks into the interpreter (__globals__)"),
+        ("f.__globals__", "inspects the interpreter (__globals__)"),
     ],
 )
 def test_a_doubtful_use_is_named(code: str, reason: str) -> None:
@@ -228,7 +228,7 @@ def test_any_other_call_or_one_whose_library_is_known_does_not(chain: str) -> No
 
 
 def test_doubts_inside_functions_and_comprehensions_are_seen() -> None:
-    assert phrases(doubts("def f():\n    return [eval(x) for x in y]").certain) == "runs code made while running (eval)"
+    assert phrases(doubts("def f():\n    return [eval(x) for x in y]").certain) == "runs code built at run time (eval)"
 
 
 def test_a_cell_is_doubted_through_ipythons_transformer() -> None:
@@ -240,7 +240,7 @@ def test_a_cell_is_doubted_through_ipythons_transformer() -> None:
 def test_names_that_only_look_like_built_in_functions_are_none() -> None:
     assert cell_facts("for id in rows:\n    print(id)").doubts.certain == ()
     assert cell_facts("def forward(self, input):\n    return input * 2\nforward(1, 2)").doubts.certain == ()
-    assert phrases(cell_facts("print(id)").doubts.certain) == "reads what differs from process to process (id)"
+    assert phrases(cell_facts("print(id)").doubts.certain) == "reads something that differs between processes (id)"
 
 
 def test_what_a_function_does_counts_where_it_may_be_called() -> None:

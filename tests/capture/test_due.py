@@ -129,7 +129,7 @@ def test_a_watch_over_a_connection_is_due_while_it_stands() -> None:
             asyncio.get_running_loop().remove_reader(one.fileno())
         return found
 
-    assert asyncio.run(look()) == ["a watch over a file or connection (mine)"]
+    assert asyncio.run(look()) == ["a watched file or connection (mine)"]
 
 
 def test_a_timer_of_a_signal_is_due_until_it_has_come() -> None:
@@ -163,7 +163,7 @@ def test_a_finalizer_of_the_notebook_is_due_while_its_object_lives() -> None:
 
 def test_what_runs_at_the_end_of_the_process_is_due_until_it_is_taken_back() -> None:
     atexit.register(mine, [])
-    assert [item.what for item in due_of_the_notebook()] == ["a call at the end (mine)"]
+    assert [item.what for item in due_of_the_notebook()] == ["an exit handler (mine)"]
     atexit.unregister(mine)
     assert due_of_the_notebook() == []
 
@@ -178,7 +178,7 @@ def test_what_runs_at_the_end_and_asks_for_nothing_of_the_notebook_lets_later_st
         assert [item.meets_later_cells for item in due_of_the_notebook()] == [meets]
         beside.look()
         assert bool(beside.users_work) is meets
-        assert Reason(ReasonCode.LEAVES, f"a call at the end ({function.__name__})") in beside.reasons()
+        assert Reason(ReasonCode.LEAVES, f"an exit handler ({function.__name__})") in beside.reasons()
         atexit.unregister(function)
 
 

@@ -79,12 +79,12 @@ def test_names_that_are_not_read_do_not_count() -> None:
         ("from uuid import uuid4 as u\ni = u()", {}, "entropy"),
         ("from os.path import getmtime\nt = getmtime('a')", {}, "looks for files"),
         ("import datetime as d\nt = d.date.today()", {}, "clock"),
-        ("from time import *\nt = time()", {}, "imports all"),
+        ("from time import *\nt = time()", {}, "imports everything"),
         ("print(_)", {"_": 1}, "history"),
         ("print(_3)", {"_3": 1}, "history"),
         ("print(Out[1])", {"Out": {}}, "history"),
-        ("m = C.x", {"C": types.SimpleNamespace(x=threading.Lock())}, "content cannot be told"),
-        ("y = next(g)", {"g": (n for n in range(3))}, "content cannot be told"),
+        ("m = C.x", {"C": types.SimpleNamespace(x=threading.Lock())}, "content cannot be determined"),
+        ("y = next(g)", {"g": (n for n in range(3))}, "content cannot be determined"),
     ],
 )
 def test_what_cannot_be_repeated_is_a_reason_by_whatever_name(code: str, namespace: dict[str, Any], part: str) -> None:

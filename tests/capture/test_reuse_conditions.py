@@ -39,17 +39,17 @@ def world(folder: Path) -> RecordedWorld:
         (
             Conditions(random_before={"numpy": "0"}),
             ReasonCode.RANDOM_CHANGED,
-            "the state of the random generator of numpy was another",
+            "the state of the random generator of numpy was different",
         ),
         (
             Conditions(shapes={"a": "2"}),
             ReasonCode.SHARED_CHANGED,
-            "what 'a' holds, or shares with other values, was another",
+            "what 'a' holds, or shares with other values, was different",
         ),
         (
             Conditions(shapes={"a,b": "2"}),
             ReasonCode.SHARED_CHANGED,
-            "what 'a, b' holds, or shares with other values, was another",
+            "what 'a, b' holds, or shares with other values, was different",
         ),
         (Conditions(shapes={"c": "2"}), ReasonCode.INPUT_GONE, "its input 'c' is gone"),
     ],

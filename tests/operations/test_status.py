@@ -119,7 +119,7 @@ AGAIN = replace(CHANGED, reason=Reason(ReasonCode.CLOCK, "now"), repeats="1")
     [
         (REUSED, "fresh", ""),
         (CHANGED, "stale", "its code changed"),
-        (OPEN, "stale", "depends on what 'load' gives"),
+        (OPEN, "stale", "depends on the result of 'load'"),
         (AGAIN, "fresh", "runs always: it reads the clock (now)"),
     ],
 )

@@ -94,7 +94,7 @@ def test_an_input_that_was_reused_with_an_earlier_result_ends_the_chain(store: S
     record("train", inputs={"df": StepInput("b", "load")}, ingredients={"input:df": "b"})
     record("load", "df = 1", status=Status.REUSED, reused_from=old.id)
     record("train", inputs={"df": StepInput("a", "load")}, ingredients={"input:df": "a"})
-    assert newest(store, "train").sentence == "its input 'df' changed: step 'load' gave another of its earlier results"
+    assert newest(store, "train").sentence == "its input 'df' changed: step 'load' returned a different earlier result"
 
 
 def test_an_input_made_by_no_step_or_gone_is_told(store: Store, record: Record) -> None:
@@ -148,7 +148,7 @@ def test_what_was_found_while_it_ran_is_told_too(store: Store, record: Record) -
     record("train", conditions=Conditions({"/a.csv": "2"}, "/", {"numpy": "1"}))
     assert sentence(newest(store, "train").reason) == "the file /a.csv changed"
     record("train", conditions=Conditions({"/a.csv": "2"}, "/", {"numpy": "2"}))
-    assert sentence(newest(store, "train").reason) == "the state of the random generator of numpy was another"
+    assert sentence(newest(store, "train").reason) == "the state of the random generator of numpy was different"
     record("train", conditions=Conditions({"/a.csv": "2"}, "/", {"numpy": "2"}), why=Reason(ReasonCode.ENDED, "failed"))
     assert sentence(newest(store, "train").reason) == "its last run failed"
 
