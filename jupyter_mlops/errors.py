@@ -26,6 +26,18 @@ import difflib
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+_LONGEST = 10_000
+"""Characters of a message, which may quote what someone gave."""
+_LONGEST_NAME = 500
+
+
+def beginning(text: str, most: int) -> str:
+    """`text`, or so many characters: its beginning, and how many it has."""
+    if len(text) <= most:
+        return text
+    told = f"… ({len(text):,} characters)"
+    return text[: most - len(told)] + told
+
 
 class MLOpsError(Exception):
     """Base of all errors raised on purpose. Picklable: it is made again from its message, hint and details."""
@@ -35,10 +47,10 @@ class MLOpsError(Exception):
     http_status: ClassVar[int] = 500
 
     def __init__(self, message: str, hint: str = "", **details: Any) -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+        self.message = beginning(message, _LONGEST)
+        self.hint = beginning(hint, _LONGEST)
         self.details = details
+        super().__init__(self.message)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _remake, (type(self), self.message, self.hint, self.details)
@@ -62,7 +74,7 @@ class UnknownNameError(InputError):
     def among(cls, what: str, name: str, known: Iterable[str]) -> UnknownNameError:
         """The error for `name`, which is no `what`, with a did-you-mean from the `known` names."""
         names = sorted(set(known))
-        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        close = difflib.get_close_matches(name, names, n=1, cutoff=0.5) if len(name) <= _LONGEST_NAME else []
         if close:
             hint = f"Did you mean '{close[0]}'?"
         elif names:

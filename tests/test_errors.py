@@ -60,3 +60,11 @@ def test_an_unknown_name_is_told_with_the_one_that_is_meant_or_those_there_are(
     error = UnknownNameError.among("step", name, known)
     assert error.message == f"There is no step named '{name}'."
     assert error.hint == hint
+
+
+def test_a_message_that_quotes_megabytes_says_how_long_they_are() -> None:
+    error = UnknownNameError.among("run", "x" * 4_000_000, ["1", "2"])
+    assert len(error.message) == 10_000
+    assert error.message.endswith("… (4,000,025 characters)")
+    assert pickle.loads(pickle.dumps(error)).message == error.message == str(error)
+    assert error.hint == "Known: 1, 2."

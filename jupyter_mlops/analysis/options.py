@@ -16,6 +16,8 @@ STEP = "step"
 UNKNOWN = "mlops-unknown"
 """The tag that an unknown option in a cell's metadata becomes, so that it is refused where tags are read."""
 _NAME = re.compile(r"[^\W\d][\w-]*\Z")
+LONGEST_NAME = 200
+"""Characters of a step's name, which every list shows."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 FLAGS = ("no-cache", "repeatable", "skip")
@@ -123,6 +125,11 @@ def tags_of(metadata: Mapping[str, Any]) -> tuple[str, ...]:
 
 def check_step_name(name: str) -> str:
     """`name` where it can name a step. Raises `InputError`."""
+    if len(name) > LONGEST_NAME:
+        raise InputError(
+            f"The name of a step that begins with '{name[:40]}' has {len(name):,} characters.",
+            f"Take no more than {LONGEST_NAME}.",
+        )
     if not _NAME.match(name):
         raise InputError(
             f"'{name}' cannot name a step.",
@@ -187,7 +194,7 @@ def _check(name: str, found: dict[str, Any], written: Callable[[str], str]) -> N
                 f"'{found['retries']}' of '{written('retries')}' is not a number.", "Write a whole number, 0 or more."
             )
         found["retries"] = int(found["retries"])
-    if "kind" in found and not _NAME.match(found["kind"]):
+    if "kind" in found and not (_NAME.match(found["kind"]) and len(found["kind"]) <= LONGEST_NAME):
         raise InputError(f"'{found['kind']}' of '{written('kind')}' is not one word.", "Write one, such as train.")
     for other in ("ttl", "repeatable"):
         if found.get("no_cache") and other in found:

@@ -11,9 +11,11 @@ from jupyter_mlops.capture import secrecy
 from jupyter_mlops.capture.key import Examination
 from jupyter_mlops.capture.outcome import Outcome
 from jupyter_mlops.capture.serving import hindrance
+from jupyter_mlops.domain.brief import KEPT_ERROR
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun, is_cell
+from jupyter_mlops.errors import beginning
 from jupyter_mlops.store.processes import this_process
 
 if TYPE_CHECKING:
@@ -72,7 +74,7 @@ class Recorded:
         """The step raised."""
         from jupyter_mlops.capture.step import failed_status
 
-        told = f"{type(error).__name__}: {error}"[:2000]
+        told = beginning(f"{type(error).__name__}: {error}", KEPT_ERROR)
         self._end(
             status=failed_status(error), error=told, duration=duration, unrepeatable=Reasons.of(self._found.reasons)
         )

@@ -35,6 +35,8 @@ class Parameter:
     """Which values are taken, in words: "> 0, <= 1"."""
     typed_by_default: bool = False
     """No annotation declares the type: it is that of the default."""
+    left_out: int = 0
+    """Where the default is not here because it is large: how many characters its text has."""
 
     @property
     def required(self) -> bool:

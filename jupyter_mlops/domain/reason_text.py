@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from jupyter_mlops.domain.brief import WORDS
 from jupyter_mlops.domain.reason import Reason, ReasonCode
+from jupyter_mlops.errors import beginning
 
 _PHRASES = {
     ReasonCode.CLOCK: "reads the clock",
@@ -160,6 +162,9 @@ def sentence(reason: Reason | None) -> str:
 
 
 def _filled(template: str, reason: Reason) -> str:
+    if len(reason.detail) > WORDS or len(reason.because) > WORDS or len(reason.where) > WORDS:
+        parts = (beginning(part, WORDS) for part in (reason.detail, reason.because, reason.where))
+        reason = Reason(reason.code, *parts)
     text = template.format(detail=reason.detail, because=reason.because)
     if reason.code in _FROM and reason.because:
         text += f" (from step '{reason.because}')"

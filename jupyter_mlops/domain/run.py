@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from jupyter_mlops.domain.brief import LeftOut
 from jupyter_mlops.domain.status import Status
 
 
@@ -141,6 +142,8 @@ class Run:
     """Whether its process does other things too, so that no signal may end it."""
     kernel_gone: bool = False
     """Whether it is a session that ended because its kernel went without a word."""
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
+    """Of a run in a list, what is not there: by the field that is cut."""
 
     @property
     def duration(self) -> float | None:

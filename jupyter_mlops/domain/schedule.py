@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from jupyter_mlops.domain.brief import LeftOut
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -50,6 +52,7 @@ class ScheduleView(Schedule):
 
     next_fire_at: datetime | None = None
     last_fire: Fire | None = None
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

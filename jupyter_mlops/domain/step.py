@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from jupyter_mlops.domain.brief import LeftOut
 from jupyter_mlops.domain.reason import NO_REASONS, Reason, Reasons
 from jupyter_mlops.domain.status import Status
 
@@ -54,6 +55,8 @@ class StepVersion:
     digest: str
     source: str
     created_at: datetime
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
+    """In a list: how long a `source` is of which only the beginning is there."""
 
 
 @dataclass(frozen=True)

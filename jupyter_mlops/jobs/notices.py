@@ -36,7 +36,17 @@ LINGER_SECONDS = 150.0
 AT_ONCE = 8
 TOLD = (
     *("id", "number", "kind", "notebook", "status", "parameters", "metrics", "error", "output_path", "schedule_id"),
-    *("created_at", "started_at", "ended_at", "duration", "steps_executed", "steps_reused", "attempt", "resumes"),
+    *(
+        "created_at",
+        "started_at",
+        "ended_at",
+        "duration",
+        "steps_executed",
+        "steps_reused",
+        "attempt",
+        "resumes",
+        "left_out",
+    ),
 )
 """What a receiver is told of a run."""
 
@@ -109,7 +119,7 @@ def _try(store: Store, notice: Notice) -> bool:
 
 def _send(store: Store, notice: Notice, now: datetime) -> None:
     try:
-        run = store.runs.get(notice.run_id)
+        run = store.runs.detail(notice.run_id)
     except UnknownNameError:
         raise NotSentError("the run is no longer in the index", final=True) from None
     target = find_target(store.root, notice.target)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from jupyter_mlops.domain.brief import KEPT_ERROR
 from jupyter_mlops.domain.run import RunError
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.errors import KernelDiedError, StoreError
+from jupyter_mlops.errors import KernelDiedError, StoreError, beginning
 
 AGAIN = "Steps that had finished are kept: run it again, and they are reused."
 LESS_TO_DO = "Give it more time, or less to do. " + AGAIN
@@ -107,7 +108,8 @@ def did_not_start(kernel_name: str, error: Exception, death: KernelDiedError | N
 
 def raised(index: int, ename: str, evalue: str) -> Outcome:
     """A cell raised an exception."""
-    message = f"{ename}: {evalue}" if evalue else ename
+    message = beginning(f"{ename}: {evalue}" if evalue else ename, KEPT_ERROR)
+    evalue = beginning(evalue, KEPT_ERROR)
     if ename == TIMED_OUT:
         error = RunError("step_timeout", evalue, cell_index=index, ename=ename, evalue=evalue)
         return Outcome(Status.FAILED, error, LESS_TO_DO)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.domain.brief import IN_DETAIL, LeftOut, brief_value
+from jupyter_mlops.domain.listed import listed_run
 from jupyter_mlops.domain.reason import Reason
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
@@ -70,22 +72,45 @@ class Comparison:
     parameters: tuple[ParameterPair, ...]
     metrics: tuple[MetricPair, ...]
     steps: tuple[StepPair, ...]
+    left_out: dict[str, LeftOut] = field(default_factory=dict)
+    """What is not there of `parameters` and `metrics`, which were compared whole."""
 
 
 def compare_runs(store: Store, a: str | int, b: str | int) -> Comparison:
     """Set two runs, given by number or id, side by side. Raises `UnknownNameError` where there is no such run."""
     first, second = store.runs.get(a), store.runs.get(b)
+    parameters, texts = _parameters(first, second)
+    metrics = tuple(_metric(name, first, second) for name in _names(first.metrics, second.metrics))
+    left_out = {
+        "parameters": LeftOut(max(0, len(parameters) - IN_DETAIL.items), texts=texts),
+        "metrics": LeftOut(max(0, len(metrics) - IN_DETAIL.items)),
+    }
     return Comparison(
-        a=first,
-        b=second,
-        parameters=tuple(_parameter(name, first, second) for name in _names(first.parameters, second.parameters)),
-        metrics=tuple(_metric(name, first, second) for name in _names(first.metrics, second.metrics)),
+        a=listed_run(first),
+        b=listed_run(second),
+        parameters=parameters[: IN_DETAIL.items],
+        metrics=metrics[: IN_DETAIL.items],
+        left_out={name: left for name, left in left_out.items() if left},
         steps=_steps(_newest(store, first), _newest(store, second)),
     )
 
 
 def _names(a: Iterable[str], b: Iterable[str]) -> list[str]:
     return list(dict.fromkeys((*a, *b)))
+
+
+def _parameters(a: Run, b: Run) -> tuple[tuple[ParameterPair, ...], dict[str, int]]:
+    """The parameters of either, and how long the longer of two texts is that are not shown whole."""
+    pairs = []
+    texts = {}
+    for name in _names(a.parameters, b.parameters):
+        pair = _parameter(name, a, b)
+        one, size = brief_value(pair.a, IN_DETAIL.text)
+        other, other_size = brief_value(pair.b, IN_DETAIL.text)
+        pairs.append(replace(pair, a=one, b=other))
+        if size or other_size:
+            texts[name] = max(size, other_size)
+    return tuple(pairs), texts
 
 
 def _parameter(name: str, a: Run, b: Run) -> ParameterPair:
@@ -104,7 +129,7 @@ def _metric(name: str, a: Run, b: Run) -> MetricPair:
 def _newest(store: Store, run: Run) -> dict[str, StepRun]:
     """The newest step run of each step: in a live kernel a cell is run as often as its author likes."""
     newest: dict[str, StepRun] = {}
-    for step_run in store.steps.runs(run_id=run.id):
+    for step_run in store.steps.listed(run_id=run.id):
         newest.setdefault(step_run.step, step_run)
     return newest
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from jupyter_mlops.domain.brief import IN_LIST, brief_values
 from jupyter_mlops.domain.schedule import Schedule, SchedulerStatus, ScheduleView
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.cron import check_cron, check_timezone, local_timezone, next_fire_time
@@ -70,8 +71,10 @@ def scheduler_status(store: Store, now: datetime) -> SchedulerStatus:
 
 def _view(store: Store, schedule: Schedule, now: datetime) -> ScheduleView:
     fires = store.schedules.fires(schedule.id, limit=1)
+    parameters, left = brief_values(schedule.parameters, IN_LIST)
     return ScheduleView(
-        **vars(schedule),
+        **{**vars(schedule), "parameters": parameters},
+        left_out={"parameters": left} if left else {},
         next_fire_at=next_fire_time(schedule.cron, schedule.timezone, now),
         last_fire=fires[0] if fires else None,
     )

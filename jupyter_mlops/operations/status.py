@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from jupyter_mlops.analysis.notebook import StepCell, label_of
 from jupyter_mlops.analysis.parameters import checked_parameters
 from jupyter_mlops.capture.forecast import forecast, steps_in
+from jupyter_mlops.domain.brief import IN_LIST, WORDS, brief_values
+from jupyter_mlops.domain.listed import listed_parameter
 from jupyter_mlops.domain.parameter import Parameter
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus, Problem, StepStatus
 from jupyter_mlops.domain.plan import REUSE, SKIP, Forecast
@@ -50,7 +52,7 @@ def pipeline_status(
     every, problems = steps_in(own)
     parameters: tuple[Parameter, ...] = ()
     try:
-        parameters = checked_parameters(cells)
+        parameters = tuple(map(listed_parameter, checked_parameters(cells)))
     except InputError as error:
         tagged = next((cell.id for cell in cells if "parameters" in cell.tags), None)
         problems = (*problems, Problem(error.message, error.hint, tagged))
@@ -118,12 +120,14 @@ def _status(step: StepCell, record: _Record, shown: frozenset[str]) -> StepStatu
     if here is not None and record.view.kind not in (KERNEL, RUN) and _is_outdated(here, told, kept):
         here = None
     state, reason = _state(record, told, here, kept)
+    reason = reason if len(reason) <= WORDS else f"{reason[:WORDS]}…"
     figures = here or (kept if told.source is not None else None)
     is_own = figures is not None and figures.notebook == record.notebook
     of_notebook = here is not None or (
         is_own and record.runs.get(figures.run_id if figures else "", (0, ""))[1] == "session"
     )
     source = record.others.get(figures.reused_from or "") if figures is not None else None
+    metrics, left = brief_values(figures.metrics if figures and of_notebook else {}, IN_LIST)
     return StepStatus(
         name=step.spec.name,
         cell_id=step.cell.id,
@@ -134,13 +138,14 @@ def _status(step: StepCell, record: _Record, shown: frozenset[str]) -> StepStatu
         version=figures.version if figures and (here is not None or is_own) else None,
         reused=figures is not None and of_notebook and figures.status is Status.REUSED,
         duration=figures.duration if figures and of_notebook else None,
-        metrics=figures.metrics if figures and of_notebook else {},
+        metrics=metrics,
         ended_at=figures.ended_at if figures and of_notebook else None,
         run_number=record.number(figures) if figures else None,
         label=label_of(step),
         computed=source.duration if source is not None and of_notebook else None,
         named=step.spec.named,
         here=here is not None,
+        left_out={"metrics": left} if left else {},
     )
 
 

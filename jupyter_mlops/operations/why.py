@@ -72,8 +72,8 @@ def why_ran(store: Store, step: str, notebook: str | None = None, *, limit: int 
     return [Told(run, _Teller(store, run.notebook).cause(run)) for run in _runs(store, step, notebook, limit)]
 
 
-def _runs(store: Store, step: str, notebook: str | None, limit: int) -> list[StepRun]:
-    return store.steps.runs(step=step, notebook=notebook, limit=limit)
+def _runs(store: Store, step: str, notebook: str | None, limit: int) -> Sequence[StepRun]:
+    return store.steps.listed(step=step, notebook=notebook, limit=limit)
 
 
 def why_would(store: Store | None, notebook: str, cells: Sequence[Cell], step: str) -> Cause | None:
@@ -98,7 +98,7 @@ def _would(
         return Cause(name, Reason(changed, item), cause=above, did="would run")
     detail: tuple[str, ...] = ()
     if step.reason.code is ReasonCode.CODE_CHANGED and store is not None:
-        last = store.steps.runs(step=name, notebook=notebook, limit=1)
+        last = store.steps.listed(step=name, notebook=notebook, limit=1)
         versions = store.steps.versions(name, notebook, numbers=[last[0].version]) if last else []
         known = {item.number: item.source for item in versions}
         if last and last[0].version in known:
@@ -127,7 +127,7 @@ class _Teller:
         self._store = store
         self._notebook = notebook
         self._history: dict[str, list[StepRun]] = {}
-        self._runs: dict[str, list[StepRun]] = {}
+        self._runs: dict[str, Sequence[StepRun]] = {}
 
     def cause(self, run: StepRun, depth: int = 0) -> Cause | None:
         """Why a run was executed: the first thing that differs from the run of the step before it."""
@@ -182,7 +182,7 @@ class _Teller:
         if input_ is None:
             return ""
         if run.run_id not in self._runs:
-            self._runs[run.run_id] = self._store.steps.runs(run_id=run.run_id)
+            self._runs[run.run_id] = self._store.steps.listed(run_id=run.run_id)
         for item in self._runs[run.run_id]:
             if _earlier(item, run) and item.step != run.step and item.outputs.get(name) == input_.digest:
                 return item.step
@@ -244,7 +244,7 @@ class _Teller:
             place = len(known)
             if place >= FARTHEST:
                 return None
-            known += self._store.steps.runs(step=step, notebook=self._notebook, limit=PAGE, after=place)
+            known += self._store.steps.listed(step=step, notebook=self._notebook, limit=PAGE, after=place)
             if len(known) == place:
                 return None
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from jupyter_mlops.domain.listed import ListedStepRun
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.schedule import SchedulerStatus, ScheduleView
-from jupyter_mlops.domain.step import StepRun
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,12 @@ class RunList:
 
 @dataclass(frozen=True)
 class RunDetail(Run):
-    """Answer of `GET runs/{id}`: the run and its step runs in the order they began."""
+    """Answer of `GET runs/{id}`: the run and its step runs in the order they began.
 
-    step_runs: tuple[StepRun, ...] = ()
+    `left_out` tells what is not there of the run, as of its `step_runs`, of which there are the last.
+    """
+
+    step_runs: tuple[ListedStepRun, ...] = ()
 
 
 @dataclass(frozen=True)

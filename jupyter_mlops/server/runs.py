@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 from tornado import web
 
+from jupyter_mlops.domain.brief import IN_DETAIL, LeftOut
+from jupyter_mlops.domain.listed import listed_run, whole_step_run
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.server.answers import OpenedRun, RunDetail, RunList
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 LIMIT = 50
 HIGHEST_LIMIT = 1000
+STEP_RUNS = 1000
+"""So many of a run its detail has, the last; a live session may have any number."""
 HIGHEST_NUMBER = 2**31 - 1
 """Of a run, in either database."""
 
@@ -40,7 +44,7 @@ class RunsHandler(MLOpsHandler):
         body = self.body()
         path = field(body, "path", str)
         parameters: dict[str, Any] = field(body, "parameters", dict) if "parameters" in body else {}
-        self.answer(await self.on_thread(self._submit, path, parameters), status=201)
+        self.answer(listed_run(await self.on_thread(self._submit, path, parameters)), status=201)
 
     def _number(self, name: str, highest: int, hint: str) -> int | None:
         """A number of the query, None where it is left out. Raises `InputError`."""
@@ -82,18 +86,29 @@ class _OneRunHandler(MLOpsHandler):
 
 
 class RunHandler(_OneRunHandler):
-    """`GET runs/{id or number}?path=`."""
+    """`GET runs/{id or number}?path=&whole=`."""
 
     @web.authenticated
     @may("read")
     async def get(self, name: str) -> None:
-        """Answer a `RunDetail`."""
-        self.answer(await self.on_thread(self._detail, self.path_argument(), name))
+        """Answer a `RunDetail`: what a view of it can show, or with `whole=true` all of it."""
+        whole = self.get_query_argument("whole", "false")
+        if whole not in ("true", "false"):
+            raise InputError(
+                f"'{whole[:40]}' of whole is neither true nor false.", "Leave it out for what a view shows."
+            )
+        self.answer(await self.on_thread(self._detail, self.path_argument(), name, whole == "true"))
 
-    def _detail(self, path: str, name: str) -> RunDetail:
+    def _detail(self, path: str, name: str, whole: bool) -> RunDetail:
         store = self.store_of(path, name)
-        run = store.runs.get(name)
-        step_runs = store.steps.runs(run_id=run.id)
+        run = store.runs.get(name) if whole else store.runs.detail(name)
+        if whole:
+            step_runs = [whole_step_run(step_run) for step_run in store.steps.runs(run_id=run.id)]
+        else:
+            step_runs = store.steps.listed(run_id=run.id, limit=STEP_RUNS, extent=IN_DETAIL)
+            more = run.steps_executed + run.steps_reused - len(step_runs)
+            if more > 0:
+                run = replace(run, left_out={**run.left_out, "step_runs": LeftOut(items=more)})
         values = {item.name: getattr(run, item.name) for item in fields(run)}
         return RunDetail(**values, step_runs=tuple(reversed(step_runs)))
 
@@ -105,7 +120,7 @@ class CancelHandler(_OneRunHandler):
     @may("execute")
     async def post(self, name: str) -> None:
         """Cancel a run of the project that `{path}` lies in (null: the served folder); answer the `Run` as it is then."""
-        self.answer(await self.on_thread(self._cancel, self.path_in_body(), name))
+        self.answer(listed_run(await self.on_thread(self._cancel, self.path_in_body(), name)))
 
     def _cancel(self, path: str, name: str) -> Run:
         store = self.store_of(path, name)
@@ -126,7 +141,8 @@ class ResumeHandler(_OneRunHandler):
         """
         body = self.body()
         with_edit = field(body, "with_edit", bool) if "with_edit" in body else False
-        self.answer(await self.on_thread(self._resume, self.path_in_body(), name, with_edit), status=201)
+        made = await self.on_thread(self._resume, self.path_in_body(), name, with_edit)
+        self.answer(listed_run(made), status=201)
 
     def _resume(self, path: str, name: str, with_edit: bool) -> Run:
         store = self.store_of(path, name)

@@ -54,8 +54,10 @@ def is_here(run: Run) -> bool:
 
 def insert_run(connection: sa.Connection, run: Run) -> None:
     """Put `run` into the index under the next number, within the caller's transaction, and tell tracking."""
+    if run.left_out:
+        raise ValueError("a run of which only a part was read cannot be put into the index")
     values = plain(vars(run))
-    for derived in ("steps_executed", "steps_reused", "number"):
+    for derived in ("steps_executed", "steps_reused", "number", "left_out"):
         values.pop(derived)
     if run.pid is not None:
         values["host"] = host_of(connection)

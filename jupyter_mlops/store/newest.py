@@ -11,12 +11,24 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jupyter_mlops.store.portable import in_list, items_of
+from jupyter_mlops.domain.brief import KEPT_ERROR
+from jupyter_mlops.store.portable import in_list, items_of, unless_larger
 from jupyter_mlops.store.schema import COMPLETED, step_runs, step_versions
 
 NEWEST: sa.UnaryExpression[Any] = sa.literal_column("step_runs.rowid").desc()
-RAW: list[Any] = [sa.type_coerce(column, sa.types.NullType()).label(column.name) for column in step_runs.c]
-"""The columns as the database has them; the first is the id."""
+_ERROR = sa.type_coerce(step_runs.c.error, sa.Text)
+_KEPT: sa.ColumnElement[int] = sa.literal_column(str(KEPT_ERROR))
+_BEGUN: sa.ColumnElement[str] = sa.func.substr(_ERROR, sa.literal_column("1"), _KEPT, type_=sa.Text())
+_AND_MORE: sa.ColumnElement[str] = sa.literal_column("'…'")
+RAW: list[Any] = [
+    *(
+        sa.type_coerce(column, sa.types.NullType()).label(column.name)
+        for column in step_runs.c
+        if column.name != "error"
+    ),
+    unless_larger(step_runs.c.error, 4 * _KEPT, _BEGUN.concat(_AND_MORE)).label("error"),
+]
+"""The columns as the database has them, but of an error no more than is recorded now; the first is the id."""
 
 
 def processors(dialect: sa.Dialect) -> list[tuple[str, Any]]:
@@ -27,7 +39,7 @@ def processors(dialect: sa.Dialect) -> list[tuple[str, Any]]:
             each.name,
             each.type.dialect_impl(dialect).result_processor(dialect, None) if isinstance(each.type, kinds) else None,
         )
-        for each in step_runs.c
+        for each in (step_runs.c[column.key] for column in RAW)
     ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.brief import KEPT_ERROR
 from jupyter_mlops.domain.notice import (
     FAILURE,
     GIVEN_UP,
@@ -21,7 +22,7 @@ from jupyter_mlops.domain.notice import (
 )
 from jupyter_mlops.domain.run import RunKind
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.errors import UnknownNameError
+from jupyter_mlops.errors import UnknownNameError, beginning
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.schema import notices, runs
 
@@ -134,7 +135,7 @@ class NoticeStore:
             connection.execute(
                 notices.update()
                 .where(notices.c.id == notice_id, notices.c.status == PENDING)
-                .values(status=status, error=error, next_at=next_at)
+                .values(status=status, error=beginning(error, KEPT_ERROR), next_at=next_at)
             )
 
     def retry(self, name: str | None, *, now: datetime) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.brief import KEPT_ERROR
+from jupyter_mlops.errors import beginning
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.portable import Upsert
 from jupyter_mlops.store.schema import outbox, runs, tracked
@@ -74,7 +76,9 @@ class Outbox:
         """Note a failed delivery; the message stays."""
         with self._index.write() as connection:
             connection.execute(
-                outbox.update().where(outbox.c.id == message_id).values(attempts=outbox.c.attempts + 1, error=error)
+                outbox.update()
+                .where(outbox.c.id == message_id)
+                .values(attempts=outbox.c.attempts + 1, error=beginning(error, KEPT_ERROR))
             )
 
     def size(self) -> int:

@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL say in different words: lists in JSON, a key of JSON, insert or replace.
+"""What SQLite and PostgreSQL say in different words: lists in JSON, a key of JSON, a text's size, insert or replace.
 
 Where neither is named here, a statement means the same to both.
 """
@@ -45,6 +45,43 @@ class mlops_json_has(GenericFunction[bool]):
     inherit_cache = True
 
 
+class mlops_size(GenericFunction[int]):
+    """Bytes of a text."""
+
+    type = sa.Integer()
+    inherit_cache = True
+
+
+@compiles(mlops_size, "postgresql")
+def _octets(element: Any, compiler: Any, **how: Any) -> str:
+    return f"octet_length({compiler.process(element.clauses, **how)})"
+
+
+@compiles(mlops_size)
+def _bytes(element: Any, compiler: Any, **how: Any) -> str:
+    return f"length(CAST({compiler.process(element.clauses, **how)} AS BLOB))"
+
+
+class mlops_end(GenericFunction[str]):
+    """The end of a text (first argument) that is ASCII: so many characters of it (second)."""
+
+    type = sa.Text()
+    inherit_cache = True
+
+
+@compiles(mlops_end, "postgresql")
+def _right(element: Any, compiler: Any, **how: Any) -> str:
+    text, most = (compiler.process(clause, **how) for clause in element.clauses)
+    return f"right({text}, {most})"
+
+
+@compiles(mlops_end)
+def _last_bytes(element: Any, compiler: Any, **how: Any) -> str:
+    """SQLite counts the characters of a text from its beginning, and knows where the bytes of a blob are."""
+    text, most = (compiler.process(clause, **how) for clause in element.clauses)
+    return f"CAST(substr(CAST({text} AS BLOB), -{most}) AS TEXT)"
+
+
 @compiles(mlops_json_items, "postgresql")
 def _items(element: Any, compiler: Any, **how: Any) -> str:
     return f"json_array_elements_text(CAST({compiler.process(element.clauses, **how)} AS JSON))"
@@ -80,6 +117,18 @@ def among(column: sa.Column[Any], values: Iterable[str]) -> sa.ColumnElement[boo
 def has_key(column: sa.Column[Any], key: str) -> sa.ColumnElement[bool]:
     """The JSON object in `column` has this key, a plain word."""
     return mlops_json_has(sa.type_coerce(column, sa.Text), sa.literal_column(f"'{key}'"))
+
+
+def size_and_end(column: sa.ColumnElement[Any], most: int) -> tuple[sa.ColumnElement[int], sa.ColumnElement[str]]:
+    """The bytes that the JSON in a column takes, and so many characters of its end."""
+    text = sa.type_coerce(column, sa.Text)
+    return mlops_size(text), mlops_end(text, sa.literal_column(str(most)))
+
+
+def unless_larger(column: sa.ColumnElement[Any], most: Any, then: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """The text that the database has in a column; `then` in place of one of more bytes."""
+    text = sa.type_coerce(column, sa.Text)
+    return sa.case((mlops_size(text) > most, then), else_=text)
 
 
 class Upsert:

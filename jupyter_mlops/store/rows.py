@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from jupyter_mlops.domain.brief import KEPT_ERROR
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.run import Progress, Run, RunError, RunKind, RunOptions, TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
+from jupyter_mlops.errors import beginning
 
 OTHER_VERSION = Reasons.of([Reason(ReasonCode.OTHER_VERSION)])
 _OPTIONS = {each.name for each in fields(RunOptions)}
@@ -25,7 +27,17 @@ _SPARE = {*SPARE, "tracked_at", "changed_sources"}
 
 def plain(values: Mapping[str, Any]) -> dict[str, Any]:
     """Column values of dataclass fields: enums as text, nested dataclasses as dicts, nothing in a spare column as NULL."""
-    return {name: (_plain(value) or None) if name in _SPARE else _plain(value) for name, value in values.items()}
+    found = {name: (_plain(value) or None) if name in _SPARE else _plain(value) for name, value in values.items()}
+    if found.get("error"):
+        found["error"] = _kept(found["error"])
+    return found
+
+
+def _kept(error: Any) -> Any:
+    """An error as far as the record keeps its texts."""
+    if isinstance(error, dict):
+        return {name: _kept(text) for name, text in error.items()}
+    return beginning(error, KEPT_ERROR) if isinstance(error, str) else error
 
 
 def _plain(value: Any) -> Any:
@@ -49,7 +61,7 @@ def run_from(row: Mapping[Any, Any], executed: int = 0, reused: int = 0) -> Run:
     values["tracked_at"] = TrackedAt(**(values["tracked_at"] or {}))
     values["changed_sources"] = tuple(values["changed_sources"] or ())
     values["progress"] = Progress(**values["progress"])
-    values["error"] = RunError(**values["error"]) if values["error"] else None
+    values["error"] = RunError(**{"cause": "", "message": "", **values["error"]}) if values["error"] else None
     options = {name: item for name, item in values["options"].items() if name in _OPTIONS}
     values["options"] = RunOptions(**options | {"notify": tuple(options.get("notify", ()))})
     return Run(**values, steps_executed=executed, steps_reused=reused)

@@ -8,12 +8,15 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.brief import IN_DETAIL, IN_LIST, Extent
 from jupyter_mlops.domain.json_text import dumps
+from jupyter_mlops.domain.listed import listed_run
 from jupyter_mlops.domain.run import Run, RunError, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store import processes
 from jupyter_mlops.store.attempts import host_of, insert_run, is_here, take_up
+from jupyter_mlops.store.excerpts import Excerpts, Known
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.logbook import GONE, RUNS, note
 from jupyter_mlops.store.notices import announce
@@ -29,10 +32,14 @@ OPEN = (Status.PENDING.value, Status.RUNNING.value)
 
 @surviving
 class RunStore:
-    """Creates, changes and finds runs. Every change of a run is told to tracking in the same transaction."""
+    """Creates, changes and finds runs. Every change of a run is told to tracking in the same transaction.
+
+    One run is given whole; of each of several only what a list shows, and what that leaves out.
+    """
 
     def __init__(self, index: Index) -> None:
         self._index = index
+        self._known: Known = {}
 
     def create(self, run: Run) -> Run:
         """Insert `run` under the next number (its own `number` is ignored) and return it as stored."""
@@ -141,9 +148,17 @@ class RunStore:
 
     def get(self, run: str | int) -> Run:
         """The run of this id or number (or a text that holds a number). Raises `UnknownNameError`."""
+        return self._found(run, _WHOLE, None)
+
+    def detail(self, run: str | int) -> Run:
+        """The same, with no more of it than a view of the run can show."""
+        return self._found(run, _RUNS, IN_DETAIL)
+
+    def _found(self, run: str | int, query: sa.Select[Any], extent: Extent | None) -> Run:
         text = str(run)
         is_number = text.isdecimal() and len(text) < 10
-        found = self._select(_BY_NUMBER, of_number=int(text)) if is_number else self._select(_BY_ID, of_id=text)
+        condition = _OF_NUMBER if is_number else _OF_ID
+        found = self._select(query.where(condition), extent, of_number=int(text) if is_number else 0, of_id=text)
         if not found:
             with self._index.read() as connection:
                 numbers = connection.execute(
@@ -178,8 +193,8 @@ class RunStore:
             return {row.id: row.number for row in rows}
 
     def unfinished(self) -> Run | None:
-        """The newest run, no session, that ended without completing and that no other continues."""
-        return next(iter(self._select(_UNFINISHED)), None)
+        """The newest run, no session, that ended without completing and that no other continues; it is whole."""
+        return next(iter(self._select(_UNFINISHED, None)), None)
 
     def newest_numbers(self, *, limit: int) -> Sequence[int]:
         """The numbers of the newest runs, newest first."""
@@ -255,13 +270,21 @@ class RunStore:
                 self.lose(run, now=now, error=RunError("runner_lost", "The process that executed this run is gone."))
         return gone
 
-    def _select(self, query: sa.Select[Any], **values: Any) -> Runs:
+    def _select(self, query: sa.Select[Any], extent: Extent | None = IN_LIST, **values: Any) -> Runs:
+        """The runs of a query of `_RUNS`, or of `_WHOLE` where there is no `extent`."""
+        found = []
         with self._index.read() as connection:
-            found = []
+            if extent is not None:
+                values |= EXCERPTS.parameters(extent)
             for row in connection.execute(query, values).mappings():
-                columns = dict(row)
-                found.append(run_from(columns, columns.pop("executed"), columns.pop("reused")))
-            return found
+                counts = row["executed"], row["reused"]
+                columns = {column.name: row[column.name] for column in runs.c}
+                if extent is None:
+                    found.append(run_from(columns, *counts))
+                else:
+                    columns, unread = EXCERPTS.read(connection, columns, extent, self._known)
+                    found.append(listed_run(run_from(columns, *counts), unread, extent))
+        return found
 
 
 def _count(*statuses: Status) -> Any:
@@ -271,17 +294,19 @@ def _count(*statuses: Status) -> Any:
 
 
 # Made once, as making a statement takes longer than asking it.
-_RUNS = sa.select(
-    runs,
+EXCERPTS = Excerpts(runs, objects=("parameters", "tags", "error", "options"), numbers=("metrics",))
+_COUNTS = (
     _count(Status.COMPLETED, Status.FAILED, Status.RUNNING, Status.CANCELED, Status.LOST).label("executed"),
     _count(Status.REUSED).label("reused"),
-).order_by(runs.c.number.desc())
+)
+_RUNS = sa.select(*EXCERPTS.columns, *_COUNTS).order_by(runs.c.number.desc())
+_WHOLE = sa.select(runs, *_COUNTS).order_by(runs.c.number.desc())
 _UPDATE = runs.update().where(runs.c.id == sa.bindparam("of_id"))
 _MOVE = _UPDATE.where(runs.c.status.in_(sa.bindparam("sources", expanding=True)))
 _ROW = sa.select(runs).where(runs.c.id == sa.bindparam("of_id"))
 _TAGS = sa.select(runs.c.tags).where(runs.c.id == sa.bindparam("of_id"))
-_BY_ID = _RUNS.where(runs.c.id == sa.bindparam("of_id"))
-_BY_NUMBER = _RUNS.where(runs.c.number == sa.bindparam("of_number"))
+_OF_ID = runs.c.id == sa.bindparam("of_id")
+_OF_NUMBER = runs.c.number == sa.bindparam("of_number")
 _NEWEST_NUMBERS = (
     sa.select(runs.c.number).order_by(runs.c.number.desc()).limit(sa.bindparam("at_most", type_=sa.Integer))
 )
@@ -301,7 +326,7 @@ _OPEN = _RUNS.where(runs.c.status.in_(OPEN))
 _GOING_ON = sa.select(runs.c.id, runs.c.status).where(in_list(runs.c.id, "of_ids"), runs.c.status.in_(OPEN))
 _NUMBERS = sa.select(runs.c.id, runs.c.number).where(in_list(runs.c.id, "of_ids"))
 _LATER = runs.alias("later")
-_UNFINISHED = _RUNS.where(
+_UNFINISHED = _WHOLE.where(
     runs.c.kind != RunKind.SESSION.value,
     runs.c.status.in_([Status.FAILED.value, Status.CANCELED.value, Status.LOST.value]),
     ~sa.exists().where(_LATER.c.resumes == runs.c.id),

@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.brief import KEPT_ERROR
 from jupyter_mlops.domain.schedule import Fire, Heartbeat, Schedule
-from jupyter_mlops.errors import UnknownNameError
+from jupyter_mlops.errors import UnknownNameError, beginning
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.logbook import SCHEDULES, note
 from jupyter_mlops.store.schema import fires, heartbeats, schedules
@@ -80,7 +81,7 @@ class ScheduleStore:
             connection.execute(
                 fires.update()
                 .where(fires.c.schedule_id == schedule_id, fires.c.fire_at == fire_at)
-                .values(status=status, run_id=run_id, note=note)
+                .values(status=status, run_id=run_id, note=beginning(note, KEPT_ERROR))
             )
 
     def fires(self, schedule_id: str, *, limit: int | None = None) -> Fires:

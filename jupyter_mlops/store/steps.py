@@ -8,18 +8,22 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.brief import IN_LIST, KEPT_ERROR, Extent
 from jupyter_mlops.domain.json_text import dumps
+from jupyter_mlops.domain.listed import ListedStepRun, listed_step_run
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepLine, StepRun, StepVersion, is_named
-from jupyter_mlops.errors import UnknownNameError
+from jupyter_mlops.errors import UnknownNameError, beginning
 from jupyter_mlops.store import newest
+from jupyter_mlops.store.excerpts import Known
 from jupyter_mlops.store.index import Index, surviving
 from jupyter_mlops.store.newest import NEWEST
 from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.portable import Upsert, in_list
 from jupyter_mlops.store.rows import plain, step_run_from
 from jupyter_mlops.store.schema import COMPLETED, NO_REASON, step_runs, step_versions
+from jupyter_mlops.store.step_rows import EXCERPTS, VERSION_EXCERPTS, WHOLE, RowsRead, history
 
 UNSAVED = Reasons.of([Reason(ReasonCode.UNSAVED)])
 """Why the result of a step that completed is not reused."""
@@ -31,8 +35,8 @@ class StepStore:
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._parts: list[tuple[str, Any]] = []
-        self._read: dict[str, tuple[tuple[Any, ...], StepRun]] = {}
+        self._read = RowsRead()
+        self._known_parts: Known = {}
 
     def version(self, notebook: str, step: str, digest: str, source: str, *, now: datetime) -> StepVersion:
         """The version of this content, made under the next number where it is new."""
@@ -46,32 +50,47 @@ class StepStore:
         return _version_from(row)
 
     def versions(
-        self, step: str, notebook: str | None = None, *, numbers: Iterable[int] = (), limit: int | None = None
+        self,
+        step: str,
+        notebook: str | None = None,
+        *,
+        numbers: Iterable[int] = (),
+        limit: int | None = None,
+        extent: Extent | None = None,
     ) -> list[StepVersion]:
         """Versions of a step by notebook, oldest first: all, those of these `numbers`, or the newest of each notebook.
 
-        Raises `UnknownNameError` where no step of this name was ever run.
+        With an `extent` no more of their sources than that. Raises `UnknownNameError` where no step of this name was ever
+        run.
         """
-        query = sa.select(step_versions).where(step_versions.c.step == step).order_by(step_versions.c.number.desc())
+        query = _versions(extent).where(step_versions.c.step == step).order_by(step_versions.c.number.desc())
         if numbers := tuple(numbers):
             query = query.where(step_versions.c.number.in_(numbers))
-        rows: list[Any] = []
+        found: list[StepVersion] = []
         with self._index.read() as connection:
             notebooks = [notebook] if notebook is not None else _notebooks_with(connection, step)
             for each in notebooks:
                 of_it = query.where(step_versions.c.notebook == each).limit(limit)
-                rows += reversed(connection.execute(of_it).mappings().all())
-        if not rows:
+                found += reversed(self._versions_of(connection, of_it, extent))
+        if not found:
             raise UnknownNameError.among("step", step, self.names())
-        return [_version_from(row) for row in rows]
+        return found
 
-    def alike(self, digests: Iterable[str]) -> list[StepVersion]:
+    def alike(self, digests: Iterable[str], *, extent: Extent | None = None) -> list[StepVersion]:
         """The versions of these contents, of whatever step and notebook of the project."""
-        query = sa.select(step_versions).where(in_list(step_versions.c.digest, "of_digests"))
+        query = _versions(extent).where(in_list(step_versions.c.digest, "of_digests"))
         query = query.order_by(step_versions.c.notebook, step_versions.c.step, step_versions.c.number)
         with self._index.read() as connection:
-            rows = connection.execute(query, {"of_digests": dumps(sorted(digests))}).mappings()
-            return [_version_from(row) for row in rows]
+            return self._versions_of(connection, query, extent, of_digests=dumps(sorted(digests)))
+
+    def _versions_of(
+        self, connection: sa.Connection, query: sa.Select[Any], extent: Extent | None, **values: str
+    ) -> list[StepVersion]:
+        if extent is None:
+            return [_version_from(row) for row in connection.execute(query, values).mappings()]
+        rows = connection.execute(query, {**values, **VERSION_EXCERPTS.parameters(extent)}).mappings()
+        read = (VERSION_EXCERPTS.read(connection, row, extent, self._known_parts) for row in rows)
+        return [_version_from({**version, "left_out": left}) for version, left in read]
 
     def source(self, step_run: StepRun) -> str:
         """The code that a step run ran."""
@@ -171,15 +190,30 @@ class StepStore:
         after: int = 0,
     ) -> list[StepRun]:
         """Step runs, newest first; `after` so many that are newer."""
-        query = sa.select(step_runs)
-        for column, value in ((step_runs.c.run_id, run_id), (step_runs.c.step, step), (step_runs.c.notebook, notebook)):
-            if value is not None:
-                query = query.where(column == value)
-        query = query.order_by(NEWEST).limit(limit).offset(after or None)
+        which: Any = {"run_id": run_id, "step": step, "notebook": notebook, "limit": limit, "after": after}
         with self._index.read() as connection:
-            if limit is not None and step is not None and notebook is None and run_id is None:
-                query = _of_any_notebook(connection, step, after + limit).limit(limit).offset(after)
+            query = history(WHOLE, connection, **which)
             return [step_run_from(row) for row in connection.execute(query).mappings()]
+
+    def listed(
+        self,
+        *,
+        run_id: str | None = None,
+        step: str | None = None,
+        notebook: str | None = None,
+        limit: int | None = None,
+        after: int = 0,
+        extent: Extent = IN_LIST,
+    ) -> list[ListedStepRun]:
+        """The same, with no more of each than a list shows."""
+        which: Any = {"run_id": run_id, "step": step, "notebook": notebook, "limit": limit, "after": after}
+        found = []
+        with self._index.read() as connection:
+            query = history(EXCERPTS.columns, connection, **which)
+            for row in connection.execute(query, EXCERPTS.parameters(extent)).mappings():
+                values, unread = EXCERPTS.read(connection, row, extent, self._known_parts)
+                found.append(listed_step_run(step_run_from(values), unread, extent))
+        return found
 
     def computed(self, version: StepVersion) -> StepRun | None:
         """The newest step run of a version that computed a result which is kept."""
@@ -231,7 +265,7 @@ class StepStore:
 
     def last_by_need(self, notebook: str) -> Callable[[str], StepRun | None]:
         """The same as of now, in one question; what it gives takes apart only the step run of the step that is wanted."""
-        at = list(step_runs.c.keys()).index("step")
+        at = [column.key for column in newest.RAW].index("step")
         with self._index.read() as connection:
             rows = {row[at]: row for row in connection.execute(newest.LAST, {"in_notebook": notebook})}
 
@@ -242,19 +276,7 @@ class StepStore:
         return of
 
     def _known(self, rows: Iterable[Any]) -> Iterator[StepRun]:
-        """The step runs of rows of `newest.RAW` columns: a row that is as it was the last time is not taken apart again."""
-        if not self._parts:
-            self._parts += newest.processors(self._index.engine.dialect)
-        for row in rows:
-            raw = tuple(row)
-            before = self._read.get(raw[0])
-            if before is None or before[0] != raw:
-                told = zip(self._parts, raw, strict=True)
-                values = {name: value if part is None else part(value) for (name, part), value in told}
-                before = self._read[raw[0]] = raw, step_run_from(values)
-                while len(self._read) > _KEPT:
-                    del self._read[next(iter(self._read))]
-            yield before[1]
+        return self._read.of(rows, self._index.engine.dialect)
 
     def newest(self, notebook: str, digests: Iterable[str] | None = None) -> dict[str, list[StepRun]]:
         """For each step of a notebook the newest completed step run of each version (of these `digests`), newest first."""
@@ -274,18 +296,13 @@ class StepStore:
             return {run.step: run for run in self._known(connection.execute(newest.COMPLETED_OF, values))}
 
 
+def _versions(extent: Extent | None) -> sa.Select[Any]:
+    columns: list[Any] = [step_versions] if extent is None else VERSION_EXCERPTS.columns
+    return sa.select(*columns)
+
+
 def _notebooks_with(connection: sa.Connection, step: str) -> list[str]:
     return list(connection.execute(newest.NOTEBOOKS_WITH, {"of_step": step}).scalars())
-
-
-def _of_any_notebook(connection: sa.Connection, step: str, most: int) -> sa.Select[Any]:
-    """The newest step runs of a step in whatever notebook: an index has those of each notebook in their order."""
-    row: sa.ColumnElement[int] = sa.literal_column("step_runs.rowid")
-    found: list[int] = []
-    for notebook in connection.execute(newest.NOTEBOOKS).scalars().all():
-        of_it = sa.select(row).where(step_runs.c.notebook == notebook, step_runs.c.step == step)
-        found += connection.execute(of_it.order_by(NEWEST).limit(most)).scalars()
-    return sa.select(step_runs).where(row.in_(sorted(found)[-most:])).order_by(NEWEST)
 
 
 def end_open(
@@ -294,7 +311,7 @@ def end_open(
     """End the step runs of a run that had begun and will not go on; those of the cells `ended_well` (id → seconds) as
     completed ones whose results were not kept."""
     for step_run_id, cell_id in connection.execute(_OPEN_OF, {"in_run": run_id}).all():
-        told: dict[str, Any] = {"status": status.value, "error": error}
+        told: dict[str, Any] = {"status": status.value, "error": beginning(error, KEPT_ERROR)}
         if cell_id in ended_well:
             told = {"status": Status.COMPLETED.value, "unrepeatable": UNSAVED, "duration": ended_well[cell_id]}
         connection.execute(_UPDATE, {"of_id": step_run_id, "ended_at": now, **told})
@@ -370,5 +387,3 @@ _AT_MOST: sa.BindParameter[int] = sa.bindparam("at_most", type_=sa.Integer)
 _CANDIDATES = (
     sa.select(step_runs).where(step_runs.c.key == sa.bindparam("of_key"), *_REUSABLE).order_by(NEWEST).limit(_AT_MOST)
 )
-_KEPT = 4096
-"""So many step runs are kept as they were read."""

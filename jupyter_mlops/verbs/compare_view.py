@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jupyter_mlops.domain.brief import LeftOut
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.verbs import tables
 
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from jupyter_mlops.operations.compare import Comparison, ParameterPair, StepPair, StepSide
+
+MOST = 100
+"""Parameters and metrics that the table shows, of each."""
 
 
 def comparison_table(comparison: Comparison) -> RenderableType:
@@ -26,12 +30,14 @@ def comparison_table(comparison: Comparison) -> RenderableType:
     made.add_row("took", seconds(a.duration), seconds(b.duration))
     if comparison.parameters:
         _head(made, "parameters")
-        for pair in sorted(comparison.parameters, key=lambda pair: not pair.differs):
+        for pair in sorted(comparison.parameters, key=lambda pair: not pair.differs)[:MOST]:
             made.add_row(f"  {_text(pair.name)}", *_parameter(pair), style="bold" if pair.differs else "dim")
+        _more(made, len(comparison.parameters), comparison.left_out.get("parameters"))
     if comparison.metrics:
         _head(made, "metrics")
-        for metric in comparison.metrics:
+        for metric in comparison.metrics[:MOST]:
             made.add_row(f"  {_text(metric.name)}", _number(metric.a), _number(metric.b), _signed(metric.difference))
+        _more(made, len(comparison.metrics), comparison.left_out.get("metrics"))
     if comparison.steps:
         _head(made, "steps")
         for step in comparison.steps:
@@ -42,6 +48,13 @@ def comparison_table(comparison: Comparison) -> RenderableType:
 def _head(table: Table, title: str) -> None:
     table.add_row("")
     table.add_row(f"[dim]{title}[/]")
+
+
+def _more(table: Table, count: int, left: LeftOut | None) -> None:
+    """That there are more than are shown."""
+    more = max(0, count - MOST) + (left.items if left else 0)
+    if more:
+        table.add_row(f"  [dim]and {more:,} more[/]")
 
 
 def _parameter(pair: ParameterPair) -> tuple[str, str, str]:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from jupyter_mlops.domain.brief import IN_DETAIL
 from jupyter_mlops.domain.run import Run, RunOptions
+from jupyter_mlops.errors import beginning
 from jupyter_mlops.verbs import tables
 
 if TYPE_CHECKING:
@@ -33,7 +35,7 @@ def job_table(found: JobList) -> RenderableType:
             tables.seconds(run.duration),
             _progress(run),
             str(run.priority) if run.priority else "",
-            tables.pairs(run.parameters),
+            tables.pairs(run.parameters, run.left_out.get("parameters")),
         )
     return Group(made, _workers(found))
 
@@ -69,7 +71,7 @@ def job_card(found: JobView) -> RenderableType:
     run = found.run
     made = tables.table("", "")
     made.show_header = False
-    error = f"{run.error.cause}: {run.error.message}" if run.error is not None else ""
+    error = f"{run.error.cause}: {beginning(run.error.message, IN_DETAIL.text)}" if run.error is not None else ""
     rows = {
         "run": f"{run.number}  [dim]{run.id}[/]",
         "status": _status(run) if run.error is None else tables.state(run.status),

@@ -6,8 +6,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.notebook import match_step
+from jupyter_mlops.domain.brief import IN_SOURCE, LeftOut
+from jupyter_mlops.domain.listed import ListedStepRun
 from jupyter_mlops.domain.reason_text import sentence
-from jupyter_mlops.domain.step import StepRun, StepVersion
+from jupyter_mlops.domain.step import StepVersion
 from jupyter_mlops.domain.wire import to_wire
 from jupyter_mlops.verbs.numbers import count
 from jupyter_mlops.verbs.project import open_project
@@ -26,10 +28,10 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     with open_project(context) as store:
         step = match_step(arguments.step, store.steps.names(arguments.notebook))
-        versions = store.steps.versions(step, arguments.notebook, limit=arguments.limit)
-        runs = store.steps.runs(step=step, notebook=arguments.notebook, limit=arguments.limit)
+        versions = store.steps.versions(step, arguments.notebook, limit=arguments.limit, extent=IN_SOURCE)
+        runs = store.steps.listed(step=step, notebook=arguments.notebook, limit=arguments.limit)
         numbers = store.runs.numbers(run.run_id for run in runs)
-        alike = store.steps.alike({version.digest for version in versions})
+        alike = store.steps.alike({version.digest for version in versions}, extent=IN_SOURCE)
     also = {(item.notebook, item.number): _others(item, versions, alike) for item in versions}
     data = {
         "versions": [{**to_wire(item), "also": also[item.notebook, item.number]} for item in versions],
@@ -51,13 +53,13 @@ def _others(version: StepVersion, shown: list[StepVersion], alike: list[StepVers
 def _show(
     versions: list[StepVersion],
     also: dict[tuple[str, int], list[str]],
-    runs: list[StepRun],
+    runs: list[ListedStepRun],
     numbers: dict[str, int],
 ) -> RenderableType:
     from rich.console import Group
     from rich.markup import escape
 
-    from jupyter_mlops.verbs.tables import ago, pairs, seconds, state, table
+    from jupyter_mlops.verbs.tables import ago, pairs, seconds, short, state, table
 
     elsewhere = any(also.values())
     first = table("version>", "made", "notebook", "first line", *(["also in"] if elsewhere else []))
@@ -73,8 +75,8 @@ def _show(
             f"v{run.version}",
             seconds(run.duration),
             ago(run.ended_at),
-            pairs(run.metrics),
-            escape(run.error or sentence(run.why)),
+            pairs(run.metrics, run.left_out.get("metrics")),
+            escape(short(run.error, run.left_out.get("error", LeftOut()).texts.get("error")) or sentence(run.why)),
         )
     return Group(first, "", second)
 

@@ -74,7 +74,7 @@ def _show(found: list[Notice], numbers: dict[str, str]) -> RenderableType:
             f"[{style}]{notice.status.replace('_', ' ')}[/]",
             str(notice.attempts),
             tables.ago(notice.created_at),
-            escape(notice.error),
+            escape(tables.short(notice.error)),
         )
     given_up = any(notice.status == GIVEN_UP for notice in found)
     return Group(made, *(["To try again what was given up: notices retry"] if given_up else []))

@@ -44,10 +44,17 @@ def _show(values: list[ParameterValue], unused: list[str]) -> RenderableType:
     asked = any(value.source not in (DEFAULT, MISSING) for value in values)
     made = tables.table("name", "type", "default", *(("value", "from") if asked else ()), "allowed", "help")
     for item in values:
-        default = "[yellow]required[/]" if item.required else escape(item.default_source)
+        default = "[yellow]required[/]" if item.required else escape(tables.short(item.default_source))
         shown = [] if not asked else [_value(item), _source(item)]
         allowed = item.range or " | ".join(str(choice) for choice in item.choices)
-        made.add_row(item.name, escape(item.type), default, *shown, escape(allowed), escape(item.help))
+        made.add_row(
+            item.name,
+            escape(item.type),
+            default,
+            *shown,
+            escape(tables.short(allowed)),
+            escape(tables.short(item.help)),
+        )
     notes = [f"[yellow]{escape(name)} names no parameter of this notebook.[/]" for name in unused]
     return Group(made, *notes)
 
@@ -57,7 +64,7 @@ def _value(item: ParameterValue) -> str:
 
     if item.source == MISSING:
         return ""
-    return escape(item.default_source if item.source == DEFAULT else repr(item.value))
+    return escape(tables.short(item.default_source if item.source == DEFAULT else repr(item.value)))
 
 
 def _source(item: ParameterValue) -> str:

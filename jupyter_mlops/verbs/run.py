@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from jupyter_mlops.analysis.options import parse_duration
+from jupyter_mlops.domain.brief import IN_DETAIL
 from jupyter_mlops.domain.parameter import Asked
 from jupyter_mlops.domain.plan import ALL
 from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.errors import InputError, RunError
+from jupyter_mlops.errors import InputError, RunError, beginning
 from jupyter_mlops.verbs import tables
 from jupyter_mlops.verbs.store import read_size
 from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from jupyter_mlops.verbs.run_progress import RunProgress
 
 EXCERPT_LINES = 12
+TRACEBACK = 20_000
+"""Characters of a traceback that a terminal shows; the executed notebook has it whole."""
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
@@ -217,8 +220,10 @@ def failure(run: Run, error: RunError) -> RenderableType:
     parts: list[Any] = [summary(run), "", f"{word}{escape(error.message)}"]
     source = str(error.details.get("source") or "")
     if source.strip():
-        parts.append(Padding(Text(_excerpt(source), style="dim"), (0, 0, 0, 2), expand=False))
-    traceback = "\n".join(error.details.get("traceback") or ())
+        parts.append(
+            Padding(Text(beginning(_excerpt(source), IN_DETAIL.text), style="dim"), (0, 0, 0, 2), expand=False)
+        )
+    traceback = beginning("\n".join(error.details.get("traceback") or ()), TRACEBACK)
     if traceback:
         parts.append(Padding(Text.from_ansi(traceback), (0, 0, 0, 2), expand=False))
     if error.hint:

@@ -109,8 +109,8 @@ def _show(runs: list[Run], older: str, before: int | None) -> RenderableType:
             ago(run.created_at),
             seconds(run.duration),
             steps,
-            pairs(run.parameters),
-            pairs(run.metrics),
+            pairs(run.parameters, run.left_out.get("parameters")),
+            pairs(run.metrics, run.left_out.get("metrics")),
         )
     return Group(made, "", f"[dim]Older ones: {escape(older)}[/]") if older else made
 

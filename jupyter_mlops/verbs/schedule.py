@@ -99,7 +99,7 @@ def _table(views: list[ScheduleView], scheduler: SchedulerStatus) -> RenderableT
             escape(view.notebook),
             view.cron,
             view.timezone,
-            tables.pairs(view.parameters),
+            tables.pairs(view.parameters, view.left_out.get("parameters")),
             _moment(view.next_fire_at, view),
             last,
         )

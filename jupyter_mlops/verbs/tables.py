@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -9,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 from rich.table import Table
 
+from jupyter_mlops.domain.brief import LeftOut
+
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 LONGEST = 200
 """Characters of a value that a list shows."""
+MOST = 20
+"""Parameters or metrics that a row of a list shows."""
 STYLES = {
     "fresh": "#2da44e",
     "completed": "#2da44e",
@@ -97,18 +102,23 @@ class Verbatim:
             yield Segment.line()
 
 
-def pairs(values: dict[str, Any], digits: int = 4) -> str:
-    """`a=1 b=0.93` of parameters or metrics."""
-    shown = {
-        name: number(value, digits) if isinstance(value, float) else _short(str(value))
-        for name, value in values.items()
-    }
-    return escape("  ".join(f"{name}={value}" for name, value in shown.items()))
+def pairs(values: dict[str, Any], left: LeftOut | None = None, *, digits: int = 4) -> str:
+    """`a=1 b=0.93` of parameters or metrics, and how many more there are; `left` is what `values` leave out already."""
+    left = left or LeftOut()
+    shown = [
+        f"{short(name)}={number(value, digits) if isinstance(value, float) else short(str(value), left.texts.get(name))}"
+        for name, value in itertools.islice(values.items(), MOST)
+    ]
+    more = len(values) - len(shown) + left.items
+    shown += [f"(+{more:,})"] if more else []
+    shown += [f"({left.unread:,} characters more)"] if left.unread else []
+    return escape("  ".join(shown))
 
 
-def _short(text: str) -> str:
-    """A value's text, cut before it is laid out: some megabytes take a minute."""
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+def short(text: str, size: int | None = None) -> str:
+    """A text for a list, cut before it is laid out: some megabytes take a minute. `size` is what it had before it was cut."""
+    size = size or len(text)
+    return text if size <= LONGEST else f"{text[:LONGEST]}… ({size:,} characters)"
 
 
 def number(value: float, digits: int = 4, *, sign: str = "", zeros: bool = False) -> str:

@@ -68,7 +68,7 @@ def _show(step: str, now: StepStatus | None, would: Cause | None, told: list[Tol
     from rich.console import Group
     from rich.markup import escape
 
-    from jupyter_mlops.verbs.tables import ago, state
+    from jupyter_mlops.verbs.tables import ago, short, state
 
     lines: list[RenderableType] = []
     if now is not None:
@@ -88,7 +88,7 @@ def _show(step: str, now: StepStatus | None, would: Cause | None, told: list[Tol
         if run.unrepeatable:
             lines.append(f"    its result is not reused, because it {escape(phrases(run.unrepeatable))}")
         if run.error:
-            lines.append(f"    [red]{escape(run.error.splitlines()[0])}[/]")
+            lines.append(f"    [red]{escape(short(run.error.splitlines()[0]))}[/]")
     return Group(*lines)
 
 

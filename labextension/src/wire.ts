@@ -30,6 +30,7 @@ export interface Parameter {
   choices: Json[];
   range: string;
   typed_by_default: boolean;
+  left_out: number;
 }
 
 /** What the panel and `status` say of a step as its notebook stands now. */
@@ -42,6 +43,13 @@ export type StepState =
   | 'never_run'
   | 'completed'
   | 'reused';
+
+/** What is not shown of one field: so many of its `items`, so many characters `unread`, in which others may be. */
+export interface LeftOut {
+  items: number;
+  unread: number;
+  texts: { [key: string]: number };
+}
 
 /** A step in pipeline order: its state, the reason in one line, and its figures. */
 export interface StepStatus {
@@ -61,6 +69,7 @@ export interface StepStatus {
   computed: number | null;
   named: boolean;
   here: boolean;
+  left_out: { [key: string]: LeftOut };
 }
 
 /** Something wrong in the notebook that the author should mend. */
@@ -180,6 +189,7 @@ export interface Run {
   changed_sources: string[];
   in_shared_process: boolean;
   kernel_gone: boolean;
+  left_out: { [key: string]: LeftOut };
 }
 
 /** Answer of `GET runs`: newest first. `project` is the contents path of the project's folder, if it has one. */
@@ -237,9 +247,14 @@ export interface StepRun {
   files: { [key: string]: string };
 }
 
+/** A step run of which only the beginnings of texts and the first of its metrics are there. */
+export interface ListedStepRun extends StepRun {
+  left_out: { [key: string]: LeftOut };
+}
+
 /** Answer of `GET runs/{id}`: the run and its step runs in the order they began. */
 export interface RunDetail extends Run {
-  step_runs: StepRun[];
+  step_runs: ListedStepRun[];
 }
 
 /** Answer of `POST runs/{id}/open`: the contents path of the notebook made, and the place of the cell to look at. */
@@ -273,6 +288,7 @@ export interface Fire {
 export interface ScheduleView extends Schedule {
   next_fire_at: string | null;
   last_fire: Fire | null;
+  left_out: { [key: string]: LeftOut };
 }
 
 /** Whether a scheduler is alive to fire schedules, and where it was last seen. */

@@ -42,6 +42,7 @@ export function step(values: Partial<StepStatus> = {}): StepStatus {
     computed: null,
     named: true,
     here: true,
+    left_out: {},
     ...values
   };
 }
@@ -74,6 +75,7 @@ export function parameter(values: Partial<Parameter> = {}): Parameter {
     choices: [],
     range: '',
     typed_by_default: false,
+    left_out: 0,
     ...values
   };
 }
@@ -133,6 +135,7 @@ export function run(values: Partial<Run> = {}): Run {
     changed_sources: [],
     in_shared_process: false,
     kernel_gone: false,
+    left_out: {},
     ...values
   };
 }
@@ -238,6 +241,10 @@ export class FakeApi implements IApi {
   run(id: string): Promise<RunDetail> {
     const found = this.runList.runs.find(each => each.id === id) ?? run({ id });
     return this._reply(`run ${id}`, () => ({ ...found, step_runs: [] }));
+  }
+
+  runUrl(id: string, path: string | null): string {
+    return `whole ${path} ${id}`;
   }
 
   startRun(path: string, parameters: { [name: string]: Json }): Promise<Run> {

@@ -88,6 +88,15 @@ def test_anything_else_cannot(name: str) -> None:
     assert "one word" in caught.value.hint
 
 
+def test_a_name_of_a_thousand_characters_is_refused_in_few_words() -> None:
+    assert check_step_name("a" * 200)
+    with pytest.raises(InputError, match=r"begins with 'a+' has 1,000,000 characters") as caught:
+        check_step_name("a" * 1_000_000)
+    assert len(caught.value.message) < 200
+    with pytest.raises(InputError, match="not one word"):
+        parse_step_line(f"train --kind {'k' * 201}")
+
+
 def test_tags_ask_for_the_same_as_the_magic() -> None:
     tags = ["step:evaluate", "metrics:auc,accuracy", "metrics:f1", "model:m", "no-cache", "other"]
     assert spec_from_tags(tags) == StepSpec("evaluate", ("auc", "accuracy", "f1"), "m", True)

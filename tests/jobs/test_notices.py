@@ -332,3 +332,18 @@ def test_a_target_is_what_the_file_says_when_the_notice_is_sent(store: Store) ->
     assert targets_of(store.root, ("success:=a",)) == ("success:=a",)
     ended(store, "failed", "command:true")
     assert replace(store.runs.list()[0].options).notify == ("failure,recovery:=command:true",)
+
+
+def test_a_receiver_is_told_little_of_megabytes_and_how_much_is_left_out(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with web_server() as server:
+        (store.root / "mlops.toml").write_text(f'[notify.ops]\nurl = "http://127.0.0.1:{server.port}/hook"\n')
+        run_id = ended(store, "failed", "ops", n=5)
+        store.runs.update(run_id, parameters={"n": 5, "text": "a" * 4_000_000})
+        deliver(store)
+    ((_, body),) = server.requests
+    run = json.loads(body)["run"]
+    assert len(body) < 20_000
+    assert run["parameters"]["n"] == 5
+    assert run["left_out"]["parameters"]["texts"] == {"text": 4_000_000}

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.run import Run, RunError, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.wire import to_wire
@@ -274,3 +275,57 @@ async def test_a_route_that_is_not_there_for_a_verb_is_405_in_the_same_form(ask:
     answer = await ask("status")
     assert answer.status == 405
     assert answer.data["code"] == "method_not_allowed"
+
+
+LARGE = "abcd efgh\n" * 400_000
+
+
+def _large_run(store: Store, add_run: Callable[..., Run]) -> Run:
+    given = {"rate": 0.5, "text": LARGE, "depth": 3}
+    metrics = {f"metric_{place:05}": place / 7 for place in range(5000)}
+    values = {"status": Status.COMPLETED, "ended_at": store.now(), "parameters": given, "metrics": metrics}
+    run = add_run(**values, options=RunOptions(given=given))
+    for position in range(3):
+        made = StepRun(store.new_id(), run.id, run.notebook, "load", 1, "d", position, Status.COMPLETED)
+        store.steps.start_run(replace(made, metrics=metrics, started_at=store.now()))
+    return run
+
+
+async def test_a_list_tells_what_it_leaves_out_of_a_large_run(
+    ask: Ask, add_run: Callable[..., Run], store: Store
+) -> None:
+    _large_run(store, add_run)
+    answer = await ask("runs", path="work/study.ipynb")
+    run = answer.data["runs"][0]
+    assert len(str(answer.data)) < 30_000
+    assert (run["parameters"]["rate"], run["parameters"]["depth"]) == (0.5, 3)
+    assert run["left_out"]["metrics"]["items"] == 4900
+    assert run["left_out"]["parameters"]["texts"]["text"] >= len(LARGE)
+
+
+async def test_a_large_run_is_shown_in_part_and_given_whole_where_that_is_asked_for(
+    ask: Ask, add_run: Callable[..., Run], store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jupyter_mlops.server.runs.STEP_RUNS", 2)
+    _large_run(store, add_run)
+    part = (await ask("runs/1", path="work/study.ipynb")).data
+    whole = (await ask("runs/1", path="work/study.ipynb", whole="true")).data
+    assert len(str(part)) < 200_000
+    assert part["left_out"]["metrics"]["items"] == part["step_runs"][0]["left_out"]["metrics"]["items"] == 4000
+    assert part["left_out"]["step_runs"]["items"] == 1
+    assert [step_run["position"] for step_run in part["step_runs"]] == [1, 2]
+    assert whole["parameters"]["text"] == whole["options"]["given"]["text"] == LARGE
+    assert len(whole["metrics"]) == len(whole["step_runs"][0]["metrics"]) == 5000
+    assert (whole["left_out"], len(whole["step_runs"])) == ({}, 3)
+    assert (await ask("runs/1", path="work/study.ipynb", whole="yes")).status == 400
+
+
+async def test_what_an_action_answers_of_a_large_run_is_short(
+    ask: Ask, add_run: Callable[..., Run], store: Store
+) -> None:
+    run = _large_run(store, add_run)
+    pending = add_run(parameters=run.parameters)
+    answer = await ask(f"runs/{pending.number}/cancel", {"path": "work/study.ipynb"})
+    assert (answer.status, answer.data["status"]) == (200, "canceled")
+    assert len(str(answer.data)) < 10_000
+    assert answer.data["left_out"]["parameters"]["texts"]["text"] >= len(LARGE)

@@ -82,6 +82,11 @@ export class RestApi implements IApi, IDisposable {
     });
   }
 
+  runUrl(id: string, path: string | null): string {
+    const route = URLExt.join('runs', encodeURIComponent(id));
+    return this._url(route, { path, whole: 'true' });
+  }
+
   startRun(path: string, parameters: { [name: string]: Json }): Promise<Run> {
     return this._request('runs', 'POST', {}, { path, parameters });
   }
@@ -133,18 +138,10 @@ export class RestApi implements IApi, IDisposable {
     query: { [name: string]: string | null },
     body: unknown
   ): Promise<T> {
-    const given = Object.entries(query).filter(
-      (pair): pair is [string, string] => pair[1] !== null
-    );
-    const url =
-      URLExt.join(this._settings.baseUrl, ROUTES, route) +
-      (given.length > 0
-        ? URLExt.objectToQueryString(Object.fromEntries(given))
-        : '');
     let response: Response;
     try {
       response = await ServerConnection.makeRequest(
-        url,
+        this._url(route, query),
         {
           method,
           ...(body === undefined ? {} : { body: JSON.stringify(body) })
@@ -159,6 +156,21 @@ export class RestApi implements IApi, IDisposable {
       throw errorOfAnswer(response.status, answer, this._trans);
     }
     return answer as T;
+  }
+
+  private _url(
+    route: string,
+    query: { [name: string]: string | null }
+  ): string {
+    const given = Object.entries(query).filter(
+      (pair): pair is [string, string] => pair[1] !== null
+    );
+    return (
+      URLExt.join(this._settings.baseUrl, ROUTES, route) +
+      (given.length > 0
+        ? URLExt.objectToQueryString(Object.fromEntries(given))
+        : '')
+    );
   }
 
   private _setProblem(problem: ApiError | null): void {

@@ -30,6 +30,8 @@ export interface IApi {
   /** The newest runs, or those older than the run with the number `before`. */
   runs(path: string | null, before?: number): Promise<RunList>;
   run(id: string, path: string | null): Promise<RunDetail>;
+  /** The address of all that is known of a run, which may be much. */
+  runUrl(id: string, path: string | null): string;
   startRun(path: string, parameters: { [name: string]: Json }): Promise<Run>;
   cancelRun(id: string, path: string | null): Promise<Run>;
   /** Asks for a run that continues this one, with the notebook as it was or as it is now; answers the new one. */

@@ -25,6 +25,8 @@ export interface Field {
   initial: FieldValue;
   /** The default as the notebook has it, for a field that is left empty. */
   placeholder: string;
+  /** Of a default too large to be edited here, how many characters it has: a field that is left empty keeps it. */
+  left: number;
 }
 
 /** Either the value to send, or nothing to send (the notebook's own default holds), or what is wrong. */
@@ -48,7 +50,10 @@ const KINDS: { readonly [type: string]: FieldKind } = {
 export function fieldOf(parameter: Parameter): Field {
   const { type, optional } = bareType(parameter.definition || parameter.type);
   const nullable =
-    optional || (parameter.has_default && parameter.default === null);
+    optional ||
+    (parameter.has_default &&
+      parameter.default === null &&
+      parameter.left_out === 0);
   const kind = kindOf(parameter, type, nullable);
   return {
     name: parameter.name,
@@ -59,7 +64,8 @@ export function fieldOf(parameter: Parameter): Field {
     choices: parameter.choices,
     optional: nullable,
     initial: initialOf(parameter, kind),
-    placeholder: parameter.default_source
+    placeholder: parameter.default_source,
+    left: parameter.left_out
   };
 }
 

@@ -73,6 +73,11 @@ export class Runs implements IDisposable {
     return this._open.get(id) ?? null;
   }
 
+  /** Where all of a run can be had, however large it is. */
+  wholeUrl(id: string): string {
+    return this._api.runUrl(id, this._source.path);
+  }
+
   find(id: string): Run | undefined {
     return this._runs?.find(run => run.id === id);
   }

@@ -56,6 +56,7 @@ export class RunsSection extends Section {
         isOpen={id => this._runs.isOpen(id)}
         detail={id => this._runs.detail(id)}
         isResuming={id => this._runs.isResuming(id)}
+        wholeUrl={id => this._runs.wholeUrl(id)}
         onToggle={id => this._runs.toggle(id)}
         onCancel={execute(CommandIDs.cancelRun)}
         onResume={execute(CommandIDs.resumeRun)}

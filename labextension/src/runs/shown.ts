@@ -1,6 +1,7 @@
 // Which of a run's many facts are worth a place in its row.
-import { formatNumber, formatValue } from '../format';
-import type { Named } from '../parts/Values';
+import type { TranslationBundle } from '@jupyterlab/translation';
+import { shownParameters } from '../parts/named';
+import type { Shown } from '../parts/named';
 import type { Run } from '../wire';
 
 /** Whether it is a kernel that someone works in: it runs as long as the kernel lives and has no progress. */
@@ -27,35 +28,18 @@ export function isOpenable(run: Run): boolean {
   return run.status === 'failed' && run.error?.cause === 'cell_error';
 }
 
-export function metricsOf(run: Run): Named[] {
-  return Object.entries(run.metrics).map(([name, value]) => [
-    name,
-    formatNumber(value)
-  ]);
-}
-
-export function parametersOf(run: Run): Named[] {
-  return Object.entries(run.parameters).map(([name, value]) => [
-    name,
-    formatValue(value)
-  ]);
-}
-
 /** The parameters in which runs of the same notebook differ: they tell a run from its neighbours. */
 export function tellingParametersOf(
   run: Run,
-  runs: ReadonlyArray<Run>
-): Named[] {
-  const others = runs.filter(
-    other => other.notebook === run.notebook && other.id !== run.id
+  runs: ReadonlyArray<Run>,
+  trans: TranslationBundle
+): Shown {
+  const others = runs
+    .filter(other => other.notebook === run.notebook && other.id !== run.id)
+    .map(other => new Map(shownParameters(other, trans).values));
+  const { values, left } = shownParameters(run, trans);
+  const telling = values.filter(([name, text]) =>
+    others.some(other => other.has(name) && other.get(name) !== text)
   );
-  return Object.entries(run.parameters)
-    .filter(([name, value]) =>
-      others.some(
-        ({ parameters }) =>
-          name in parameters &&
-          formatValue(parameters[name]) !== formatValue(value)
-      )
-    )
-    .map(([name, value]) => [name, formatValue(value)]);
+  return { values: telling, left: telling.length > 0 ? left : null };
 }

@@ -85,6 +85,14 @@ test('each route has its method and place', async () => {
   });
 });
 
+test('all of a run has an address of its own', () => {
+  const { api } = client(json({}));
+  const url = new URL(api.runUrl('r/1', 'a b/nb.ipynb'), 'http://x');
+  expect(url.pathname).toBe('/base/jupyter-mlops/runs/r%2F1');
+  expect(url.searchParams.get('path')).toBe('a b/nb.ipynb');
+  expect(url.searchParams.get('whole')).toBe('true');
+});
+
 test("the server's own message and hint are passed on", async () => {
   const body = { code: 'input', message: 'No such name.', hint: 'Try rate.' };
   const { api } = client(json(body, 400));

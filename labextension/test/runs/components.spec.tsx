@@ -25,8 +25,12 @@ function show(runs: Run[], isOpen = false, isResuming = false) {
       runs={runs}
       now={now}
       isOpen={() => isOpen}
-      detail={id => ({ ...run({ id }), step_runs: [] })}
+      detail={id => ({
+        ...(runs.find(each => each.id === id) ?? run({ id })),
+        step_runs: []
+      })}
       isResuming={() => isResuming}
+      wholeUrl={id => `/whole/${id}`}
       onToggle={calls.toggle}
       onCancel={calls.cancel}
       onResume={calls.resume}
@@ -72,6 +76,34 @@ test('folded, only the parameters that differ between runs are shown', () => {
   ]);
   expect(rows[0].textContent).toContain('rate0.1');
   expect(rows[0].textContent).not.toContain('seed');
+});
+
+test('what the server left out is counted, and long texts say how long they are', () => {
+  const left_out = {
+    metrics: { items: 4998, unread: 0, texts: {} },
+    parameters: { items: 0, unread: 900, texts: { text: 4000000 } }
+  };
+  const values = { parameters: { text: 'aaa…' }, metrics: { a: 1, b: 2 } };
+  const runs = [
+    run({ ...values, left_out }),
+    run({ id: 'r0', parameters: { text: 'b' } })
+  ];
+  const { rows } = show(runs);
+  expect(rows[0].textContent).toContain('+4,998');
+  expect(rows[0].textContent).toContain('aaa… (4,000,000 characters)');
+  expect(rows[1].textContent).not.toContain('+');
+});
+
+test('an unfolded run of which parts are left out says so and links to all of it', () => {
+  const left_out = { metrics: { items: 4000, unread: 0, texts: {} } };
+  const { rows } = show(
+    [run({ metrics: { auc: 1 }, left_out }), run({ id: 'r0' })],
+    true
+  );
+  expect(rows[0].textContent).toContain('and 4,000 more');
+  const link = within(rows[0]).getByRole('link', { name: 'All of it as JSON' });
+  expect(link.getAttribute('href')).toBe('/whole/r1');
+  expect(within(rows[1]).queryByRole('link')).toBeNull();
 });
 
 test('a running job shows its progress and can be canceled', () => {

@@ -110,3 +110,19 @@ test('the kind of a field follows the type', () => {
   expect(kindOf('str', '')).toBe('text');
   expect(kindOf('dict', {})).toBe('json');
 });
+
+test('a default that is too large to be here is kept by a field that is left empty', () => {
+  const field = fieldOf(
+    parameter({
+      type: 'str',
+      default: null,
+      default_source: '"aaa… (20,000,000 characters)',
+      left_out: 20_000_000
+    })
+  );
+  expect(field.initial).toBe('');
+  expect(field.kind).toBe('text');
+  expect(field.left).toBe(20_000_000);
+  expect(readField(field, '', trans)).toEqual({ kind: 'default' });
+  expect(readField(field, 'x', trans)).toEqual({ kind: 'value', value: 'x' });
+});

@@ -16,7 +16,8 @@ const schedule: ScheduleView = {
   created_at: null,
   notify: [],
   next_fire_at: '2026-01-01T05:00:00+00:00',
-  last_fire: null
+  last_fire: null,
+  left_out: {}
 };
 
 function show(alive: boolean): void {

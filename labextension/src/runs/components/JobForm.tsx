@@ -3,6 +3,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
 import { runJobIcon } from '../../icons';
 import { Button } from '../../parts/Button';
+import { counted } from '../../parts/named';
 import { Notice } from '../../parts/Notice';
 import { labelOf } from '../fields';
 import type { Field, FieldValue } from '../fields';
@@ -79,8 +80,14 @@ function isWide(field: Field): boolean {
 }
 
 /** What it is and which values it takes. */
-function helpOf(field: Field): string {
-  return [field.help, field.range].filter(Boolean).join(' · ');
+function helpOf(field: Field, trans: TranslationBundle): string {
+  const left =
+    field.left > 0 &&
+    trans.__(
+      'Left empty, it is the default of the notebook, which has %1 characters.',
+      counted(field.left)
+    );
+  return [field.help, field.range, left].filter(Boolean).join(' · ');
 }
 
 interface FieldRowProps {
@@ -93,7 +100,7 @@ interface FieldRowProps {
 
 function FieldRow(props: FieldRowProps): React.ReactElement {
   const { field, problem } = props;
-  const help = helpOf(field);
+  const help = helpOf(field, props.trans);
   const id = `jp-mlops-parameter-${field.name}`;
   return (
     <div className={`jp-mlops-field jp-mod-${field.kind}`}>
@@ -118,7 +125,10 @@ function FieldRow(props: FieldRowProps): React.ReactElement {
 
 function FieldInput(props: FieldRowProps & { id: string }): React.ReactElement {
   const { trans, id, field, value, problem } = props;
-  const described = [helpOf(field) && `${id}-help`, problem && `${id}-problem`];
+  const described = [
+    helpOf(field, trans) && `${id}-help`,
+    problem && `${id}-problem`
+  ];
   const shared = {
     id,
     name: field.name,
@@ -162,7 +172,11 @@ function FieldInput(props: FieldRowProps & { id: string }): React.ReactElement {
       step={field.kind === 'integer' ? 1 : 'any'}
       spellCheck={false}
       autoComplete="off"
-      placeholder={field.optional ? trans.__('None') : field.placeholder}
+      placeholder={
+        field.optional && field.left === 0
+          ? trans.__('None')
+          : field.placeholder
+      }
       value={value}
       onChange={event => props.onChange(event.target.value)}
     />

@@ -5,53 +5,91 @@ import { formatDuration, formatTime } from '../../format';
 import { statusIcons } from '../../icons';
 import { Mark } from '../../parts/Mark';
 import { ValuesTable } from '../../parts/Values';
-import type { Named } from '../../parts/Values';
+import {
+  counted,
+  leftLine,
+  shownMetrics,
+  shownParameters
+} from '../../parts/named';
+import type { Named } from '../../parts/named';
 import { statusLabel } from '../../words';
 import type { Run, RunDetail, StepRun } from '../../wire';
-import { metricsOf, parametersOf } from '../shown';
 
 export interface RunDetailsProps {
   trans: TranslationBundle;
   run: Run;
   /** Null until it has come. */
   detail: RunDetail | null;
+  /** Where all of it can be had. */
+  wholeUrl: string;
   now: Date;
 }
 
 export function RunDetails(props: RunDetailsProps): React.ReactElement {
   const { trans, run, detail } = props;
-  const parameters = parametersOf(run);
-  const metrics = metricsOf(run);
+  const parameters = shownParameters(detail ?? run, trans);
+  const metrics = shownMetrics(detail ?? run);
   return (
     <div className="jp-mlops-details">
-      {parameters.length > 0 && (
-        <ValuesTable title={trans.__('Parameters')} values={parameters} />
+      {parameters.values.length > 0 && (
+        <ValuesTable
+          title={trans.__('Parameters')}
+          values={parameters.values}
+          more={leftLine(parameters.left, trans)}
+        />
       )}
-      {metrics.length > 0 && (
-        <ValuesTable title={trans.__('Metrics')} values={metrics} />
+      {metrics.values.length > 0 && (
+        <ValuesTable
+          title={trans.__('Metrics')}
+          values={metrics.values}
+          more={leftLine(metrics.left, trans)}
+        />
       )}
       {detail === null ? (
         <div className="jp-mlops-dim">{trans.__('Loading…')}</div>
       ) : (
         detail.step_runs.length > 0 && (
-          <StepRuns trans={trans} steps={detail.step_runs} />
+          <StepRuns trans={trans} detail={detail} />
         )
+      )}
+      {detail !== null && isCut(detail) && (
+        <div className="jp-mlops-dim">
+          {trans.__('Not all of this run is shown.')}{' '}
+          <a href={props.wholeUrl} target="_blank" rel="noreferrer">
+            {trans.__('All of it as JSON')}
+          </a>
+        </div>
       )}
       <ValuesTable title={trans.__('Run')} values={facts(props)} />
     </div>
   );
 }
 
+/** Whether something of a run, or of its steps, is not here. */
+function isCut(detail: RunDetail): boolean {
+  return [detail, ...detail.step_runs].some(
+    each => Object.keys(each.left_out).length > 0
+  );
+}
+
 function StepRuns(props: {
   trans: TranslationBundle;
-  steps: ReadonlyArray<StepRun>;
+  detail: RunDetail;
 }): React.ReactElement {
-  const { trans } = props;
+  const { trans, detail } = props;
+  const before = detail.left_out.step_runs?.items ?? 0;
   return (
     <table className="jp-mlops-table jp-mlops-stepRuns">
       <caption>{trans.__('Steps')}</caption>
       <tbody>
-        {props.steps.map(step => (
+        {before > 0 && (
+          <tr>
+            <td colSpan={3} className="jp-mlops-dim">
+              {trans.__('%1 before these', counted(before))}
+            </td>
+          </tr>
+        )}
+        {detail.step_runs.map(step => (
           <tr key={step.id} title={step.error || step.why || step.unrepeatable}>
             <th scope="row">
               <Mark icon={statusIcons[step.status]} state={step.status} />

@@ -12,6 +12,8 @@ export interface RunListProps {
   isOpen: (id: string) => boolean;
   detail: (id: string) => RunDetail | null;
   isResuming: (id: string) => boolean;
+  /** Where all of a run can be had. */
+  wholeUrl: (id: string) => string;
   onToggle: (id: string) => void;
   onCancel: (id: string) => void;
   onResume: (id: string) => void;
@@ -34,11 +36,12 @@ export function RunList(props: RunListProps): React.ReactElement {
             key={run.id}
             trans={props.trans}
             run={run}
-            parameters={tellingParametersOf(run, props.runs)}
+            parameters={tellingParametersOf(run, props.runs, props.trans)}
             detail={props.detail(run.id)}
             isOpen={props.isOpen(run.id)}
             isResumable={isResumable(run, props.runs)}
             isResuming={props.isResuming(run.id)}
+            wholeUrl={props.wholeUrl(run.id)}
             now={props.now}
             onToggle={props.onToggle}
             onCancel={props.onCancel}

@@ -18,10 +18,11 @@ import {
 import { Button, IconButton } from '../../parts/Button';
 import { Mark } from '../../parts/Mark';
 import { ValuesLine } from '../../parts/Values';
-import type { Named } from '../../parts/Values';
+import { shownMetrics } from '../../parts/named';
+import type { Shown } from '../../parts/named';
 import { statusLabel } from '../../words';
 import type { Run, RunDetail } from '../../wire';
-import { isActive, isLive, isOpenable, metricsOf } from '../shown';
+import { isActive, isLive, isOpenable } from '../shown';
 import { errorHint, errorLine } from '../words';
 import { RunDetails } from './RunDetails';
 import { RunProgress } from './RunProgress';
@@ -30,13 +31,15 @@ export interface RunRowProps {
   trans: TranslationBundle;
   run: Run;
   /** The parameters that tell it from other runs. */
-  parameters: ReadonlyArray<Named>;
+  parameters: Shown;
   /** Null while folded or not yet come. */
   detail: RunDetail | null;
   isOpen: boolean;
   isResumable: boolean;
   /** Whether the server is asked to resume it at this moment. */
   isResuming: boolean;
+  /** Where all of it can be had. */
+  wholeUrl: string;
   now: Date;
   onToggle: (id: string) => void;
   onCancel: (id: string) => void;
@@ -86,6 +89,7 @@ export function RunRow(props: RunRowProps): React.ReactElement {
           trans={trans}
           run={run}
           detail={props.detail}
+          wholeUrl={props.wholeUrl}
           now={props.now}
         />
       )}
@@ -114,7 +118,7 @@ function OtherLines(props: RunRowProps): React.ReactElement {
   const seconds = isLive(run)
     ? null
     : secondsBetween(run.started_at, run.ended_at, now);
-  const metrics = metricsOf(run);
+  const metrics = shownMetrics(run);
   return (
     <>
       <span className="jp-mlops-line jp-mlops-dim" title={run.notebook}>
@@ -124,11 +128,11 @@ function OtherLines(props: RunRowProps): React.ReactElement {
           <span className="jp-mlops-figure">{formatDuration(seconds)}</span>
         )}
       </span>
-      {metrics.length > 0 && !isOpen && (
-        <ValuesLine values={metrics} limit={3} />
+      {metrics.values.length > 0 && !isOpen && (
+        <ValuesLine trans={trans} {...metrics} limit={3} />
       )}
-      {parameters.length > 0 && !isOpen && (
-        <ValuesLine values={parameters} limit={3} />
+      {parameters.values.length > 0 && !isOpen && (
+        <ValuesLine trans={trans} {...parameters} limit={3} />
       )}
     </>
   );

@@ -1,12 +1,12 @@
 // The schedules of a project: what runs when, and whether anything is there to run it.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { formatRelative, formatTime, formatValue } from '../../format';
+import { formatRelative, formatTime } from '../../format';
 import { clockIcon } from '../../icons';
 import { Mark } from '../../parts/Mark';
 import { Notice } from '../../parts/Notice';
 import { ValuesLine } from '../../parts/Values';
-import type { Named } from '../../parts/Values';
+import { shownParameters } from '../../parts/named';
 import type { SchedulerStatus, ScheduleView } from '../../wire';
 
 /** The same in every language. */
@@ -52,9 +52,7 @@ function ScheduleRow(
 ): React.ReactElement {
   const { trans, schedule, now } = props;
   const { next_fire_at: next, last_fire: last } = schedule;
-  const parameters = Object.entries(schedule.parameters).map(
-    ([name, value]): Named => [name, formatValue(value)]
-  );
+  const parameters = shownParameters(schedule, trans);
   return (
     <li className="jp-mlops-row jp-mlops-schedule">
       <div className="jp-mlops-row-body">
@@ -77,8 +75,8 @@ function ScheduleRow(
               {trans.__('Next: %1', formatTime(next, now, schedule.timezone))}
             </span>
           )}
-          {parameters.length > 0 && (
-            <ValuesLine values={parameters} limit={3} />
+          {parameters.values.length > 0 && (
+            <ValuesLine trans={trans} {...parameters} limit={3} />
           )}
           {last !== null && (
             <span

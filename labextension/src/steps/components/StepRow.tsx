@@ -1,11 +1,11 @@
 // One step: its state in a sign and a word, why, how long it took, what it needs. A click jumps to its cell.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { formatDuration, formatNumber, formatRelative } from '../../format';
+import { formatDuration, formatRelative } from '../../format';
 import { stateIcons } from '../../icons';
 import { Mark } from '../../parts/Mark';
 import { ValuesLine } from '../../parts/Values';
-import type { Named } from '../../parts/Values';
+import { shownMetrics } from '../../parts/named';
 import { restoredText, stateLabel } from '../../words';
 import type { StepStatus } from '../../wire';
 
@@ -35,10 +35,7 @@ function reasonOf(step: StepStatus, trans: TranslationBundle): string {
 export function StepRow(props: StepRowProps): React.ReactElement {
   const { trans, step } = props;
   const label = stateLabel(step.state, trans);
-  const metrics = Object.entries(step.metrics).map(([name, value]): Named => [
-    name,
-    formatNumber(value)
-  ]);
+  const metrics = shownMetrics(step);
   return (
     <li className="jp-mlops-row jp-mlops-step" data-state={step.state}>
       <button
@@ -78,7 +75,9 @@ export function StepRow(props: StepRowProps): React.ReactElement {
               </span>
             )}
           </span>
-          {metrics.length > 0 && <ValuesLine values={metrics} limit={3} />}
+          {metrics.values.length > 0 && (
+            <ValuesLine trans={trans} {...metrics} limit={3} />
+          )}
         </span>
       </button>
     </li>
