@@ -18,6 +18,7 @@ import psycopg
 import pytest
 import sqlalchemy as sa
 from postgresql import GUARDED, PASSWORD, Cluster
+from workers import until
 
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.run import Run
@@ -170,7 +171,7 @@ def test_workers_in_several_processes_take_each_run_once(own: str, tmp_path: Pat
         working = [context.Process(target=work, args=(str(tmp_path), barrier, str(path))) for path in told]
         for process in working:
             process.start()
-        time.sleep(1.5)
+        until(lambda: all(path.exists() for path in told))
         postgresql.stop("immediate")  # as a crash of the server while they work
         postgresql.start()
         for process in working:
