@@ -23,7 +23,7 @@ HEAD = "# Parameters"
 AGAIN = "# Computed again from the parameters above"
 _HIDDEN = {"__annotations__"}
 """Names that an annotation changes."""
-NEEDED = "# Parameters that the next cell takes"
+NEEDED = "# Parameters that the next cell needs"
 
 
 @dataclass(frozen=True)

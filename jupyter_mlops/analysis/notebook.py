@@ -72,8 +72,8 @@ def cells_of(notebook: Mapping[str, Any]) -> tuple[Cell, ...]:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise NotebookError(
-            f"This is not a notebook of format 4: {error!r}.",
-            "Open it in JupyterLab and save it; that brings it to the current format.",
+            f"This is not a notebook in format 4: {error!r}.",
+            "Open it in JupyterLab and save it; that converts it to the current format.",
         ) from error
 
 
@@ -95,7 +95,7 @@ def steps_of(cells: Iterable[Cell]) -> tuple[tuple[StepCell, ...], tuple[Problem
             problems.append(
                 Problem(
                     f"Two steps are named '{step.spec.name}'.",
-                    "A name stands once in a notebook: rename one of them.",
+                    "Step names must be unique in a notebook: rename one of them.",
                     cell.id,
                 )
             )
@@ -202,7 +202,7 @@ def match_step(name: str, names: Iterable[str]) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        raise UnknownNameError(f"'{name}' may be {_listed(found)}.", "Write more of the name.")
+        raise UnknownNameError(f"'{name}' could be {_listed(found)}.", "Type more of the name.")
     raise UnknownNameError.among("step", name, known)
 
 

@@ -60,15 +60,15 @@ def parse_step_line(line: str) -> StepSpec:
         if option not in OPTIONS:
             raise InputError(f"%%step has no option '{word}'.", _nearest(option, [f"--{name}" for name in OPTIONS]))
         if option in FLAGS and equals:
-            raise InputError(f"'{word}' of %%step takes no value.", f"Write just {word}.")
+            raise InputError(f"'{word}' of %%step takes no value.", f"Write only {word}.")
         if option not in FLAGS and not equals:
             if not words or words[0].startswith("--"):
-                none = f"; {word} '' says none" if option in _CLAIMS else ""
+                none = f"; {word} '' declares none" if option in _CLAIMS else ""
                 raise InputError(f"'{word}' of %%step needs a value.", f"Write {word} {VALUES[option]}{none}.")
             value = words.pop(0)
         given.append((option, value))
     if len(names) != 1:
-        raise InputError("%%step needs one name.", USAGE)
+        raise InputError("%%step needs exactly one name.", USAGE)
     return _spec(names[0], given, lambda option: f"--{option}")
 
 
@@ -132,8 +132,8 @@ def check_step_name(name: str) -> str:
         )
     if not _NAME.match(name):
         raise InputError(
-            f"'{name}' cannot name a step.",
-            "Take one word of letters, digits, '_' and '-' that starts with a letter, such as train or clean_data.",
+            f"'{name}' is not a valid step name.",
+            "Use one word of letters, digits, '_' and '-' that starts with a letter, such as train or clean_data.",
         )
     return name
 
@@ -149,7 +149,8 @@ def parse_duration(text: str, option: str) -> float:
     seconds = float(match[1]) * _SECONDS[match[2]]
     if not 0 < seconds < math.inf:
         raise InputError(
-            f"'{text}' of '{option}' is no time at all.", "Take more than 0; --no-cache runs a step always."
+            f"'{text}' of '{option}' is not a positive duration.",
+            "Use more than 0. To always run a step, use --no-cache.",
         )
     return seconds
 
@@ -185,8 +186,8 @@ def _check(name: str, found: dict[str, Any], written: Callable[[str], str]) -> N
         for variable in (values,) if isinstance(values, str) else values:
             if not variable.isidentifier():
                 raise InputError(
-                    f"'{variable}' of step '{name}' is not a variable's name.",
-                    f"Write {written(option)} {VALUES[option]} with names of variables.",
+                    f"'{variable}' of step '{name}' is not a variable name.",
+                    f"Write {written(option)} {VALUES[option]} with variable names.",
                 )
     if "retries" in found:
         if not found["retries"].strip().isdecimal():
@@ -200,7 +201,7 @@ def _check(name: str, found: dict[str, Any], written: Callable[[str], str]) -> N
         if found.get("no_cache") and other in found:
             raise InputError(
                 f"Step '{name}' asks for '{written('no-cache').rstrip(':')}' and '{written(other).rstrip(':')}' at once.",
-                "The one says never to reuse its result, the other to reuse it: keep one.",
+                "The first says never to reuse its result, the second says to reuse it: keep only one.",
             )
 
 

@@ -57,7 +57,7 @@ def read_duration(value: Any) -> Any:
             fraction = parts.pop("fraction") or ""
             numbers = {name: int(part) for name, part in parts.items() if part}
             return sign * timedelta(**numbers, microseconds=int(fraction.ljust(6, "0")))
-    raise ValueError("it is no duration, such as 90s, 1:30:00 or P1DT2H")
+    raise ValueError("it is not a duration, such as 90s, 1:30:00 or P1DT2H")
 
 
 def _plain(name: str, reading: bool) -> Any:
@@ -100,7 +100,7 @@ def _literal(choices: list[Any]) -> Any:
         for choice in choices:
             if type(choice) is type(value) and choice == value:
                 return choice
-        raise ValueError("it is none of " + ", ".join(repr(choice) for choice in choices))
+        raise ValueError("it is not one of " + ", ".join(repr(choice) for choice in choices))
 
     return Annotated[Any, PlainValidator(choose), WithJsonSchema({"enum": choices})]
 
@@ -118,13 +118,13 @@ def _enum(enum: str, members: list[tuple[str, tuple[Any, ...]]]) -> Any:
         for name, known in members:
             if known and type(known[0]) is type(value) and known[0] == value:
                 return Member(enum, name)
-        raise ValueError("it is none of " + ", ".join(names))
+        raise ValueError("it is not one of " + ", ".join(names))
 
     return Annotated[Any, PlainValidator(choose), WithJsonSchema({"enum": names, "title": enum})]
 
 
 def _refuse(value: Any) -> Any:
-    raise ValueError("what is a value of this type cannot be told without executing the notebook")
+    raise ValueError("only executing the notebook could show what values this type takes")
 
 
 def _exact_float(value: Any) -> Any:
@@ -134,7 +134,7 @@ def _exact_float(value: Any) -> Any:
         except OverflowError:
             exact = None
         if exact != value:
-            raise ValueError("no float is exactly this number")
+            raise ValueError("no float has exactly this value")
         return exact
     if isinstance(value, str) and value in ("nan", "inf", "-inf"):
         return float(value)
@@ -146,13 +146,13 @@ def _key_number(value: Any) -> Any:
 
 
 def _read_date(value: Any) -> Any:
-    return _from_iso(date, value, "it is no date, such as 2024-12-31")
+    return _from_iso(date, value, "it is not a date, such as 2024-12-31")
 
 
 def _read_datetime(value: Any) -> Any:
     if isinstance(value, str) and value[-1:] in ("Z", "z"):
         value = value[:-1] + "+00:00"
-    return _from_iso(datetime, value, "it is no date and time, such as 2024-12-31T18:00:00")
+    return _from_iso(datetime, value, "it is not a date and time, such as 2024-12-31T18:00:00")
 
 
 def _from_iso(kind: type[date], value: Any, problem: str) -> Any:
@@ -172,7 +172,7 @@ def _read_decimal(value: Any) -> Any:
     try:
         return Decimal(repr(value) if isinstance(value, float) else value)
     except InvalidOperation:
-        raise ValueError("it is no decimal number") from None
+        raise ValueError("it is not a decimal number") from None
 
 
 def _read_path(value: Any) -> Any:
@@ -185,7 +185,7 @@ def _as(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
             return value
         made = kind(value if kind is tuple else map(_hashable, value))
         if len(made) < len(value):
-            raise ValueError("an item is there twice")
+            raise ValueError("an item appears twice")
         return made
 
     return read
@@ -193,7 +193,7 @@ def _as(kind: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _hashable(value: Any) -> Any:
     if isinstance(value, dict):
-        raise ValueError("a dict can be no item of a set")
+        raise ValueError("a dict cannot be an item of a set")
     return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 

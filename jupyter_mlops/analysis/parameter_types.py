@@ -224,12 +224,12 @@ def _choose(choices: list[Any], text: str) -> Any:
     for choice in choices:
         if str(choice) == text:
             return choice
-    raise ValueError("it is none of " + ", ".join(repr(choice) for choice in choices))
+    raise ValueError("it is not one of " + ", ".join(repr(choice) for choice in choices))
 
 
 def _whole(text: str) -> int:
     if not re.fullmatch(r"\s*[+-]?\d+(_\d+)*\s*", text, re.ASCII):
-        raise ValueError("it is no whole number")
+        raise ValueError("it is not a whole number")
     return int(text)
 
 
@@ -237,7 +237,7 @@ def _number(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise ValueError("it is no number") from None
+        raise ValueError("it is not a number") from None
     if not math.isfinite(value) and text.strip().lower() not in _NOT_FINITE:
         raise ValueError("it is too large")
     return value
@@ -259,7 +259,7 @@ def _collection(text: str) -> Any:
 def _json(text: str) -> Any:
     def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) < len(pairs):
-            raise ValueError("a key is there twice")
+            raise ValueError("a key appears twice")
         return dict(pairs)
 
     return loads(text, object_pairs_hook=unique, parse_float=_number)

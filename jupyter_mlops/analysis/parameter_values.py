@@ -91,7 +91,7 @@ def from_stored(value: Any) -> Any:
         return {key: from_stored(item) for key, item in value.items()}
     make = _MAKE.get(str(value[MARK]))
     if make is None:
-        raise ValueError(f"its mark {value[MARK]!r} is unknown here")
+        raise ValueError(f"its marker {value[MARK]!r} is unknown to this version")
     return make(value)
 
 

@@ -99,7 +99,7 @@ def check_parameters(declared: Sequence[Parameter], given: Mapping[str, Any]) ->
         if parameter.name not in given and parameter.required:
             raise InputError(
                 f"Parameter '{parameter.name}' ({parameter.type}) has no value.",
-                f"Give one: -p {parameter.name} VALUE, or a default in the cell tagged 'parameters'.",
+                f"Set one: -p {parameter.name} VALUE, or a default in the cell tagged 'parameters'.",
             )
     return checked
 
@@ -131,8 +131,8 @@ def check_value(parameter: Parameter, value: Any, *, shown: str = "") -> Any:
         raise _mistyped(parameter, shown, str(error)) from None
     if not is_value(fitting):
         raise InputError(
-            f"Parameter '{parameter.name}' cannot take {shown} ({type(value).__name__}): it cannot be written down exactly.",
-            "Parameters are text, numbers, true/false, None, dates, times, durations, paths, decimals, members of Enums, "
+            f"Parameter '{parameter.name}' cannot take {shown} ({type(value).__name__}): it cannot be recorded exactly.",
+            "Parameters can be text, numbers, true/false, None, dates, times, durations, paths, decimals, members of Enums, "
             "and lists, tuples, sets and dicts of these.",
         )
     return fitting
@@ -178,7 +178,7 @@ def _parsed(cell: Cell) -> tuple[str, ast.Module]:
         if isinstance(error, UnreadError):
             raise NotebookError(
                 f"The cell tagged 'parameters' {error}.",
-                "Keep parameters plain, and make what is large or deep in a cell of its own.",
+                "Keep parameters simple, and create large or deeply nested values in a separate cell.",
                 cell_id=cell.id,
             ) from error
         where = f", line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
@@ -305,15 +305,15 @@ def _shown(value: Any) -> str:
     try:
         return repr(value)
     except ValueError:
-        return "a number of more digits than Python writes"
+        return "a number with more digits than Python can print"
 
 
 def _secret(parameter: Parameter, text: str) -> SecretReference:
     match = SECRET.match(text)
     if match is None:
         raise InputError(
-            f"Parameter '{parameter.name}': {text!r} names no secret.",
-            "A secret's name is letters, digits and _ . - /, as in secret:db/password.",
+            f"Parameter '{parameter.name}': {text!r} is not the name of a secret.",
+            "A secret's name consists of letters, digits and _ . - /, as in secret:db/password.",
         )
     return SecretReference(match[1])
 
@@ -322,7 +322,7 @@ def _mistyped(parameter: Parameter, shown: str, reason: str) -> InputError:
     definition, default = _definition(parameter), parameter.default_source
     if "Unknown[" in definition:
         hint = "Declare a plain type, a Literal or an Enum that the notebook itself defines"
-        hint += f", or let it keep its default {default}." if default else "."
+        hint += f", or leave it at its default {default}." if default else "."
     else:
         hint = f"Give {named(definition)}" + (f", as its default {default} is." if default else ".")
     kind = f"has a default of type {parameter.type}" if parameter.typed_by_default else f"is declared {parameter.type}"

@@ -17,9 +17,7 @@ def span(names: Sequence[str], start: str | None, until: str | None) -> tuple[in
     first = 0 if start is None else names.index(match_step(start, names))
     last = len(names) if until is None else names.index(match_step(until, names)) + 1
     if first >= last and names:
-        raise InputError(
-            f"Step '{until}' stands before step '{start}' in the notebook.", "Exchange the two, or leave one out."
-        )
+        raise InputError(f"Step '{until}' comes before step '{start}' in the notebook.", "Swap the two, or omit one.")
     return first, last
 
 

@@ -58,7 +58,7 @@ def _put(session: Session, source: StepRun, known: dict[str, Known]) -> None:
         session.world.pend(name, Pending(item, source.id, None, frozenset({name, *item.shares})))
 
 
-_AGAIN = "Its step runs again where a cell reads what it made."
+_AGAIN = "Its step runs again when a cell reads one of its values."
 
 
 def take(ids: Iterable[str]) -> None:

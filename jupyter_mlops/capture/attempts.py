@@ -75,7 +75,7 @@ class Attempts:
         if self._over and isinstance(result.error_in_exec, KeyboardInterrupt):
             return RunError(
                 f"Step '{self._spec.name}' was stopped: it took longer than its --timeout of {self._spec.timeout:g} s.",
-                "Give it more time, or less to do.",
+                "Raise its --timeout, or give it less to do.",
             )
         return None
 

@@ -33,13 +33,13 @@ def _contradiction(step: str, does: str, option: str, extra: set[str], missing: 
     if extra:
         names = ", ".join(f"'{name}'" for name in sorted(extra))
         return InputError(
-            f"Step '{step}' {does} {names}, which its {option} does not name.",
+            f"Step '{step}' {does} {names}, which its {option} does not list.",
             f"Add it to {option}, or change the code.",
         )
     if missing:
         names = ", ".join(f"'{name}'" for name in sorted(missing))
         return InputError(
-            f"Step '{step}' names {names} in {option}, and does not make it.",
-            f"Take it out of {option}, or change the code.",
+            f"Step '{step}' lists {names} in {option}, but does not make or change it.",
+            f"Remove it from {option}, or change the code.",
         )
     return None

@@ -148,7 +148,7 @@ def _tensor(walk: Walk, value: Any) -> None:
     """A torch tensor: type, device, shape, order of axes, whether gradients are wanted, elements, gradient."""
     torch = sys.modules["torch"]
     if getattr(value, "grad_fn", None) is not None:
-        raise Undigestible("", "a tensor that is part of a computation of gradients")
+        raise Undigestible("", "a tensor that is part of a gradient computation")
     if str(value.layout) != "torch.strided" or getattr(value, "is_quantized", False):
         reduced(walk, value)
         return

@@ -69,7 +69,7 @@ def _says(kind: type) -> bool:
 
 
 def _last_words(walk: Walk, value: Any) -> None:
-    raise LastWords("", f"its class {type(value).__name__} does something when it goes (__del__)")
+    raise LastWords("", f"its class {type(value).__name__} runs code when it is deleted (__del__)")
 
 
 def _inheriting(walk: Walk, value: Any) -> None:

@@ -46,7 +46,7 @@ _HANDLES = (
 
 def _module(walk: Walk, value: types.ModuleType) -> None:
     if sys.modules.get(value.__name__) is not value:
-        raise Undigestible("", f"the module {value.__name__} is not the imported one")
+        raise Undigestible("", f"the module {value.__name__} is not the one that was imported")
     walk.tag("module", value.__name__)
     walk.modules.add(value.__name__)
 

@@ -184,7 +184,7 @@ class Walk:
     def check_time(self) -> None:
         """Raise `Undigestible` when the time is over; to be called before each large piece of work."""
         if time.monotonic() > self._deadline:
-            raise Undigestible("", f"telling its content takes over {self._seconds:.0f} s")
+            raise Undigestible("", f"determining its content takes over {self._seconds:.0f} s")
 
     def first_time(self, value: Any, *, mutable: bool = True) -> bool:
         """Whether `value` is met for the first time in this walk; if not, its number stands for it."""

@@ -245,4 +245,4 @@ class NotRestored:
         self.held = held
 
     def __repr__(self) -> str:
-        return f"<the value that step '{self._step}' showed was not kept; run it with --no-cache to have it>"
+        return f"<the value that step '{self._step}' showed was not stored; run it with --no-cache to see it>"

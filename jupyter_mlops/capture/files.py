@@ -33,10 +33,10 @@ def keep_files(objects: Objects, paths: Iterable[str]) -> dict[str, str]:
             if stat.S_ISDIR(status.st_mode):
                 kept[path.rstrip(os.sep) + os.sep] = objects.put(b"")
             elif not stat.S_ISREG(status.st_mode):
-                raise StoreError(f"'{path}' is no plain file.", "The step runs each time.")
+                raise StoreError(f"'{path}' is not a regular file.", "The step runs each time.")
             elif status.st_size > LARGEST:
                 size = f"{status.st_size / 1e9:,.1f} GB"
-                raise StoreError(f"'{path}' has {size}; up to 2 GB are kept.", "The step runs each time.")
+                raise StoreError(f"'{path}' is {size}; files up to 2 GB are stored.", "The step runs each time.")
             elif KNOWN.patterns is not None and _holds_secret(path):
                 raise StoreError(f"'{path}' holds a secret.", "The step runs each time.")
             else:
@@ -78,7 +78,7 @@ def _proven(path: str, name: str) -> Iterator[bytes]:
         digest.update(piece)
         yield piece
     if digest.hexdigest() != name:
-        raise StoreError(f"'{path}' changed while it was kept.", "The step runs each time.")
+        raise StoreError(f"'{path}' changed while it was being stored.", "The step runs each time.")
 
 
 def restore_files(objects: Objects, files: Mapping[str, str]) -> None:
@@ -136,7 +136,7 @@ def _write(objects: Objects, target: str, name: str) -> None:
         if digest.hexdigest() != name:
             aside = objects.set_aside(name)
             raise DamagedObjectError(
-                f"Object {name[:12]} is damaged. It lies in '{aside}' now.", "The step runs again."
+                f"Object {name[:12]} is damaged. It was moved to '{aside}'.", "The step runs again."
             )
         with contextlib.suppress(OSError):
             os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))

@@ -163,20 +163,22 @@ class Hydrator:
         """Run the step that made a lost value again, unseen; what it reads must be as it was then."""
         self._again(self._session.store.steps.run(pending.source), name)
         if name not in self._world.namespace:
-            raise NotStoredError(f"'{name}' was not stored, and its step did not make it again.", _FROM_THE_TOP)
+            raise NotStoredError(
+                f"'{name}' was not stored, and running its step again did not create it.", _FROM_THE_TOP
+            )
 
     def _again(self, run: StepRun, name: str) -> Any:
         """Run a step's code on the same values as in `run`, unseen; gives what it would have shown last."""
         session, world = self._session, self._world
         if run.id in self._producing:
-            raise NotStoredError(f"'{name}' cannot be made again: its step needs it itself.", _FROM_THE_TOP)
+            raise NotStoredError(f"'{name}' cannot be recomputed: its own step needs it.", _FROM_THE_TOP)
         self._producing.add(run.id)
         try:
             for item, made in run.inputs.items():
                 known = world.know(item)
                 if known is None or known.digest != made.digest:
                     raise NotStoredError(
-                        f"'{name}' of step '{run.step}' was not stored, and what that step reads has changed since "
+                        f"'{name}' of step '{run.step}' was not stored, and something that step reads has changed since "
                         f"('{item}').",
                         f"Run step '{run.step}' again first.",
                     )

@@ -39,7 +39,7 @@ def keep_model(session: Session, step: StepCell, step_run: StepRun, found: Exami
     if holds_bytes(data) or (sample_data is not None and holds_bytes(sample_data)):
         session.listener.warn(
             f"Model '{name}' of step '{step.spec.name}' was not logged: it holds a secret.",
-            "Give the secret to what needs it when it is needed, rather than to the model.",
+            "Pass the secret to the code that needs it when it is needed, instead of storing it in the model.",
         )
         return
     session.saver.do(lambda: _post(session, step_run, name, data, sample_data))
@@ -55,7 +55,7 @@ def _post(session: Session, step_run: StepRun, name: str, data: bytes, sample: b
             "input_object": None if sample is None else store.objects.put(sample, signed=True),
         }
     except MLOpsError as error:
-        store.steps.update_run(step_run.id, error=f"model '{name}' was not kept: {error.message}")
+        store.steps.update_run(step_run.id, error=f"model '{name}' was not stored: {error.message}")
         raise
     store.outbox.post(step_run.run_id, "model", body, now=store.now())
 

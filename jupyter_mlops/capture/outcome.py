@@ -133,7 +133,9 @@ def named_metrics(spec: StepSpec, namespace: dict[str, Any]) -> tuple[dict[str, 
     problems: list[str] = []
     for name in spec.metrics:
         if name not in namespace:
-            problems.append(f"Metric '{name}' of step '{spec.name}' was not logged: there is no variable of that name.")
+            problems.append(
+                f"Metric '{name}' of step '{spec.name}' was not logged: there is no variable with that name."
+            )
             continue
         try:
             if isinstance(namespace[name], (str, bytes, bytearray)):

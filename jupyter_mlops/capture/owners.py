@@ -72,8 +72,8 @@ class Owners:
         rivals = self._rivals(cell_id, name, digest)
         if rivals and self._first(cell_id, name, rivals) != cell_id:
             return InputError(
-                f"Two steps are named '{name}': this cell was not run, so that nothing of it is recorded as the other's.",
-                "A name stands once in a notebook: rename one of them. If the other has another name by now, or is gone, "
+                f"Two steps are named '{name}': this cell was not run, because it would be recorded under the other step.",
+                "Step names must be unique in a notebook: rename one of them. If the other cell has been renamed or removed, "
                 "save the notebook and run this cell again.",
             )
         self._owners[name] = cell_id

@@ -47,8 +47,8 @@ def recall(session: Session, step: StepCell, facts: CodeFacts) -> dict[str, str]
                 del taken[name]
     for name in sorted(missing & changed.keys()):
         session.listener.warn(
-            f"'{name}' is not in this kernel, and there is no result of '{changed[name]}', which makes it, that holds now.",
-            f"Run that step, or all that are needed: %mlops run --until {step.spec.name}",
+            f"'{name}' is not in this kernel, and '{changed[name]}', which makes it, has no result that is still valid.",
+            f"Run that step, or every step that is needed: %mlops run --until {step.spec.name}",
         )
     return {name: taken[name] for name in sorted(missing & taken.keys())}
 

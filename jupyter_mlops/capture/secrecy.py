@@ -56,7 +56,7 @@ def warn_of_source(listener: Listener, step: StepCell) -> None:
     """Tell where a cell's own text holds a secret: that is not ours to change."""
     if holds(step.cell.source):
         listener.warn(
-            f"The source of step '{step.spec.name}' holds a secret as plain text: the notebook and the record of the "
+            f"The source of step '{step.spec.name}' contains a secret as plain text: the notebook and the record of the "
             "step's code show it.",
-            'Write secret("NAME") in its place, and give the secret a new value.',
+            'Write secret("NAME") instead, and change the value of the secret.',
         )

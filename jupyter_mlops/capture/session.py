@@ -307,7 +307,7 @@ class Session:
                 self.listener.recalled(taken)
 
     def before_plain(self, facts: CodeFacts) -> None:
-        """Make ready what a cell that is no step may read."""
+        """Make ready what a cell that is not a step may read."""
         self.hydrator.show(facts)
         if self._saver is not None:
             self._saver.secure()
@@ -349,7 +349,7 @@ class Session:
         error = result.error_before_exec or result.error_in_exec
         if error is not None:
             raise NotStoredError(
-                f"A value that was not stored cannot be made again: {type(error).__name__}: {error}",
+                f"A value that was not stored cannot be recomputed: {type(error).__name__}: {error}",
                 "Run the notebook from the top.",
             )
         return shown[-1] if shown else None

@@ -112,7 +112,7 @@ class ShellHooks:
             self._give_up(error.message, error.hint)
         except Exception as error:
             log.debug("A step could not be recorded", exc_info=True)
-            self._give_up(f"This step is not recorded: {type(error).__name__}: {error}", "The cell runs as ever.")
+            self._give_up(f"This step is not recorded: {type(error).__name__}: {error}", "The cell runs as usual.")
 
     def _spec(self, info: Any, code: str, sent: dict[str, Any]) -> StepSpec | None:
         """What the cell's tags ask for; where all cells are captured, any cell but one that only steers us."""
@@ -200,7 +200,7 @@ class ShellHooks:
             if facts is not None:
                 self.session.cell_ended(facts, execution.step.spec.name if execution else "", bound, effects)
         except KeyboardInterrupt:
-            self._not_recorded("it was interrupted when it had ended")
+            self._not_recorded("it was interrupted just after it had ended")
         except Exception as error:
             log.debug("A step could not be recorded", exc_info=True)
             self._not_recorded(f"{type(error).__name__}: {error}")
@@ -209,8 +209,8 @@ class ShellHooks:
 
     def _not_recorded(self, why: str) -> None:
         self.session.listener.warn(
-            f"This step was run, but not recorded: {why}",
-            "Its result stands in the kernel; it will not be reused.",
+            f"This step ran, but was not recorded: {why}",
+            "Its result is in the kernel, but will not be reused.",
         )
 
     def _refuse(self, execution: Any, result: Any) -> None:

@@ -31,12 +31,12 @@ def skipped(session: Session, step: StepCell, facts: CodeFacts) -> Reason | None
 
 
 def _holds(session: Session, step: str, expression: str) -> bool:
-    hint = "Write an expression of names that are bound above the step, such as: --skip-if 'not retrain'"
+    hint = "Write an expression that uses names bound above the step, such as: --skip-if 'not retrain'"
     try:
         names = cell_facts(expression).names.reads
         code = compile(ast.parse(expression.strip(), mode="eval"), f"<--skip-if of {step}>", "eval")
     except (SyntaxError, ValueError) as error:
-        raise InputError(f"'{expression}' of '--skip-if' is no expression: {error}.", hint) from None
+        raise InputError(f"'{expression}' of '--skip-if' is not a valid expression: {error}.", hint) from None
     session.hydrator.ready(names, libraries_used=True)
     try:
         return bool(eval(code, session.namespace))  # noqa: S307 - the author's own code, as the cell's is
@@ -57,6 +57,6 @@ def _check(session: Session, step: StepCell, facts: CodeFacts) -> None:
         readers = (other for other in steps[place + 1 :] if name in getattr(names_of_step(other), "reads", ()))
         reader = next((other.spec.name for other in readers), "a later step")
         raise InputError(
-            f"Step '{step.spec.name}' cannot be left out: '{reader}' reads '{name}', which only it makes.",
-            f"Bind '{name}' above it, or leave '{reader}' out too.",
+            f"Step '{step.spec.name}' cannot be skipped: '{reader}' reads '{name}', which only it makes.",
+            f"Bind '{name}' above it, or skip '{reader}' too.",
         )

@@ -346,7 +346,7 @@ class Execution:
             else:
                 self.session.listener.warn(
                     f"Parameter '{name}' of step '{self.step.spec.name}' was not logged: it is a {type(value).__name__}.",
-                    "Name variables that hold a number, a text or a truth value.",
+                    "List variables that hold a number, a text or true/false.",
                 )
         if found:
             session, run_id, now = self.session, self.record.step_run.run_id, self.session.store.now()

@@ -63,7 +63,7 @@ class StepVersion:
 class StepInput:
     """A name that a step may have read: the digest of its value and what had bound it.
 
-    `producer` is a step's name, `cell:DIGEST` for a cell that is no step, or "" where that was not seen.
+    `producer` is a step's name, `cell:DIGEST` for a cell that is not a step, or "" where that was not seen.
     """
 
     digest: str
@@ -153,7 +153,7 @@ class StepLine(NamedTuple):
 
 
 def cell_label(digest: str) -> str:
-    """What stands for a cell that is no step where a step's name would stand, by the digest of its code."""
+    """What stands for a cell that is not a step where a step's name would stand, by the digest of its code."""
     return f"{_CELL}{digest[:16]}"
 
 

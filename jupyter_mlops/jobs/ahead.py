@@ -112,7 +112,7 @@ class Beside:
             raise
         except (MLOpsError, RuntimeError, OSError) as error:
             # Only the time is lost: the step is executed in its turn.
-            logger.info("Step '%s' was not executed ahead: %s", self._steps[place].spec.name, error)
+            logger.info("Step '%s' was not executed ahead of its turn: %s", self._steps[place].spec.name, error)
             alive = False
         if alive:
             self._free.append(worker)
@@ -162,7 +162,9 @@ class _Worker:
         try:
             await self._client.run_cell(index)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
-            logger.info("Cell %s failed ahead of its turn, and is executed in it: %s", index, type(error).__name__)
+            logger.info(
+                "Cell %s failed ahead of its turn, and is executed again in its turn: %s", index, type(error).__name__
+            )
             return True
         return False
 

@@ -34,7 +34,7 @@ def check_cron(expression: str) -> str:
     """`expression` with single spaces, where it is a cron expression that fires at all. Raises `InputError`."""
     words = expression.split()
     if len(words) == 1 and words[0] in _SHORTHANDS:
-        raise InputError(f"'{expression}' is a shorthand.", f"Write it out: '{_SHORTHANDS[words[0]]}'.")
+        raise InputError(f"'{expression}' is a shorthand.", f"Write it in full: '{_SHORTHANDS[words[0]]}'.")
     if len(words) != 5:
         raise InputError(f"'{expression}' is not a cron expression: it has {len(words)} fields.", FIELDS)
     text = " ".join(words)
@@ -156,5 +156,5 @@ def _zone(name: str) -> ZoneInfo:
         error = UnknownNameError.among("time zone", name, known)
         if "Did you mean" not in error.hint:
             ends = [zone for zone in known if zone.rpartition("/")[2].lower() == name.rpartition("/")[2].lower()]
-            error.hint = f"Did you mean '{min(ends)}'?" if ends else "Name one as in Europe/Berlin, or UTC."
+            error.hint = f"Did you mean '{min(ends)}'?" if ends else "Use a name such as Europe/Berlin, or UTC."
         raise error from None

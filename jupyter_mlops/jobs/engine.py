@@ -80,7 +80,7 @@ class MLOpsEngine(Engine):  # type: ignore[misc]
         except MLOpsError as error:
             hint = error.hint
             if "parameter" in error.details:
-                hint += f" papermill's -p guesses types; a text is given with: -r {error.details['parameter']} VALUE"
+                hint += f" papermill's -p guesses types; to pass a text, use: -r {error.details['parameter']} VALUE"
             logger.error("%s %s", error.message, hint)
             raise
 

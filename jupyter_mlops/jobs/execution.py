@@ -156,8 +156,8 @@ class Execution:
         told = named(left_behind(self._pid, self.plan.environment.get(variables.RUN_ID, "")))
         if told:
             self._warn(
-                f"Processes that the notebook started go on: {told}.",
-                "End them in the cell that starts them, or with `kill PID`; they hold what they had open.",
+                f"Processes that the notebook started are still running: {told}.",
+                "End them in the cell that starts them, or with `kill PID`; they keep their files and connections open.",
             )
 
     def _load(self) -> None:
@@ -239,8 +239,8 @@ class Execution:
         if not below:
             return Outcome(Status.COMPLETED)
         count = "1 cell" if len(below) == 1 else f"{len(below)} cells"
-        told = f"sys.exit() in cell {index} left out {count} below it, from cell {below[0]} on"
-        self._warn(f"{told}.", "If they are to be executed, remove the call.")
+        told = f"sys.exit() in cell {index} skipped {count} below it, from cell {below[0]} on"
+        self._warn(f"{told}.", "To execute them, remove the call.")
         return Outcome(Status.COMPLETED, ended_early=told)
 
     async def _cell(self, index: int) -> Outcome | None:

@@ -181,5 +181,7 @@ def error_of(run: Run, outcome: Outcome, **details: Any) -> RunError:
 def taken(run: Run) -> MLOpsError:
     """The error that says a run cannot be taken: another process has it, or it has ended."""
     if run.status is Status.CANCELED:
-        return CanceledError(f"Run {run.number} was canceled before it began.", "Ask for it again.", run=run)
-    return RunError(f"Run {run.number} is {run.status} already.", "It is executed once. Ask for a new run.", run=run)
+        return CanceledError(f"Run {run.number} was canceled before it started.", "Submit it again.", run=run)
+    return RunError(
+        f"Run {run.number} is already {run.status}.", "A run is executed only once. Submit a new one.", run=run
+    )

@@ -109,8 +109,8 @@ async def open_kernel(plan: Plan) -> Kernel:
             why = error.message
             if plan.mode == "warm":
                 raise KernelDiedError(
-                    f"There can be no warm kernel: {why}.",
-                    "Leave the kind of kernel to jupyter-mlops: --kernel-mode auto.",
+                    f"No warm kernel is possible: {why}.",
+                    "Let jupyter-mlops choose the kind of kernel: --kernel-mode auto.",
                 ) from error
     return await OrdinaryKernel.start(plan.kernel_name, plan.folder, plan.environment, plan.start_seconds, why)
 
@@ -198,9 +198,11 @@ class OrdinaryKernel:
 def death_by(code: int | None) -> KernelDiedError:
     """What the end of a kernel's process was: `code` is its exit code, negative for a signal, None where unknown."""
     if code is None:
-        return KernelDiedError("The kernel's process went away.", _AGAIN)
+        return KernelDiedError("The kernel's process is gone.", _AGAIN)
     if code >= 0:
-        return KernelDiedError(f"The kernel's process ended by itself with exit code {code}.", _AGAIN, exit_code=code)
+        return KernelDiedError(
+            f"The kernel's process ended unexpectedly with exit code {code}.", _AGAIN, exit_code=code
+        )
     try:
         name = signal.Signals(-code).name
     except ValueError:
@@ -215,7 +217,7 @@ def death_by(code: int | None) -> KernelDiedError:
     )
 
 
-_AGAIN = "Steps that had finished are kept: run it again, and they are reused."
+_AGAIN = "Finished steps are kept: run it again, and they are reused."
 _MEMORY = "Did it run out of memory? " + _AGAIN
 
 IN_KERNEL = """\

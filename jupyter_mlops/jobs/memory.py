@@ -21,7 +21,7 @@ LOW = 0.03
 _RECENT = 12
 """Looks that count as "just before": 3 seconds."""
 _VMSTAT = Path("/proc/vmstat")
-_LESS = "Let it have more with --memory, or load less at a time. " + AGAIN
+_LESS = "Allow it more with --memory, or load less at a time. " + AGAIN
 
 
 class MemoryWatch:
@@ -36,12 +36,14 @@ class MemoryWatch:
         self._kills: deque[int] = deque([_oom_kills_just_now()], maxlen=_RECENT)
 
     async def watch(self, on_exceeded: Callable[[Reason, bool], None]) -> None:
-        """Look four times a second; `on_exceeded` is told the reason, and whether there is no time to ask first."""
+        """Look four times a second; `on_exceeded` is told the reason, and whether there is not a time to ask first."""
         while True:
             await asyncio.sleep(SECONDS)
             used = self.look()
             if self.limit is not None and used > self.limit:
-                message = f"The kernel used {megabytes(used)} of memory, more than the {megabytes(self.limit)} it may."
+                message = (
+                    f"The kernel used {megabytes(used)} of memory, more than its limit of {megabytes(self.limit)}."
+                )
                 on_exceeded(Reason("out_of_memory", message, "OutOfMemory", _LESS), used > FAR_OVER * self.limit)
 
     def look(self) -> int:
@@ -55,7 +57,7 @@ class MemoryWatch:
     def shortage(self) -> str:
         """What the system's memory has to do with a process that was killed just now; "" where nothing."""
         if _oom_kills() > self._kills[0]:
-            return "The system had run out of memory, and ended it."
+            return "The system ran out of memory and ended it."
         now = psutil.virtual_memory()
         left = min([*self._left, now.available])
         if left < LOW * now.total:

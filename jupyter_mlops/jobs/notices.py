@@ -61,7 +61,7 @@ def wake(store: Store) -> None:
         if free:
             start_detached(store, [sys.executable, "-m", "jupyter_mlops.jobs.notices", str(store.root)])
     except StoreError as error:
-        logger.warning("Notices wait: %s %s", error.message, error.hint)
+        logger.warning("Notifications are waiting: %s %s", error.message, error.hint)
 
 
 def event_of(store: Store, notice: Notice, run: Run) -> dict[str, Any]:

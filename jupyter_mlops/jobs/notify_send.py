@@ -79,7 +79,7 @@ def _send_webhook(target: Target, event: dict[str, Any], folder: Path, timestamp
         headers["X-MLOps-Signature"] = signature(_resolve(target.key, folder), timestamp, body)
     url = _resolve(target.value[0], folder)
     if urlsplit(url).scheme not in ("http", "https"):
-        raise NotSentError("what the secret holds is no URL", final=True)
+        raise NotSentError("the value of the secret is not a URL", final=True)
     opener = urllib.request.build_opener(_NoRedirects)
     try:
         request = urllib.request.Request(url, body, headers, method="POST")
@@ -98,10 +98,10 @@ def _send_webhook(target: Target, event: dict[str, Any], folder: Path, timestamp
 def _send_mail(target: Target, event: dict[str, Any], folder: Path) -> None:
     server = target.smtp.get("server")
     if not server:
-        raise InputError("No mail server is known.", f'Write [smtp] server = "smtp://HOST:PORT" in {FILE}.')
+        raise InputError("No mail server is known.", f'Set [smtp] server = "smtp://HOST:PORT" in {FILE}.')
     parts = urlsplit(_resolve(server, folder))
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
-        raise InputError("The mail server is no smtp:// URL.", f'Write server = "smtp://HOST:PORT" in {FILE}.')
+        raise InputError("The mail server is not an smtp:// URL.", f'Set server = "smtp://HOST:PORT" in {FILE}.')
     message = _mail(target, event)
     context = ssl.create_default_context()
     try:
@@ -125,7 +125,7 @@ def _send_mail(target: Target, event: dict[str, Any], folder: Path) -> None:
     except smtplib.SMTPRecipientsRefused:
         raise NotSentError("the mail server knows none of the addresses", final=True) from None
     except (OSError, smtplib.SMTPException) as error:
-        raise NotSentError(f"the mail server did not take it: {_plain(error)}") from None
+        raise NotSentError(f"the mail server did not accept it: {_plain(error)}") from None
     if refused:
         raise NotSentError(f"the mail server refused {', '.join(refused)}", final=True)
 

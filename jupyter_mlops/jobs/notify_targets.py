@@ -53,7 +53,7 @@ def targets_of(root: Path, asked: Sequence[str]) -> tuple[str, ...]:
             if table.get("always") and not any(text.endswith(f"{GOES_TO}{name}") for text in made):
                 made[f"{_events(table)}{GOES_TO}{name}"] = None
     except MLOpsError as error:
-        logger.warning("No one is told of runs by %s: %s %s", FILE, error.message, error.hint)
+        logger.warning("No notifications are sent by %s: %s %s", FILE, error.message, error.hint)
     return tuple(made)
 
 
@@ -70,8 +70,8 @@ def check_target(root: Path, text: str) -> str:
         config = _targets(read_config(root))
         if name not in config:
             if "=" in name and not match:
-                raise InputError(f"'{text}' begins with no event.", f"Events are {', '.join(EVENTS)}.")
-            hint = f"A target is a [notify.NAME] of {FILE}, a URL, mailto:ADDRESS or command:WORDS."
+                raise InputError(f"'{text}' does not begin with an event.", f"The events are {', '.join(EVENTS)}.")
+            hint = f"Use the name of a [notify.NAME] table in {FILE}, a URL, mailto:ADDRESS or command:WORDS."
             raise UnknownNameError(f"There is no target named '{name}'.", hint)
         return f"{events or _events(config[name])}{GOES_TO}{name}"
     _ad_hoc(name, {})
@@ -103,7 +103,7 @@ def read_config(root: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' cannot be read: {error}.", "Mend or remove it.") from error
+        raise InputError(f"'{path}' cannot be read: {error}.", "Fix or remove the file.") from error
     if sys.version_info >= (3, 11):
         import tomllib
     else:
@@ -111,19 +111,19 @@ def read_config(root: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"'{path}' is not valid TOML: {error}.", "Mend or remove it.") from error
+        raise InputError(f"'{path}' is not valid TOML: {error}.", "Fix or remove the file.") from error
 
 
 def _targets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     found = config.get("notify", {})
     if not isinstance(found, dict):
-        raise InputError(f"'notify' of {FILE} is no table.", "Write a table for each target: [notify.NAME]")
+        raise InputError(f"'notify' in {FILE} is not a table.", "Write a table for each target, such as [notify.ops].")
     for name, table in found.items():
         kinds = [key for key in ("url", "mail", "command") if isinstance(table, dict) and key in table]
         if len(kinds) != 1 or set(table) - _KEYS:
             raise InputError(
-                f"[notify.{name}] of {FILE} is no target.",
-                "It has one of url, mail, command; and, where needed, on, always, key.",
+                f"[notify.{name}] in {FILE} is not a valid target.",
+                "Give it one of url, mail or command and, if needed, on, always or key.",
             )
         _events(table)
     return found
@@ -132,7 +132,7 @@ def _targets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 def _events(table: Mapping[str, Any]) -> str:
     events = table.get("on", list(DEFAULT_EVENTS))
     if not isinstance(events, list) or not events or not all(event in EVENTS for event in events):
-        raise InputError(f"'on = {events!r}' of {FILE} names no events.", f'Write it as on = ["{EVENTS[0]}"].')
+        raise InputError(f"'on = {events!r}' in {FILE} does not list events.", f'Write it as on = ["{EVENTS[0]}"].')
     return ",".join(events)
 
 
@@ -140,7 +140,7 @@ def _ad_hoc(name: str, config: Mapping[str, Any]) -> Target:
     kind, _, rest = name.partition(":")
     if kind == "mailto":
         if "@" not in rest or re.search(r"[\s<>]", rest):
-            raise InputError(f"'{rest}' is no mail address.", "Write it as mailto:me@example.com")
+            raise InputError(f"'{rest}' is not a mail address.", "Write it as mailto:me@example.com")
         return Target("mail", tuple(rest.split(",")), smtp=_smtp(config) if config else {})
     if kind == "command":
         return Target("command", _words(rest))
@@ -152,9 +152,12 @@ def _url(text: str) -> str:
         return text
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InputError(f"'{text}' is no URL.", "Write it as https://example.com/hook")
+        raise InputError(f"'{text}' is not a URL.", "Write it as https://example.com/hook")
     if parts.username or parts.password:
-        raise InputError("A password in a URL would be recorded.", f"Write url = 'secret:NAME' in {FILE}.")
+        raise InputError(
+            "The URL contains a password, which would be recorded.",
+            f"Store the URL as a secret, and write url = 'secret:NAME' in {FILE}.",
+        )
     return text
 
 
@@ -166,7 +169,9 @@ def _key(config: Mapping[str, Any]) -> str | None:
 def _smtp(config: Mapping[str, Any]) -> dict[str, str]:
     table = config.get("smtp", {})
     if not isinstance(table, dict) or set(table) - _SMTP_KEYS:
-        raise InputError(f"[smtp] of {FILE} is not understood.", "It has server, from, user and password.")
+        raise InputError(
+            f"[smtp] in {FILE} is not a table, or has an unknown key.", "Its keys are server, from, user and password."
+        )
     return {name: str(value) for name, value in table.items()}
 
 
@@ -178,7 +183,7 @@ def _words(value: Any) -> tuple[str, ...]:
     try:
         words = _texts(value) if isinstance(value, list) else tuple(shlex.split(str(value)))
     except ValueError as error:
-        raise InputError(f"'{value}' is no command: {error}.", "Close the quotes.") from error
+        raise InputError(f"'{value}' is not a valid command: {error}.", "Close the quotes.") from error
     if not words:
-        raise InputError("A command of no words tells no one.", "Write it as command:./told.sh")
+        raise InputError("The command is empty.", "Write it as command:./notify.sh")
     return words

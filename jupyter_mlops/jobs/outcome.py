@@ -10,10 +10,10 @@ from jupyter_mlops.domain.run import RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import KernelDiedError, StoreError, beginning
 
-AGAIN = "Steps that had finished are kept: run it again, and they are reused."
+AGAIN = "Finished steps are kept: run it again, and they are reused."
 LESS_TO_DO = "Give it more time, or less to do. " + AGAIN
 SEE_KERNEL = "Try it: jupyter run --kernel NAME, or see what `jupyter kernelspec list` shows for it."
-SEE_TRACEBACK = "The executed notebook holds the whole traceback."
+SEE_TRACEBACK = "The executed notebook has the full traceback."
 TIMED_OUT = "StepTimedOut"
 """The name of the error by which a kernel says that a step took longer than its own --timeout."""
 
@@ -49,7 +49,7 @@ class Outcome:
     def not_saved(self, error: StoreError) -> Outcome:
         """The same where the executed notebook could not be written."""
         if self.error is None:
-            message = f"All cells were executed, but the executed notebook is not saved: {error.message}"
+            message = f"All cells were executed, but the executed notebook could not be saved: {error.message}"
             told = RunError("not_saved", message, ename=type(error).__name__)
             return Outcome(Status.FAILED, told, error.hint, unsaved=self)
         return replace(self, error=unsaved(self.error, error.message), hint=f"{self.hint} {error.hint}", unsaved=self)
@@ -57,7 +57,7 @@ class Outcome:
 
 def unsaved(error: RunError, why: str) -> RunError:
     """Why a run ended, and why its executed notebook could not be written either."""
-    return replace(error, message=f"{error.message} The executed notebook is not saved: {why}")
+    return replace(error, message=f"{error.message} The executed notebook could not be saved: {why}")
 
 
 def of_open_steps(status: Status, error: RunError | None) -> tuple[Status, str]:

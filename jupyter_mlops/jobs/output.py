@@ -26,23 +26,23 @@ def check_output(output: Path, source: Path | None, *, make_folder: bool = True)
     """
     if source is not None and _same_file(output, source):
         raise InputError(
-            f"The output '{output}' is the notebook itself, which is never written over.",
-            "Name another file with -o, or leave -o out: the executed notebook then goes to runs/.",
+            f"The output '{output}' is the notebook itself, which is never overwritten.",
+            "Use another file with -o, or omit -o: the executed notebook then goes to runs/.",
         )
     if output.is_dir():
-        raise InputError(f"The output '{output}' is a folder.", f"Name a file in it, such as {output.name}/out.ipynb.")
+        raise InputError(f"The output '{output}' is a folder.", f"Give a file in it, such as {output.name}/out.ipynb.")
     if not make_folder and not output.parent.is_dir():
-        raise InputError(f"The output folder '{output.parent}' does not exist.", "Make it, or name another.")
+        raise InputError(f"The output folder '{output.parent}' does not exist.", "Create it, or use another.")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         told = refused(error, f"The folder '{output.parent}' cannot be made", output.parent.parent)
         if isinstance(told, NotWritableError):
-            told.hint = "Name a folder you may write to with -o."
+            told.hint = "Use -o with a folder you can write to."
         raise told from error
     if not os.access(output.parent, os.W_OK | os.X_OK):
         raise NotWritableError(
-            f"The folder '{output.parent}' is not writable.", "Name a folder you may write to with -o."
+            f"The folder '{output.parent}' is not writable.", "Use -o with a folder you can write to."
         )
 
 

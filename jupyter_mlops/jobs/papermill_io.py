@@ -17,7 +17,7 @@ from jupyter_mlops.jobs.rebuild import began_of
 from jupyter_mlops.store.objects import write_atomically
 
 STREAM = "-"
-_REACH = "See that papermill reaches it from here: its libraries, address and keys."
+_REACH = "Check that papermill can reach it from here: its libraries, the address and the credentials."
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ def mark_failure(notebook: Any, index: int) -> None:
     from nbformat import v4
 
     count = notebook.cells[index].execution_count
-    at = "a cell that had not begun" if count is None else f"In [{count}]"
+    at = "a cell that had not started" if count is None else f"In [{count}]"
     above = f'<span id="{ERROR_ANCHOR}" style="{ERROR_STYLE}">The run stopped in this cell:</span>'
     top = f'<span style="{ERROR_STYLE}">The run stopped at <a href="#{ERROR_ANCHOR}">{at}</a>.</span>'
     for place, text in ((index, above), (0, top)):

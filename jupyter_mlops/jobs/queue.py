@@ -59,7 +59,7 @@ def check_same(run: Run, request: Request, name: str, notebook: str) -> Run:
     """`run`, where it is what was asked for under `name`. Raises `InputError`."""
     if run.notebook != notebook or run.options.given != request.given:
         raise InputError(
-            f"Under the name '{name}', run {run.number} was asked for: {run.notebook} with other parameters.",
-            "Give another name, or leave it out.",
+            f"The name '{name}' already belongs to run {run.number}: {run.notebook} with other parameters.",
+            "Use another name, or omit it.",
         )
     return run

@@ -128,7 +128,7 @@ def _pay(store: Store, run_id: str, now: datetime) -> None:
         if not run.status.ended:
             return
         if _write(store, run, rebuild(store.journals.read(run_id)), until=run.ended_at or now):
-            logger.info("The notebook of run %s is written from its journal: %s", run.number, run.output_path)
+            logger.info("The notebook of run %s was written from its journal: %s", run.number, run.output_path)
             _tell(store, run_id, lambda error: replace(error, message=f"{error.message} {LATER}"), now)
     except (StoreError, OSError):
         wait = max(LEAST_SECONDS, COST_FACTOR * (time.monotonic() - began))

@@ -134,8 +134,8 @@ def check_sizes(path: Path, given: Mapping[str, Any]) -> None:
         size = len(dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
         if size > most:
             raise InputError(
-                f"Parameter '{name}' takes {size:,} bytes, and {most:,} is the most.",
-                "Write the value into a file, and give its path; or set `limit` in `[parameters]` of mlops.toml.",
+                f"Parameter '{name}' takes {size:,} bytes; the limit is {most:,}.",
+                "Write the value into a file and pass its path, or set `limit` in `[parameters]` of mlops.toml.",
                 parameter=name,
             )
 
@@ -143,7 +143,10 @@ def check_sizes(path: Path, given: Mapping[str, Any]) -> None:
 def _check_undeclared(parameters: Mapping[str, Any]) -> dict[str, Any]:
     for name in parameters:
         if not name.isidentifier() or keyword.iskeyword(name) or unicodedata.normalize("NFKC", name) != name:
-            raise InputError(f"'{name}' cannot name a parameter.", "A name is letters, digits and '_', no digit first.")
+            raise InputError(
+                f"'{name}' is not a valid parameter name.",
+                "Use letters, digits and '_', no digit first and no Python keyword.",
+            )
     return {name: check_value(Parameter(name, "any"), value) for name, value in parameters.items()}
 
 
@@ -179,7 +182,7 @@ def check_injected(cells: Iterable[Cell], arguments: Mapping[str, Any]) -> None:
         is_int = type(value) is float and type(written) is int and value == written
         if not is_int and not same(written, value):
             raise InputError(
-                f"papermill would set '{name}' to {written!r}, which is not the value given, {value!r}.",
+                f"papermill would set '{name}' to {written!r}, which is not the value you passed, {value!r}.",
                 "papermill itself has no such values: give it by `jupyter mlops run -p`, or declare a list in place of a "
                 "tuple, a text in place of a path or date.",
             )
@@ -208,7 +211,7 @@ def request_of(store: Store, run: Run, *, with_edit: bool = False) -> Request:
     With `with_edit` the notebook is taken as it is now. Raises as `check_request`.
     """
     if run.notebook_object is None:
-        raise InputError(f"The notebook of run {run.number} was not kept.", f"Submit {run.notebook} again.")
+        raise InputError(f"The notebook of run {run.number} was not stored.", f"Submit {run.notebook} again.")
     path = store.root / run.notebook
     stored = bytes(store.objects.get(run.notebook_object))
     given = given_of(run, parse_notebook(stored, run.notebook))

@@ -106,7 +106,7 @@ def with_changes(store: Store, run: Run) -> Run:
     changed = changed_sources(store, run)
     if not changed:
         return run
-    logger.warning("Changed since run %s was asked for: %s. It is executed as it was.", run.number, ", ".join(changed))
+    logger.warning("Changed since run %s was submitted: %s. It is executed as it was.", run.number, ", ".join(changed))
     store.runs.update(run.id, changed_sources=tuple(changed))
     run = store.runs.get(run.id)
     return replace(run, options=replace(run.options, kernel="ordinary")) if has_other_modules(run) else run

@@ -92,7 +92,7 @@ class Scheduler:
         finally:
             with contextlib.suppress(StoreError):
                 self.store.schedules.stop_beating(self._heart.id)
-            logger.info("Scheduler stopped. Runs it started go on.")
+            logger.info("Scheduler stopped. Runs it started continue.")
 
     def _attempt(self, action: Callable[..., None], *arguments: object) -> None:
         """A store that cannot be used for a moment (busy, full) must not end the loop."""
@@ -128,9 +128,13 @@ class Scheduler:
                 continue
             schedule = known.get(fire.schedule_id)
             if schedule is None:
-                self._settle(fire, "skipped", "The schedule was removed before its run was started.")
+                self._settle(fire, "skipped", "The schedule was removed before its run started.")
                 continue
-            logger.warning("Schedule %s: taking up %s, which was left behind.", schedule.number, _shown(fire.fire_at))
+            logger.warning(
+                "Schedule %s: starting %s, which another scheduler had left unfinished.",
+                schedule.number,
+                _shown(fire.fire_at),
+            )
             self._start(schedule, fire.fire_at)
 
     def _fire_due(self, schedule: Schedule) -> None:
@@ -172,7 +176,7 @@ class Scheduler:
         if first is None or last is None:
             return
         times = _shown(first) if count == 1 else f"{count} fire times from {_shown(first)} to {_shown(last)}"
-        note = f"Skipped {times}: no scheduler was running, and that is more than a day ago."
+        note = f"Skipped {times}: no scheduler was running, and more than a day has passed."
         if self.store.schedules.claim(schedule.id, last, now=self._now(), status="skipped", note=note):
             logger.warning("Schedule %s (%s): %s", schedule.number, schedule.notebook, note)
 

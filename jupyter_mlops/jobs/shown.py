@@ -138,8 +138,9 @@ class Shown:
 
 def _told(overflow: Overflow, left_out: int) -> dict[str, str]:
     if overflow.problem:
-        text = f"… {left_out:,} characters are not shown here, and cannot be written to {overflow.shown}: {overflow.problem}"
+        text = f"… {left_out:,} characters are not shown here, and could not be written to {overflow.shown}: "
+        text += overflow.problem
         return {"text/plain": text}
-    text = f"… {left_out:,} characters are not shown here. All that this cell printed is in "
+    text = f"… {left_out:,} characters are not shown here. Everything this cell printed is in "
     link = f"[{overflow.shown}]({quote(overflow.shown)})"
     return {"text/plain": text + overflow.shown, "text/markdown": text + link}

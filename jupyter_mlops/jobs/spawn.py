@@ -89,7 +89,7 @@ def start_detached(store: Store, command: list[str]) -> subprocess.Popen[bytes]:
             )
     except OSError as error:
         raise StoreError(
-            f"The worker's process cannot be started: {error}.", f"See that '{path.parent}' is writable."
+            f"The worker's process cannot be started: {error}.", f"Check that '{path.parent}' is writable."
         ) from error
     # Reaped here where we live long enough; a child without a waiting parent would stay as a zombie.
     threading.Thread(target=process.wait, name="mlops-reap", daemon=True).start()

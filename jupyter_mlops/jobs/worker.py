@@ -156,7 +156,7 @@ class WorkLoop:
             run = self.store.queue.claim(self.worker, now=self.store.now())
             if run is None:
                 return
-            logger.info("Run %s of %s is taken (attempt %s).", run.number, run.notebook, run.attempt + 1)
+            logger.info("Run %s of %s is claimed (attempt %s).", run.number, run.notebook, run.attempt + 1)
             future = self._executor.submit(runner.execute_claimed, self._root, run.id)
             self._active[run.id] = future
             future.add_done_callback(lambda _future: self._wake.set())
@@ -203,7 +203,7 @@ class WorkLoop:
             self.worker = replace(self.worker, slots=0)
             self._guarded(lambda: self.store.queue.enter(replace(self.worker, beat_at=self.store.now())))
             if self._active:
-                logger.warning("Stopping: no more runs are taken; %s at work may end.", len(self._active))
+                logger.warning("Stopping: no more runs are claimed; %s being executed may finish.", len(self._active))
         waited = time.monotonic() - self._stopped_at
         if self._active and (self._stops > 1 or waited > self._grace):
             for run_id in self._active:
@@ -235,7 +235,7 @@ class WorkLoop:
                 if time.monotonic() - renewed > LEASE.total_seconds() and not self._is_alone():
                     # Others may have taken our runs by now.
                     for run_id in list(self._active):
-                        self._tell(run_id, "out of touch with the index")
+                        self._tell(run_id, "could not reach the index")
 
     def _is_alone(self) -> bool:
         """Whether only this machine uses the index: then nobody takes a run from a worker whose process lives."""

@@ -64,7 +64,7 @@ class KernelListener:
     def skipped(self, step: str, why: Reason) -> None:
         """One quiet line."""
         told = sentence(why)
-        text = f"⤼ {step} left out · {told}"
+        text = f"⤼ {step} skipped · {told}"
         self._publish(
             {
                 "text/plain": text,

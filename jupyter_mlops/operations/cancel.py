@@ -23,7 +23,7 @@ def cancel(store: Store, run: str | int) -> Run:
     """
     found = store.runs.get(run)
     if found.status.ended:
-        raise InputError(f"Run {found.number} has ended already: it is {found.status}.", "There is nothing to cancel.")
+        raise InputError(f"Run {found.number} has already ended: it is {found.status}.", "There is nothing to cancel.")
     if found.kind is RunKind.SESSION:
         raise InputError(
             f"Run {found.number} is a live notebook session.", "Interrupt or shut down its kernel in Jupyter."
@@ -42,8 +42,8 @@ def _stop_process(store: Store, found: Run) -> Run:
         )
     if found.in_shared_process and processes.is_alive(found.pid, found.pid_started):
         raise InputError(
-            f"Run {found.number} is executed within process {found.pid}, which does other things too.",
-            "Interrupt it there: it was started by a cell or a program of yours.",
+            f"Run {found.number} is executed inside process {found.pid}, which also does other work.",
+            "Interrupt it there: one of your cells or programs started it.",
         )
     if found.status is Status.RUNNING and found.pid is not None and processes.is_alive(found.pid, found.pid_started):
         os.kill(found.pid, signal.SIGTERM)

@@ -86,11 +86,11 @@ def check_reuse(comparison: Comparison) -> None:
         if side is None:
             raise RunError(
                 f"The second run has no step '{name}'.",
-                "The demo's notebook was changed: name another folder for a new demo.",
+                "The demo's notebook was changed: use another folder for a new demo.",
             )
         if not side.reused:
             why = sentence(side.why) or side.status
             raise RunError(
                 f"The second run computed step '{name}' again ({why}); it should have reused it.",
-                f"See `jupyter mlops why {name}`. If you changed the notebook, name another folder for a new demo.",
+                f"See `jupyter mlops why {name}`. If you changed the notebook, use another folder for a new demo.",
             )

@@ -168,7 +168,7 @@ def _uses_of(
             continue
         maker = labels.get(input_.producer, input_.producer)
         if maker not in facts and makers:
-            maker = makers[-1]  # a cell that is no step of the notebook, such as the one that injects parameters
+            maker = makers[-1]  # a cell that is not a step of the notebook, such as the one that injects parameters
         uses += [Use(name, other, target, note="" if maker in makers else UNSEEN) for other in makers if other != maker]
         uses.append(Use(name, maker, target, input_.digest, "" if maker in makers else SEEN))
     return uses

@@ -120,28 +120,37 @@ def remove_job(store: Store, run: str | int) -> Run:
             f"Run {found.number} has not ended: it is {found.status}.",
             f"Stop it first: jupyter mlops jobs cancel {found.number}",
         )
-    why = _needed(store, found)
-    if why:
-        raise InputError(f"Run {found.number} is needed: {why}.", "It can go when that is no more so.")
+    needed = _needed(store, found)
+    if needed is not None:
+        why, hint = needed
+        raise InputError(f"Run {found.number} cannot be removed: {why}.", hint)
     store.journals.remove(found.id)  # first: a journal without its run would tell of an index that lost it
     store.runs.remove(found.id)
     log_path(store, found).unlink(missing_ok=True)
     return found
 
 
-def _needed(store: Store, run: Run) -> str:
-    """Why a run cannot go; "" where it can."""
+def _needed(store: Store, run: Run) -> tuple[str, str] | None:
+    """Why a run cannot go, and what to do next; None where it can."""
     from jupyter_mlops.store.holdings import holdings, tracked_runs
 
     following = store.runs.continuing(run.id)
     if following:
-        return f"run {following[0].number} continues it"
+        number = following[0].number
+        return f"run {number} continues it", f"Remove that run first: jupyter mlops jobs remove {number}"
     with store.index.read() as connection:
         held = holdings(connection)
         needed = needed_ids(held, tracked_runs(connection), store.now())
     mine = {each.id for each in held if each.run_id == run.id}
     reusing = next((each for each in held if each.reused_from in mine and each.run_id != run.id), None)
     if reusing is not None:
-        return f"the step '{reusing.step}' of run {store.runs.get(reusing.run_id).number} is a result of it, reused"
+        number = store.runs.get(reusing.run_id).number
+        why = f"run {number} reuses its result of step '{reusing.step}'"
+        return why, f"Remove that run first: jupyter mlops jobs remove {number}"
     kept = next((each for each in held if each.id in needed & mine and each.objects), None)
-    return "" if kept is None else f"it made the newest result of the step '{kept.step}'"
+    if kept is None:
+        return None
+    return f"its result of step '{kept.step}' is still needed", (
+        "Try again when a newer run has computed that step and this result is over an hour old. "
+        "If its model is registered in MLflow, the run stays."
+    )

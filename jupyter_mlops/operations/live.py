@@ -85,6 +85,6 @@ def run_steps(
         if ended.state == "failed":
             raise CellFailedError(
                 f"Step '{step.spec.name}' failed: {ended.error}",
-                f"Mend it and save, then: %mlops run --from {step.spec.name}",
+                f"Fix the cell and save the notebook, then: %mlops run --from {step.spec.name}",
             )
     return len(chosen)

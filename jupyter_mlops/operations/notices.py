@@ -43,6 +43,7 @@ def try_target(store: Store, text: str, *, now: datetime) -> Notice:
         send(find_target(store.root, name), told, folder=store.root, timestamp=int(now.timestamp()))
     except NotSentError as error:
         raise RunError(
-            f"'{name}' did not take it: {error}.", "See that the receiver is there and takes this."
+            f"'{name}' did not accept it: {error}.",
+            "Check the target's address and that the receiver is running and accepts the notification.",
         ) from error
     return notice

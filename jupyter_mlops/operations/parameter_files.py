@@ -15,20 +15,24 @@ def read_parameter_file(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError as error:
-        raise UnknownNameError(f"There is no file '{path}'.", "Name a YAML, JSON or TOML file after -f.") from error
+        raise UnknownNameError(f"There is no file '{path}'.", "Give a YAML, JSON or TOML file after -f.") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"'{path}' cannot be read: {error}.", "Name a YAML, JSON or TOML file after -f.") from error
+        raise InputError(f"'{path}' cannot be read: {error}.", "Give a YAML, JSON or TOML file after -f.") from error
     readers = {".json": _json, ".toml": _toml, ".yaml": _yaml, ".yml": _yaml}
     if path.suffix.lower() not in readers:
-        raise InputError(f"'{path.name}' is no file of parameters by its name.", "Name it .yaml, .json or .toml.")
+        raise InputError(
+            f"'{path.name}' does not have the name of a parameters file.", "Its name must end in .yaml, .json or .toml."
+        )
     try:
         found = readers[path.suffix.lower()](text)
     except ValueError as error:
-        raise InputError(f"'{path}' cannot be read: {error}.", "It holds one mapping: name: value.") from error
+        raise InputError(
+            f"'{path}' cannot be read: {error}.", "Write a mapping of names to values, one per line: alpha: 0.5"
+        ) from error
     if found is None:
         return {}
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
-        raise InputError(f"'{path}' is no mapping of names to values.", "Write a line for each: alpha: 0.5")
+        raise InputError(f"'{path}' is not a mapping of names to values.", "Write one line per parameter: alpha: 0.5")
     return found
 
 
@@ -66,8 +70,8 @@ def _unique(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     for key, value in pairs:
         try:
             if key in found:
-                raise ValueError(f"{key!r} is there twice")
+                raise ValueError(f"{key!r} appears twice")
             found[key] = value
         except TypeError as error:
-            raise ValueError(f"{key!r} can be no key") from error
+            raise ValueError(f"{key!r} cannot be a key") from error
     return found

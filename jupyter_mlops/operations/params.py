@@ -75,7 +75,7 @@ def read_parameters(
     seen = set()
     for name, text in texts:
         if name in seen:
-            raise InputError(f"Parameter '{name}' is given twice.", "Give it once.")
+            raise InputError(f"Parameter '{name}' is given twice.", "Give it only once.")
         seen.add(name)
         _check_name(name, declared)
         given[name] = parse_value(declared[name], text)
@@ -122,7 +122,7 @@ def _check_of_file(parameter: Parameter, value: Any) -> Any:
         return check_value(parameter, value)
     except InputError as error:
         if parameter.base == "str" and isinstance(value, (date, time, bool, int, float)):
-            error.hint = f"If a text is meant, put it in quotes in the file. {error.hint}"
+            error.hint = f"If you mean a text, put it in quotes in the file. {error.hint}"
         raise
 
 

@@ -59,7 +59,7 @@ def values_of(store: Store, restored: Restored, namespace: dict[str, Any]) -> di
     run = restored.run
     if run is None or run.result is None:
         raise InputError(
-            f"No result of version {restored.version.number} of step '{restored.version.step}' was kept.",
+            f"No result of version {restored.version.number} of step '{restored.version.step}' is stored.",
             "Restore its code without --values and run it.",
         )
     from jupyter_mlops.capture.values import Values

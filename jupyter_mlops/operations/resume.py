@@ -30,10 +30,10 @@ def unfinished(store: Store, run: str | int | None) -> Run:
         newest = store.runs.unfinished()
         if newest is not None:
             return newest
-        raise InputError("No run of this project waits to be continued.", "See them all: jupyter mlops runs")
+        raise InputError("This project has no run to continue.", "See them all: jupyter mlops runs")
     found = store.runs.get(run)
     if found.kind is RunKind.SESSION:
-        raise InputError(f"Run {found.number} is a live notebook session.", "Its cells are run in its own kernel.")
+        raise InputError(f"Run {found.number} is a live notebook session.", "Run its cells again in its own kernel.")
     if not found.status.ended:
         raise InputError(
             f"Run {found.number} is {found.status}.", f"Stop it first: jupyter mlops cancel {found.number}"
@@ -99,8 +99,8 @@ def _only_one(store: Store, run: Run) -> Iterator[None]:
         other = next((each for each in store.runs.continuing(run.id) if not each.status.ended), None)
         if other is not None:
             raise InputError(
-                f"Run {run.number} is continued already: run {other.number} is {other.status}.",
-                f"Wait for its end, or stop it: jupyter mlops cancel {other.number}",
+                f"Run {run.number} is already continued: run {other.number} is {other.status}.",
+                f"Wait until it ends, or stop it: jupyter mlops cancel {other.number}",
             )
         yield
 

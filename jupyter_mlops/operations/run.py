@@ -62,7 +62,9 @@ def named_steps(request: Request, options: RunOptions) -> RunOptions:
         return name if name is None or name == ALL else match_step(name, names)
 
     if options.only is not None and (options.first is not None or options.last is not None):
-        raise InputError("--only stands alone: it is one step.", "Give --from and --until, or --only.")
+        raise InputError(
+            "--only cannot be combined with --from or --until: it runs one step.", "Use --from and --until, or --only."
+        )
     found = replace(
         options,
         force=whole(options.force),

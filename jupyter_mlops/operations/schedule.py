@@ -41,7 +41,8 @@ def add_schedule(
     path = store.relative(request.path)
     if Path(path).is_absolute():
         raise InputError(
-            f"The notebook '{path}' is not in the project '{store.root}'.", "Schedule it from the project it is in."
+            f"The notebook '{path}' is not in the project '{store.root}'.",
+            "Run this command in the project that contains it.",
         )
     targets = tuple(check_target(store.root, text) for text in notify)
     return store.schedules.create(

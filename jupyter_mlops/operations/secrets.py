@@ -58,16 +58,16 @@ def set_secret(start: Path, name: str, value: str, kept_in: str = USER) -> tuple
     """
     check_name(name)
     if not value.strip():
-        raise InputError("An empty value is no secret.", f"To forget one: jupyter mlops secrets remove {name}")
+        raise InputError("A secret cannot be empty.", f"To remove one: jupyter mlops secrets remove {name}")
     if "\0" in value:
-        raise InputError("A secret is text without NUL characters.", "Encode binary data first, with base64.")
+        raise InputError("A secret cannot contain NUL characters.", "Encode binary data first, with base64.")
     place = _place(start, kept_in)
     place.set(name, value)
     notes = []
     if len(value) < SHORTEST:
-        notes.append("It is shorter than 4 characters: it is hidden only where it stands as a word of its own.")
+        notes.append("It is shorter than 4 characters: it is hidden only where it appears as a separate word.")
     if kept_in != ENVIRONMENT and Environment().get(name) is not None:
-        notes.append("An environment variable of the same name is looked at first, and has another value or the same.")
+        notes.append("An environment variable with the same name takes precedence.")
     return place.where(name), tuple(notes)
 
 
@@ -89,7 +89,7 @@ def remove_secret(start: Path, name: str, kept_in: str | None = None) -> tuple[s
     if kept_in is None and Environment().get(name) is not None:
         raise InputError(
             f"The secret '{name}' is an environment variable of this process.",
-            "Unset it where it is set: in your shell.",
+            "Unset it where it is set, for example in your shell.",
         )
     raise UnknownNameError.among("secret", name, {item.name for place in wanted for item in _listed(place)})
 
@@ -117,7 +117,7 @@ def _check(start: Path, name: str) -> Checked:
                 return _judged(name, place.where(name), value)
     except InputError as error:
         return Checked(name, problem=error.message, hint=error.hint)
-    return Checked(name, problem="no place has it", hint=f"jupyter mlops secrets set {name}")
+    return Checked(name, problem="not found in any place", hint=f"jupyter mlops secrets set {name}")
 
 
 def _judged(name: str, where: str, value: str) -> Checked:

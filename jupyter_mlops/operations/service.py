@@ -50,7 +50,8 @@ def install(root: Path, *, slots: int | None = None) -> tuple[Unit, ...]:
     """Write the units, enable and start them. Raises `InputError` where there is no systemd."""
     if not is_there():
         raise InputError(
-            "There is no systemd for this user here.", "Print the units: jupyter mlops service install --print"
+            "This user has no systemd here.",
+            "To install the units by hand, print them: jupyter mlops service install --print",
         )
     made = units(root, slots=slots)
     for unit in made:
@@ -132,5 +133,6 @@ def _told(*words: str) -> None:
     done = _systemctl(*words)
     if done.returncode != 0:
         raise MLOpsError(
-            f"`systemctl --user {' '.join(words)}` failed: {done.stderr.strip()}", "See what `journalctl --user` tells."
+            f"`systemctl --user {' '.join(words)}` failed: {done.stderr.strip()}",
+            "See `journalctl --user` for the reason.",
         )

@@ -156,7 +156,7 @@ def _is_outdated(here: StepRun, told: Forecast, kept: StepRun | None) -> bool:
 
 def _state(record: _Record, told: Forecast, here: StepRun | None, kept: StepRun | None) -> tuple[StepState, str]:
     if record.view.kind == RUN:
-        return _ended(here) if here is not None else (StepState.NEVER_RUN, "the run did not come to it")
+        return _ended(here) if here is not None else (StepState.NEVER_RUN, "the run did not reach it")
     if here is None:
         return _unseen(record, told, kept)
     if not here.status.succeeded:
@@ -197,4 +197,4 @@ def _unseen(record: _Record, told: Forecast, kept: StepRun | None) -> tuple[Step
 
 def _there(record: _Record, kept: StepRun) -> str:
     number = record.number(kept)
-    return "a result is there" if number is None else f"a result is there from run {number}"
+    return "a result is available" if number is None else f"a result from run {number} is available"

@@ -130,15 +130,15 @@ def _check_free(target: Path) -> bool:
     except NotADirectoryError:
         if not target.exists():  # a file stands above it: making it says so
             return False
-        raise InputError(f"'{target}' is a file, not a folder.", "Name a folder that does not exist yet.") from None
+        raise InputError(f"'{target}' is a file, not a folder.", "Use a folder that does not exist yet.") from None
     except OSError as error:
         raise NotWritableError(
-            f"'{target}' cannot be read: {error.strerror}.", "Name a folder that you may write to."
+            f"'{target}' cannot be read: {error.strerror}.", "Use a folder that you can write to."
         ) from error
     if taken is not None:
         raise InputError(
             f"The folder '{target}' is not empty (it holds '{taken.name}').",
-            "Name a folder that does not exist yet, or an empty one; nothing is ever written over.",
+            "Use a folder that does not exist yet, or an empty one; nothing is ever overwritten.",
         )
     return True
 
@@ -170,7 +170,7 @@ def _read(path: Path) -> Template:
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise InputError(
             f"'{path}' does not describe a template: {error!r}.",
-            'It must be JSON with "title", "description" and "notebook", each a text.',
+            'It must be JSON with "title", "description" and "notebook", each a string.',
         ) from error
     return template
 

@@ -29,6 +29,6 @@ def _warn_of_short(name: str) -> None:
     import warnings
 
     warnings.warn(
-        f"The secret '{name}' is shorter than 4 characters: it is hidden only where it stands as a word of its own.",
+        f"The secret '{name}' is shorter than 4 characters: it is hidden only where it appears as a separate word.",
         stacklevel=3,
     )

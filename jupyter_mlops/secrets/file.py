@@ -123,11 +123,11 @@ def _read(path: Path) -> tuple[dict[str, str], tuple[str, str] | None]:
     try:
         values: dict[str, Any] = _toml().loads(data.decode("utf-8"))
     except ValueError as error:
-        where = str(error).rpartition("(at ")[2].rstrip(")") if "(at " in str(error) else "it is no UTF-8 text"
+        where = str(error).rpartition("(at ")[2].rstrip(")") if "(at " in str(error) else "it is not UTF-8 text"
         return {}, (f"it is not valid TOML ({where})", 'Write one NAME = "value" on each line.')
     wrong = sorted(name for name, value in values.items() if not isinstance(value, str))
     if wrong:
-        return {}, (f"'{wrong[0]}' is no text", f'Write it in quotes: {wrong[0]} = "value".')
+        return {}, (f"'{wrong[0]}' is not a text", f'Write it in quotes: {wrong[0]} = "value".')
     return values, None
 
 
@@ -135,7 +135,10 @@ def _open_to_others(path: Path, status: os.stat_result) -> tuple[str, str] | Non
     if os.name != "posix":
         return None
     if status.st_uid not in (os.geteuid(), 0):
-        return "it belongs to another user", f"Make one of your own, with: jupyter mlops secrets set. This is '{path}'."
+        return (
+            "it belongs to another user",
+            f"Remove or rename '{path}', then make your own: jupyter mlops secrets set NAME",
+        )
     if stat.S_IMODE(status.st_mode) & 0o077:
         return f"others may read or write it (mode {stat.S_IMODE(status.st_mode):03o})", f"chmod 600 '{path}'"
     return None

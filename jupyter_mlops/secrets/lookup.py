@@ -36,8 +36,8 @@ def check_name(name: str) -> str:
     if SECRET.match(f"secret:{name}"):
         return name
     raise BadSecretError(
-        "That cannot be the name of a secret.",
-        "A name is letters, digits and '_', '-', '.' or '/'. Its value is written neither into a cell nor into a command.",
+        "This is not a valid name for a secret.",
+        "Use letters, digits and '_', '-', '.' or '/'. Never write the secret's value into a cell or a command.",
     )
 
 
@@ -87,7 +87,7 @@ def _found(name: str, start: Path | None) -> tuple[str | None, InputError | None
         looked.append(place.where(name))
         known += _names(place)
     close = difflib.get_close_matches(name, sorted(set(known)), n=1, cutoff=0.5)
-    meant = f"Did you mean '{close[0]}'? Else set it" if close else "Set it"
+    meant = f"Did you mean '{close[0]}'? Otherwise set it" if close else "Set it"
     message = f"There is no secret named '{name}': looked in {', '.join(looked)}."
     return None, NoSecretError(message, f"{meant}: jupyter mlops secrets set {name}")
 

@@ -87,7 +87,7 @@ class Environment:
         """See `Place`; it cannot be set for other processes."""
         raise InputError(
             "An environment variable is set where the kernel's process is started, not here.",
-            "Keep the secret in a file: --in user, or --in project.",
+            "Store the secret in a file: --in user, or --in project.",
         )
 
     def remove(self, name: str) -> bool:
@@ -146,8 +146,8 @@ class Keyring:
     def _needed() -> Any:
         library, why = _keyring()
         if library is None:
-            hint = "pip install 'jupyter-mlops[keyring]', or keep it in a file: --in user."
-            raise InputError(f"There is no keyring to keep it in: {why}.", hint)
+            hint = "pip install 'jupyter-mlops[keyring]', or store it in a file: --in user."
+            raise InputError(f"There is no keyring to store it in: {why}.", hint)
         return library
 
     @staticmethod
@@ -172,7 +172,7 @@ def _tried(call: Any, *arguments: str) -> str:
 
 def _refused(problem: str) -> InputError:
     return InputError(
-        f"The keyring does not give or take secrets ({problem}).", "Unlock it, or keep the secret in a file: --in user."
+        f"The keyring refuses access ({problem}).", "Unlock it, or store the secret in a file: --in user."
     )
 
 

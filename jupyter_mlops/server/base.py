@@ -75,8 +75,8 @@ class MLOpsHandler(APIHandler):
         size = len(self.request.body)
         if size > self.most_bytes:
             raise TooLargeError(
-                f"The body of the request has {size:,} bytes, and {self.most_bytes:,} are the most here.",
-                "Write what is large into a file, and give its path.",
+                f"The body of the request has {size:,} bytes; the limit is {self.most_bytes:,}.",
+                "Write large values into a file and pass its path.",
             )
         try:
             body = json.loads(self.request.body)
@@ -102,8 +102,8 @@ class MLOpsHandler(APIHandler):
         else:
             answer = ErrorAnswer(
                 "unexpected",
-                f"The server met an unexpected error: {type(error).__name__}.",
-                "The log of the Jupyter server tells more; please report it with the traceback found there.",
+                f"An unexpected error occurred in the server: {type(error).__name__}.",
+                "See the log of the Jupyter server, and please report the error with the traceback found there.",
             )
         self.finish(json.dumps(to_wire(answer)))
 

@@ -21,7 +21,7 @@ def served_folder(contents_manager: Any) -> Path:
     folder = getattr(contents_manager, "root_dir", "")
     if not isinstance(contents_manager, FileManagerMixin) or not folder:
         raise InputError(
-            f"The contents manager of this server ({type(contents_manager).__name__}) serves no local folder.",
+            f"The contents manager of this server ({type(contents_manager).__name__}) does not serve a local folder.",
             "Runs need notebooks as files: start Jupyter with its own contents manager, or use `jupyter mlops`.",
         )
     return Path(os.path.abspath(folder))
@@ -40,7 +40,7 @@ def file_at(served: Path, path: str, *, allow_hidden: bool = False) -> Path:
         raise _outside(path)
     if not allow_hidden and any(part.startswith(".") for part in parts):
         raise UnknownNameError(
-            f"'{path}' is hidden.", "Jupyter's setting ContentsManager.allow_hidden shows hidden files."
+            f"'{path}' is hidden.", "To show hidden files, set ContentsManager.allow_hidden in Jupyter's configuration."
         )
     if not parts:
         return served

@@ -106,7 +106,7 @@ class Projects:
             open_store(place.path).close()
             place = replace(place, store=self._store(place.project))
         if place.store is None:
-            raise UnknownNameError(f"The project at '{place.project}' went away.", "Try again.")
+            raise UnknownNameError(f"The project at '{place.project}' is gone.", "Try again.")
         return place, place.store
 
     def served(self) -> Path:
@@ -143,7 +143,7 @@ class Projects:
             except MLOpsError as error:
                 if project not in self._unwilling:
                     self._unwilling.add(project)
-                    _log.warning("Runs of %s cannot be looked after: %s %s", project, error.message, error.hint)
+                    _log.warning("Runs of %s cannot be checked: %s %s", project, error.message, error.hint)
 
     def shut_down(self) -> None:
         """Close all stores and end the threads."""

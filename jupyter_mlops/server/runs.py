@@ -33,8 +33,8 @@ class RunsHandler(MLOpsHandler):
     @may("read")
     async def get(self) -> None:
         """Answer a `RunList` of the project that `path` lies in: its newest runs, or the newest `before` a number."""
-        limit = self._number("limit", HIGHEST_LIMIT, f"Leave it out for {LIMIT}.") or LIMIT
-        before = self._number("before", HIGHEST_NUMBER, "Leave it out for the newest runs.")
+        limit = self._number("limit", HIGHEST_LIMIT, f"Omit it for {LIMIT}.") or LIMIT
+        before = self._number("before", HIGHEST_NUMBER, "Omit it for the newest runs.")
         self.answer(await self.on_thread(self._list, self.path_argument(), limit, before))
 
     @web.authenticated
@@ -166,7 +166,7 @@ class OpenHandler(_OneRunHandler):
         run = store.runs.get(name)
         if place.project_path is None:
             raise InputError(
-                f"The notebook of run {run.number} lies outside of the folder that this server serves.",
+                f"The notebook of run {run.number} is outside the folder that this server serves.",
                 f"In a terminal: jupyter mlops open {run.number}",
             )
         from jupyter_mlops.operations.open import open_run

@@ -64,7 +64,9 @@ def write_archive(path: Path) -> Iterator[Writer]:
     """Write an archive of the kind that the name says; it takes its place when it is whole."""
     name = path.name.lower()
     if not name.endswith((".zip", ".tar", ".tar.gz", ".tgz")):
-        raise InputError(f"'{path.name}' has no ending of an archive.", "End it in .zip, .tar or .tar.gz.")
+        raise InputError(
+            f"'{path.name}' does not have the name of an archive.", "Use a name that ends in .zip, .tar or .tar.gz."
+        )
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     try:
         with open(temporary, "xb") as file:
@@ -97,7 +99,7 @@ def read_archive(path: Path) -> Iterator[Iterator[tuple[str, int, IO[bytes]]]]:
                 with tarfile.open(fileobj=file, mode="r:*") as tar:
                     yield _checked(_tar_members(tar), path)
     except FileNotFoundError:
-        raise InputError(f"There is no file '{path}'.", "Name an archive that `store export` wrote.") from None
+        raise InputError(f"There is no file '{path}'.", "Give an archive that `store export` wrote.") from None
     except _BROKEN as error:
         raise broken(path, str(error) or type(error).__name__) from error
     except OSError as error:
@@ -124,9 +126,9 @@ def _checked(members: Iterator[tuple[str, int, IO[bytes] | None]], path: Path) -
     seen = set()
     for name, size, file in members:
         if file is None or not _MEMBER.fullmatch(name):
-            raise broken(path, f"it holds '{name}', which no export writes")
+            raise broken(path, f"it contains '{name}', which no export writes")
         if name in seen:
-            raise broken(path, f"it holds '{name}' twice")
+            raise broken(path, f"it contains '{name}' twice")
         seen.add(name)
         yield name, size, file
 

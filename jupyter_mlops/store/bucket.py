@@ -151,7 +151,7 @@ class Bucket:
             extra = _EXTRAS.get(self.protocol)
             raise StoreError(
                 f"Objects at '{self.url}' cannot be reached: {error}.",
-                f"pip install 'jupyter-mlops[{extra}]'" if extra else "Install what fsspec asks for.",
+                f"pip install 'jupyter-mlops[{extra}]'" if extra else "Install the package that fsspec asks for.",
             ) from None
         options: dict[str, Any] = {"skip_instance_cache": True, "use_listings_cache": False}
         if getattr(kind, "async_impl", False):
@@ -173,11 +173,11 @@ class Bucket:
             if isinstance(error, PermissionError) or "credentials" in text.lower():
                 raise NotWritableError(
                     f"'{where}' cannot be {'written' if writing else 'read'}: {text}.",
-                    "Check your credentials for it, and what they allow.",
+                    "Check your credentials for it, and their permissions.",
                 ) from error
             raise StoreError(
                 f"'{where}' cannot be {'written' if writing else 'read'}: {text}.",
-                "Check that it is there and can be reached (MLOPS_OBJECTS, or .mlops/store.json).",
+                "Check that it exists and can be reached (MLOPS_OBJECTS, or .mlops/store.json).",
             ) from error
 
 
@@ -188,7 +188,8 @@ def require_fsspec() -> Any:
         return importlib.import_module("fsspec")
     except ImportError as error:
         raise StoreError(
-            f"Objects are behind a URL, and what reads it is not installed: {error}.", "pip install 'jupyter-mlops[s3]'"
+            f"Objects are behind a URL, and the package that reads it is not installed: {error}.",
+            "pip install 'jupyter-mlops[s3]'",
         ) from None
 
 

@@ -32,35 +32,36 @@ def refused(error: OSError, what: str, folder: Path | str) -> StoreError:
         return NotWritableError(message, f"Give yourself write permission on '{folder}'.")
     if number in _NO_FOLDER:
         return NotWritableError(
-            message, f"Something else is in the way below '{folder}': move it, or name another place."
+            message, f"Something else is in the way below '{folder}': move it, or use another place."
         )
     if number in _GONE and os.path.isdir(folder):
-        return NotWritableError(message, f"Nothing can be made in '{folder}': name another place.")
+        return NotWritableError(message, f"Nothing can be created in '{folder}': use another place.")
     if number in _GONE:
         return StoreError(
-            message, f"The folder '{folder}' is not there: bring it back (or mount its disk), then try again."
+            message, f"The folder '{folder}' does not exist: restore it (or mount its disk), then try again."
         )
     if number in _TOO_MANY:
         return StoreError(message, "Too many files are open: close some programs, or raise the limit (`ulimit -n`).")
     if number == errno.EIO:
         return StoreError(message, failing_hint(folder))
     return StoreError(
-        message, f"Nothing that was stored before is lost. See what is wrong with '{folder}', then try again."
+        message, f"Nothing that was stored before is lost. Fix the problem with '{folder}', then try again."
     )
 
 
 def room_hint(folder: Path | str) -> str:
     """What to do where a disk is full."""
     return (
-        f"Free some disk space for '{folder}', then try again. What is stored is whole; move and delete nothing of it."
+        f"Free some disk space for '{folder}', then try again. "
+        "What is stored is intact: do not move or delete any part of it."
     )
 
 
 def failing_hint(folder: Path | str) -> str:
     """What to do where a disk fails."""
     return (
-        f"The disk of '{folder}' does not do what it is told: see the system's log (`dmesg`). Copy the folder to another"
-        " disk, then `jupyter mlops store verify` there says what of it is sound."
+        f"The disk of '{folder}' is failing: see the system's log (`dmesg`). Copy the folder to another"
+        " disk, then `jupyter mlops store verify` there shows what is intact."
     )
 
 

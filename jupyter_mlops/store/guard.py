@@ -31,9 +31,9 @@ class Guard:
         try:
             size = self.path.stat().st_size
         except OSError:
-            what = "is missing, and this project had one"
+            what = "is missing, but this project had one"
         else:
-            what = "" if size else "is empty, and this project had one"
+            what = "" if size else "is empty, but this project had one"
             if size and whole:
                 what = missing_bytes(self.path)
         if what and any(traces(self.folder)):
@@ -42,7 +42,7 @@ class Guard:
     def require_tables(self) -> None:
         """The same of a database without any table."""
         if any(traces(self.folder)):
-            raise lost(self.folder, "holds no tables, and this project had an index")
+            raise lost(self.folder, "contains no tables, but this project had an index")
 
     def require_newest(self, found: Mark) -> Mark | None:
         """Raise `DamagedIndexError` where the index is an older copy, or another one. Gives what is to be kept of it from
@@ -52,7 +52,7 @@ class Guard:
         if known is None or known.place:
             return found
         if known.id != found.id:
-            raise lost(self.folder, "is another one than this project had")
+            raise lost(self.folder, "is not the one that belongs to this project")
         if found.posted < known.posted:
             raise self._older(found, known)
         return None
@@ -60,7 +60,7 @@ class Guard:
     def _older(self, found: Mark, known: Mark) -> DamagedIndexError:
         return lost(
             self.folder,
-            f"is older than this project is: {known.posted - found.posted} changes are missing, and the last run in it is"
+            f"is older than this project: {known.posted - found.posted} changes are missing, and the last run in it is"
             f" {found.runs}",
         )
 

@@ -95,7 +95,7 @@ class Index(abc.ABC):
         if found is not None:
             raise DamagedIndexError(
                 f"{found}.",
-                "`jupyter mlops store verify` names all such rows, `store recover` puts back what a backup has.",
+                "`jupyter mlops store verify` lists all such rows, `store recover` restores what a backup has.",
             ) from error
 
     def _make(self, connection: sa.Connection) -> None:
@@ -123,7 +123,7 @@ class Index(abc.ABC):
         return StoreError(f"'{self.place}' is a database, but not an index of jupyter-mlops.", self._aside())
 
     def _aside(self) -> str:
-        return f"Move '{self.place}' aside (your objects stay); a new index is made on next use."
+        return f"Move '{self.place}' aside (your objects stay); a new index is created on next use."
 
 
 def revision_of(connection: sa.Connection) -> str | None:

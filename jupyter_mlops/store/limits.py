@@ -27,7 +27,7 @@ def parameter_limit(root: Path, environment: Mapping[str, str] = os.environ) -> 
 def limit_of(root: Path, table: str, variable: str, usual: int, what: str, environment: Mapping[str, str]) -> int:
     """A limit of the project at `root`; `sys.maxsize` where it is given as 0, `usual` where it is not given.
 
-    Raises `InputError`, which asks for `what`, where it is no number.
+    Raises `InputError`, which asks for `what`, where it is not a number.
     """
     told, where = environment.get(variable), variable
     if told is None:
@@ -53,5 +53,5 @@ def _of_project(path: Path, table: str) -> str | None:
     try:
         found = tomllib.loads(text).get(table, {}).get("limit")
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"'{path}' cannot be read: {error}.", "Mend it; TOML is described at toml.io.") from error
+        raise InputError(f"'{path}' cannot be read: {error}.", "Fix it; TOML is described at toml.io.") from error
     return None if found is None else str(found)

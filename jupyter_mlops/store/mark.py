@@ -79,7 +79,7 @@ def traces(folder: Path) -> Iterator[str]:
     """What says that a project had an index, whether it has one or not."""
     if (folder / FILE).exists():
         mark = read_mark(folder)
-        yield f"run {mark.runs} was recorded last" if mark is not None and mark.runs else f"'{FILE}' speaks of one"
+        yield f"run {mark.runs} was recorded last" if mark is not None and mark.runs else f"'{FILE}' mentions one"
     for name, what in ((BACKUPS, "there are backups of it"), ("journals", "there are journals of runs")):
         if _holds(folder / name, ""):
             yield what
@@ -87,7 +87,7 @@ def traces(folder: Path) -> Iterator[str]:
         yield "there are stored objects"
     with contextlib.suppress(OSError):
         if (folder / f"{INDEX_FILE}-wal").stat().st_size:
-            yield "its log is there"
+            yield "its log exists"
 
 
 def _holds(folder: Path, kind: str) -> bool:
@@ -103,14 +103,16 @@ def lost(folder: Path, what: str) -> DamagedIndexError:
     mark = read_mark(folder)
     if mark is not None and mark.place:
         return DamagedIndexError(
-            f"The index of this project is in {mark.place}, and '{folder / 'store.json'}', which said so, is gone.",
-            "Say once more where it is: by the variable MLOPS_STORE, or as docs/stores.md says.",
+            f"The index of this project is in {mark.place}, and '{folder / 'store.json'}', which said so, is missing.",
+            "Set its location again: with the variable MLOPS_STORE, or as docs/stores.md says.",
         )
     backups = sorted((folder / BACKUPS).glob("index-*.db")) if (folder / BACKUPS).is_dir() else []
-    brings = f"the backup '{backups[-1].name}' and later runs" if backups else "what the folder tells of its runs"
+    brings = (
+        f"the backup '{backups[-1].name}' and later runs" if backups else "what the folder still shows about its runs"
+    )
     return DamagedIndexError(
         f"The index '{folder / INDEX_FILE}' {what}{f' ({found})' if found else ''}.",
-        f"`{RECOVER}` brings back {brings}. Nothing is removed until then. To begin anew, delete '{folder}'.",
+        f"`{RECOVER}` restores {brings}. Nothing is removed until then. To start over, delete '{folder}'.",
     )
 
 
@@ -131,4 +133,4 @@ def _cut(path: Path) -> str:
         return ""  # no database, which SQLite says better
     page = int.from_bytes(head[_PAGE_SIZE], "big")
     whole = int.from_bytes(head[_PAGES], "big") * (65536 if page == 1 else page)
-    return f"is cut off: {size:,} of {whole:,} bytes are there" if len(head) == 100 and size < whole else ""
+    return f"is truncated: {size:,} of {whole:,} bytes exist" if len(head) == 100 and size < whole else ""

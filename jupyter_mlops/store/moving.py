@@ -41,8 +41,8 @@ def copy_rows(source: sa.Connection, target: sa.Connection) -> dict[str, int]:
         here, there = _fingerprint(source, table), _fingerprint(target, table)
         if here != there:
             raise StoreError(
-                f"Table {table.name} did not arrive as it was: {here[0]} rows here, {there[0]} there.",
-                "Nothing was changed. Look for `jupyter mlops store verify`, then try again.",
+                f"Table {table.name} did not arrive unchanged: {here[0]} rows here, {there[0]} there.",
+                "Nothing was changed. Run `jupyter mlops store verify`, then try again.",
             )
         counts[table.name] = here[0]
     return counts

@@ -24,7 +24,7 @@ def read_bytes(path: Path) -> bytes:
         hint = UnknownNameError.among("notebook", path.name, neighbours).hint
         raise UnknownNameError(f"There is no notebook named '{path}'.", hint) from None
     except OSError as error:
-        raise NotebookError(f"'{path}' cannot be read: {error.strerror}.", "Name a notebook file.") from error
+        raise NotebookError(f"'{path}' cannot be read: {error.strerror}.", "Give a notebook file.") from error
 
 
 def parse_notebook(data: bytes, name: str) -> dict[str, Any]:
@@ -34,11 +34,12 @@ def parse_notebook(data: bytes, name: str) -> dict[str, Any]:
     except ValueError as error:
         raise NotebookError(
             f"'{name}' is not valid JSON: {error}.",
-            "It may be half written or hold merge conflict marks: restore it from git or from Jupyter's checkpoint.",
+            "It may be incomplete or contain merge conflict markers: restore it from git or from Jupyter's checkpoint.",
         ) from error
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise NotebookError(
-            f"'{name}' is JSON, but not a notebook of format 4.", "Open it in JupyterLab and save it, or name another."
+            f"'{name}' is JSON, but not a notebook in format 4.",
+            "Open it in JupyterLab and save it, or use another one.",
         )
     return notebook
 

@@ -148,7 +148,7 @@ class NoticeStore:
             given_up = connection.execute(sa.select(notices.c.id).where(notices.c.status == GIVEN_UP)).scalars().all()
             chosen = list(given_up) if name is None else [known for known in found if known.startswith(name)]
             if name is not None and len(chosen) != 1:
-                raise UnknownNameError.among("notice that was not sent", name, [known[:8] for known in found])
+                raise UnknownNameError.among("notification that was not sent", name, [known[:8] for known in found])
             connection.execute(
                 notices.update().where(notices.c.id.in_(chosen)).values(status=PENDING, attempts=0, next_at=now)
             )

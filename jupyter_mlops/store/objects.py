@@ -188,7 +188,7 @@ class Objects:
         if read != len(data) or hashlib.sha256(data).hexdigest() != name:
             aside = self.set_aside(name)
             raise DamagedObjectError(
-                f"Object {name[:12]} is damaged: its content does not match its name. It lies in '{aside}' now.",
+                f"Object {name[:12]} is damaged: its content does not match its name. It was moved to '{aside}'.",
                 _RECOMPUTE,
             )
         return data

@@ -60,8 +60,8 @@ def place_of(root: Path, folder: Path, environment: Mapping[str, str] = os.envir
             return asked
         if _has_content(folder / INDEX_FILE):
             raise StoreError(
-                f"The project '{root}' has its store in '{folder}', and {_who(environment)} another ({_named(asked)}).",
-                "Bring it over with `jupyter mlops store move`, or take that word back.",
+                f"The project '{root}' has its store in '{folder}', but {_who(environment)} another ({_named(asked)}).",
+                "Move the store with `jupyter mlops store move`, or remove that setting.",
             )
         write_place(folder, asked)
         return asked
@@ -109,9 +109,11 @@ def _told(root: Path) -> dict[str, str]:
     try:
         found = tomllib.loads(text).get("store", {})
     except tomllib.TOMLDecodeError as error:
-        raise StoreError(f"'{path}' cannot be read: {error}.", "Mend it; TOML is described at toml.io.") from error
+        raise StoreError(f"'{path}' cannot be read: {error}.", "Fix it; TOML is described at toml.io.") from error
     if not found.keys() <= {"index", "objects", "project"} or not all(isinstance(each, str) for each in found.values()):
-        raise StoreError(f"[store] of '{path}' cannot be read.", "It takes texts: index, objects and project.")
+        raise StoreError(
+            f"[store] of '{path}' cannot be read.", "Its keys are index, objects and project, each a text."
+        )
     return dict(found)
 
 
@@ -149,14 +151,14 @@ def index_url(text: str) -> sa.URL:
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
     if url.drivername != "postgresql+psycopg":
-        raise StoreError(f"'{without_password(url)}' is no store that is known here.", hint)
+        raise StoreError(f"'{without_password(url)}' is not a kind of store that this version knows.", hint)
     return url
 
 
 def objects_url(text: str) -> str:
     """The URL of objects. Raises `StoreError` where it has no scheme."""
     if not re.match(r"[a-z][a-z0-9+.-]*://.", text):
-        raise StoreError(f"'{text}' is no URL for objects.", "Write it as s3://BUCKET/PREFIX or file:///FOLDER.")
+        raise StoreError(f"'{text}' is not a URL for objects.", "Write it as s3://BUCKET/PREFIX or file:///FOLDER.")
     return text.rstrip("/")
 
 
@@ -189,7 +191,7 @@ def read_place(folder: Path) -> Place | None:
         index, objects, project = found["index"], found["objects"], found["project"]
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(
-            f"'{path}' cannot be read: {error}.", "Write the store's URLs into it as docs/stores.md says."
+            f"'{path}' cannot be read: {error}.", "Write the store's URLs into it, as docs/stores.md describes."
         ) from error
     if index is None and objects is None:
         return Place()
@@ -217,8 +219,8 @@ def _agreed(
         return asked
     who = name if variable else PROJECT_FILE
     raise StoreError(
-        f"{who} names another store than this project has ({folder / PLACE_FILE}).",
-        f"{'Unset it' if variable else 'Take it out'}, or bring the project over with `jupyter mlops store move`.",
+        f"{who} names a different store than this project has ({folder / PLACE_FILE}).",
+        f"{'Unset it' if variable else 'Remove it'}, or move the project's store with `jupyter mlops store move`.",
     )
 
 
@@ -261,6 +263,6 @@ def _checked_name(name: str) -> str:
     if not _NAME.fullmatch(name) or name.startswith("pg_") or name in ("public", "information_schema"):
         raise StoreError(
             f"'{name}' cannot be a project's name in a shared store.",
-            "Name it by small letters, digits and _, such as ?project=churn.",
+            "Use lower-case letters, digits and _, such as ?project=churn.",
         )
     return name

@@ -148,7 +148,7 @@ class PostgresqlIndex(Index):
     def _was_moved(self) -> StoreError:
         return StoreError(
             f"The store of this project was moved away from '{self.place}'.",
-            "Open it again (restart the kernel); on another machine set MLOPS_STORE to where it is now.",
+            "Open it again (restart the kernel); on another machine, set MLOPS_STORE to its new location.",
         )
 
     def _connected(self, begin: Callable[[sa.Connection], Any]) -> sa.Connection:
@@ -249,8 +249,8 @@ class PostgresqlIndex(Index):
                 raise self._not_ours()
             if self._known_at == self.place:
                 raise DamagedIndexError(
-                    f"The index '{self.place}' is not there, and this project had one.",
-                    "Bring the schema back from the server's own backups. Nothing is removed until then; to begin anew,"
+                    f"The index '{self.place}' is missing, but this project had one.",
+                    "Restore the schema from the server's own backups. Nothing is removed until then. To start over,"
                     " delete the project's folder `.mlops`.",
                 )
             if not sa.inspect(connection).has_schema(self.schema):
@@ -260,7 +260,7 @@ class PostgresqlIndex(Index):
             self._make(connection)
 
     def _aside(self) -> str:
-        return "Name another project: add ?project=NAME to the URL of the store."
+        return "Choose another project name: add ?project=NAME to the URL of the store."
 
 
 def require_driver() -> None:

@@ -42,7 +42,7 @@ def explained(error: DBAPIError, place: str, url: sa.URL) -> Exception:
     if state == "25006":
         return NotWritableError(
             f"The index '{place}' cannot be written: {text}.",
-            "The server only lets one read (a standby, or a database set so): name the one that is written to.",
+            "The server is read-only (a standby, or a database set to read-only): use the primary server.",
         )
     if state == "42501":
         return NotWritableError(
@@ -58,25 +58,30 @@ def explained(error: DBAPIError, place: str, url: sa.URL) -> Exception:
     if state == "53100":
         return FullDiskError(
             f"The disk of the server of the index '{place}' is full: {text}.",
-            "Make room on the server, then try again. What is stored is whole; delete nothing of it.",
+            "Free some space on the server, then try again. What is stored is intact: do not delete any part of it.",
         )
     if state.startswith("53"):
-        return StoreError(f"The server of the index '{place}' has no more to give: {text}.", _SHORT.get(state, _LATER))
+        return StoreError(
+            f"The server of the index '{place}' has no resources left: {text}.", _SHORT.get(state, _LATER)
+        )
     if state.startswith("XX00") or state == "58P01":
         return DamagedIndexError(
             f"The index '{place}' is damaged: {text}.",
-            "Bring the database back from the server's own backups. `store gc` removes nothing meanwhile.",
+            "Restore the database from the server's own backups. `store gc` removes nothing until then.",
         )
     if state == "58030":
         return StoreError(f"The disk of the server of the index '{place}' failed: {text}.", "See the server's log.")
     if state in ("42P01", "3F000"):
-        return StoreError(f"The index '{place}' is not there any more: {text}.", "Close it and open it again.")
+        return StoreError(
+            f"The index '{place}' no longer exists: {text}.",
+            "Restart what has it open (the kernel, the worker or JupyterLab).",
+        )
     return error
 
 
 _LATER = "Try again later."
 _SHORT = {
-    "53200": "Its memory is used up: end what else works there, then try again.",
+    "53200": "Its memory is used up: stop other work there, then try again.",
     "53300": "Too many programs are connected: close some kernels and workers, or raise `max_connections` there.",
 }
 
@@ -86,9 +91,9 @@ def _mend(text: str, url: sa.URL) -> str:
     if _has(text, _PASSWORD):
         return f"Put the password into PGPASSWORD, or into ~/.pgpass as `{where}:PASSWORD` (and chmod 600 it)."
     if f'database "{url.database}" does not exist' in text:
-        return f"Make it: createdb {url.database}"
+        return f"Create it: createdb {url.database}"
     if "no pg_hba.conf entry" in text:
-        return "The server does not let this user or machine in: see its pg_hba.conf."
+        return "The server does not allow this user or machine: see its pg_hba.conf."
     return "Is the server running, and is MLOPS_STORE (or .mlops/store.json) right?"
 
 

@@ -55,12 +55,12 @@ def make_project(root: Path) -> Path:
     except OSError as error:
         told = refused(error, f"The project folder '{folder}' cannot be made", root)
         if isinstance(told, NotWritableError):
-            told.hint = f"Make '{root}' writable, or work on a copy in a folder of your own."
+            told.hint = f"Make '{root}' writable, or work on a copy in your own folder."
         raise told from error
     if not os.access(folder, os.W_OK):
         raise NotWritableError(
             f"The project folder '{folder}' is not writable.",
-            "Give yourself write permission on it, or work on a copy in a folder of your own.",
+            "Give yourself write permission on it, or work on a copy in your own folder.",
         )
     return folder
 

@@ -128,7 +128,7 @@ class Queue:
 
     def cancel_pending(self, run_id: str, *, now: datetime) -> bool:
         """Cancel a run that no process has begun. False where one has, or it has ended."""
-        error = RunError("canceled", "Canceled before it began.")
+        error = RunError("canceled", "Canceled before it started.")
         return self._runs.finish(run_id, Status.CANCELED, now=now, error=error, only=(Status.PENDING,))
 
     def lose(self, run: Run, *, now: datetime, why: str) -> bool:

@@ -122,7 +122,7 @@ def _check(column: sa.Column[Any], raw: Any, value: Any) -> None:
     if value is None and raw not in ("", b"") and not column.nullable and not column.primary_key:
         raise ValueError("it is empty")
     if value is not None and isinstance(column.type, (sa.Integer, sa.Float)) and not isinstance(value, (int, float)):
-        raise ValueError(f"{value!r:.40} is no number")
+        raise ValueError(f"{value!r:.40} is not a number")
 
 
 def _key(table: sa.Table, raw: dict[str, Any]) -> tuple[str, ...]:

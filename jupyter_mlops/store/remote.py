@@ -165,7 +165,7 @@ class RemoteObjects(Objects):
             elif there != owner:
                 raise StoreError(
                     f"The objects at '{self.bucket.url}' belong to another index.",
-                    "Set MLOPS_STORE to the index they belong to, or name another project or folder for these.",
+                    "Set MLOPS_STORE to the index they belong to, or use another project name or folder for these.",
                 )
         self._owner = None
 
@@ -236,7 +236,7 @@ class RemoteObjects(Objects):
             if _digest(temporary) != name:
                 aside = self.set_aside(name)
                 raise DamagedObjectError(
-                    f"Object {name[:12]} is damaged: its content does not match its name. It lies in '{aside}' now.",
+                    f"Object {name[:12]} is damaged: its content does not match its name. It was moved to '{aside}'.",
                     _RECOMPUTE,
                 )
             os.replace(temporary, path)

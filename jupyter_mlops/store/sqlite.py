@@ -85,7 +85,7 @@ class SqliteIndex(Index):
             self.close()
             assert self.refusal is not None
             raise NotWritableError(
-                f"{self.refusal.message} It has schema {found}, and must be brought to {schema.HEAD} before it is read.",
+                f"{self.refusal.message} It has schema {found}, and must be upgraded to {schema.HEAD} before it can be read.",
                 self.refusal.hint,
             ) from self.refusal
 
@@ -104,7 +104,7 @@ class SqliteIndex(Index):
             if self._mark is not None and self._marked() != self._mark:
                 raise StoreError(
                     f"The store of this project was moved away from '{self.path}'.",
-                    "Open it again: restart the kernel, or whatever had it open.",
+                    "Restart the kernel, or whatever program had it open.",
                 )
             yield connection
             noted = logbook.take(connection)
@@ -140,7 +140,7 @@ class SqliteIndex(Index):
             told = [str(row[0]) for row in connection.exec_driver_sql("pragma integrity_check(20)")]
             found = [] if told == ["ok"] else told
             for row in connection.exec_driver_sql("pragma foreign_key_check"):
-                found.append(f"row {row[1]} of {row[0]} refers to a row of {row[2]} that is not there")
+                found.append(f"row {row[1]} of {row[0]} refers to a row of {row[2]} that does not exist")
             return found
 
     def size(self) -> int:

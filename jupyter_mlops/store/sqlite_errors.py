@@ -50,28 +50,32 @@ def explained(error: BaseException, path: Path) -> StoreError:
         return damaged(path, text)
     if primary in (BUSY, LOCKED):
         return StoreError(
-            f"The index '{path}' was busy for {BUSY_SECONDS} s.", "Try again; see which process holds it."
+            f"The index '{path}' was busy for {BUSY_SECONDS} s.",
+            "Try again; if that fails, find the process that is using it.",
         )
     if primary == FULL:
         return FullDiskError(f"The index '{path}' cannot be written: {text}.", room_hint(path.parent))
     if code == READONLY_DBMOVED:
-        return StoreError(f"The index '{path}' was moved or replaced while it was open.", "Open it again.")
+        return StoreError(
+            f"The index '{path}' was moved or replaced while it was open.",
+            "Restart what has it open (the kernel, the worker or JupyterLab).",
+        )
     if primary in (READONLY, CANTOPEN, PERM, AUTH, IOERR):
         return _of_the_disk(path, primary, text)
     if primary == NOMEM:
-        return StoreError(f"There was no memory left for the index '{path}'.", "Close some programs, then try again.")
+        return StoreError(f"Memory ran out while using the index '{path}'.", "Close some programs, then try again.")
     if primary == TOOBIG:
         return StoreError(
-            f"A value is too large for the index '{path}': {text}.", "Keep it in a file, and give its path."
+            f"A value is too large for the index '{path}': {text}.", "Store it in a file, and pass its path."
         )
     if primary == PROTOCOL:
         return StoreError(
             f"The index '{path}' cannot be locked: {text}.",
-            "The disk may not know locks, as some network drives: keep `.mlops` on another, or see docs/stores.md.",
+            "The disk may not support locks, like some network drives: keep `.mlops` on another disk, or see docs/stores.md.",
         )
     return StoreError(
         f"The index '{path}' failed: {text}.",
-        "Nothing was changed. `jupyter mlops store verify` says whether it is sound.",
+        "Nothing was changed. `jupyter mlops store verify` shows whether it is intact.",
     )
 
 
@@ -79,7 +83,7 @@ def damaged(path: Path, text: str) -> DamagedIndexError:
     """The error of an index that cannot be read as it is."""
     return DamagedIndexError(
         f"The index '{path}' is damaged: {text}.",
-        f"`{RECOVER}` brings back what can be, and keeps the damaged file. Do not delete it.",
+        f"`{RECOVER}` restores what can be restored, and keeps the damaged file. Do not delete it.",
     )
 
 
@@ -88,8 +92,8 @@ def _of_the_disk(path: Path, primary: int, text: str) -> StoreError:
     folder = path.parent
     what = f"The index '{path}' cannot be {'opened' if primary == CANTOPEN else 'written'}"
     if not folder.is_dir():
-        gone = f"{what}: the folder '{folder}' is not there."
-        return StoreError(gone, "Bring it back (or mount its disk), then try again.")
+        gone = f"{what}: the folder '{folder}' does not exist."
+        return StoreError(gone, "Restore it (or mount its disk), then try again.")
     files = [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))]
     found = next(filter(None, map(trouble_with, files)), None) or trouble_of(folder)
     if found is not None:

@@ -58,7 +58,7 @@ def parse_row(table: str, row: Any) -> Row:
     """A row of JSON as values for its columns. Raises `ValueError` where it is none of this table."""
     columns = metadata.tables[table].c
     if not isinstance(row, dict) or not row.keys() <= {column.name for column in columns}:
-        raise ValueError(f"a row of {table} has other columns than this version knows")
+        raise ValueError(f"a row of {table} has columns that this version does not know")
     if table == "runs" and row.keys().isdisjoint(_CONTROL):  # from before revision 0007
         tags, control = former_tags(row["tags"] if isinstance(row.get("tags"), dict) else {})
         row = {**row, "tags": tags, **control}
@@ -71,7 +71,7 @@ def parse_row(table: str, row: Any) -> Row:
     files = values.get("files") or {}
     named = [values.get(name) for name in _OBJECTS] + list(files.values() if isinstance(files, dict) else [""])
     if any(name is not None and not _NAME.fullmatch(str(name)) for name in named):
-        raise ValueError(f"a row of {table} names an object that cannot be")
+        raise ValueError(f"a row of {table} refers to an object with an invalid name")
     try:
         if table == "runs":
             run_from(values)
@@ -91,12 +91,12 @@ def _value(column: sa.Column[Any], value: Any) -> Any:
         return former_why(value) if isinstance(value, str) else Reason.from_json(value)
     if isinstance(column.type, sa.JSON):
         if not isinstance(value, list if column.name in _LISTS else dict):
-            raise ValueError(f"{column.name} is of another type")
+            raise ValueError(f"{column.name} has the wrong type")
         return value
     if isinstance(column.type, UtcDateTime):
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
         if time is None or time.tzinfo is None:
-            raise ValueError(f"{column.name} is no time")
+            raise ValueError(f"{column.name} is not a time")
         return time
     kinds: tuple[type, ...] = (str,)
     if isinstance(column.type, sa.Integer):
@@ -106,7 +106,7 @@ def _value(column: sa.Column[Any], value: Any) -> Any:
     elif isinstance(column.type, sa.Float):
         kinds = (int, float)
     if not isinstance(value, kinds):
-        raise ValueError(f"{column.name} is of another type")
+        raise ValueError(f"{column.name} has the wrong type")
     return value
 
 

@@ -100,7 +100,7 @@ def _upgrade(path: Path) -> None:
             "Upgrade MLflow: `pip install -U mlflow`.",
         )
     aside = path.with_name(f"mlflow-{found}.db")
-    log.info("upgrading '%s' from schema %s; a copy stays in '%s'", path, found, aside)
+    log.info("upgrading '%s' from schema %s; a copy is kept in '%s'", path, found, aside)
     with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(aside)) as target:
         source.backup(target)
     with _quiet():

@@ -204,10 +204,10 @@ class Delivery:
         step_run = self.store.steps.run(body["step_run_id"])
         made = mirror.ids.client.get_run(mirror.ids.step(step_run))
         if message.attempts >= MODEL_ATTEMPTS:
-            error = self._errors.get(message.id, "loading it ended the writer")
+            error = self._errors.get(message.id, "loading it crashed the writer")
             self._model_error(mirror, made, body["name"], error)
             return
-        self.store.outbox.failed(message.id, "loading the model ended the writer")
+        self.store.outbox.failed(message.id, "loading the model crashed the writer")
         run = self.store.runs.get(message.run_id)
         try:
             model, sample, how = self._load(body, step_run)

@@ -72,7 +72,7 @@ class StepRuns:
         try:
             attachment.detach(failed=step_run.status in (Status.FAILED, Status.CANCELED, Status.LOST))
         except Exception as error:  # noqa: BLE001 - MLflow's state is foreign; the cell has ended and must stay so
-            tell("MLflow was not left as it was found", error)
+            tell("MLflow's state was not restored", error)
 
     def _place(self) -> None:
         """A session's run remembers what this kernel's environment says of MLflow; a job's was told when it was made."""
@@ -82,7 +82,7 @@ class StepRuns:
                 said = {name: text for name, text in vars(place).items() if text}
                 self.store.runs.update(run.id, tracked_at=replace(run.tracked_at, **said), told_at=self.store.now())
         except MLOpsError as error:
-            tell("where this run is tracked was not recorded", error)
+            tell("the run's tracking location was not recorded", error)
 
     def _attach(self) -> None:
         """MLflow is there: join it, once per step, in the thread of the step."""
@@ -94,7 +94,7 @@ class StepRuns:
             attachment.attach()
             self._attachment = attachment
         except Exception as error:  # noqa: BLE001 - MLflow is foreign, in any version; the cell must run
-            tell("what this step logs with mlflow does not land in its run", error)
+            tell("what this step logs with mlflow is not in its own run", error)
 
     def identities(self, address: str) -> Identities:
         """The project's MLflow runs in the tracking store at `address`."""

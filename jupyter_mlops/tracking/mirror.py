@@ -242,7 +242,7 @@ class Mirror:
             return []
         path = self.store.root / run.output_path
         if not path.is_file():
-            log.warning("the executed notebook '%s' is gone; it is not in MLflow", path)
+            log.warning("the executed notebook '%s' is gone; it was not logged to MLflow", path)
             return []
         content = path.read_bytes()
 
@@ -260,7 +260,7 @@ class Mirror:
         found = []
         for path in overflows_of(notebook):
             if path.stat().st_size > _MOST_PRINTED:
-                log.warning("'%s' is too large for MLflow, and is only beside its notebook", path)
+                log.warning("'%s' is too large for MLflow; it is only beside its notebook", path)
                 continue
             content = path.read_bytes()
             place = f"executed/{path.parent.name}/{path.name}"
@@ -306,7 +306,7 @@ class Mirror:
                 continue
             content = file.content
             if isinstance(content, MLOpsError):
-                log.error("%s is not in MLflow: %s", file.path, content.message)
+                log.error("%s was not logged to MLflow: %s", file.path, content.message)
                 found["mlops.artifact_error"] = f"{file.path}: {content.message}"
                 continue
             contents |= {**file.beside(), file.path: content}

@@ -198,7 +198,7 @@ def _write_with(path: Path, model: Loaded, sample: Any, found: Signed, write: Ca
     if reason:
         shutil.rmtree(path)
         write()
-        notes.insert(0, f"No signature: with one, MLflow's predict gives not what the model gives ({reason}).")
+        notes.insert(0, f"No signature: with one, MLflow's predict would not return what the model returns ({reason}).")
     return " ".join(filter(None, notes))
 
 
@@ -255,7 +255,7 @@ def _skops(model: Any) -> tuple[list[str], str]:
             return [], f"types outside the audited list: {', '.join(foreign)}"
         skops.io.loads(data, trusted=types)
     except Exception as error:  # noqa: BLE001 - skops raises anything on types it does not know; cloudpickle takes over
-        return [], f"skops cannot keep it: {type(error).__name__}: {error}"
+        return [], f"skops cannot store it: {type(error).__name__}: {error}"
     return types, ""
 
 

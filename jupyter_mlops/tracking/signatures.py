@@ -34,7 +34,7 @@ class Signed:
         if not self.loosened:
             return ""
         return (
-            f"MLflow checks no type of {', '.join(self.loosened)}: it refuses these types where a signature names them."
+            f"MLflow checks no type of {', '.join(self.loosened)}: it rejects these types when a signature names them."
         )
 
 

@@ -143,7 +143,7 @@ def parameters(values: Mapping[str, Any], limit: int) -> tuple[dict[str, str], d
     for name, value in values.items():
         text = parameter_text(value)
         if len(text) > limit:
-            notes[f"mlops.cut.{name}"] = f"the first {limit} of {len(text)} characters; whole in parameters.json"
+            notes[f"mlops.cut.{name}"] = f"the first {limit} of {len(text)} characters; in full in parameters.json"
             text = text[:limit]
         params[name] = text
     return params, notes

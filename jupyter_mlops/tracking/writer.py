@@ -89,7 +89,7 @@ def _deliver_until_quiet(root: Path, linger: float) -> int:
                     quiet_since = time.monotonic()
                 backups.see_to()
             if delivery.gave_up:
-                log.warning("%d messages stay for the next writer", store.outbox.size())
+                log.warning("%d messages remain for the next writer", store.outbox.size())
                 break
             if time.monotonic() - quiet_since > linger and not delivery.waiting:
                 break

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", help="its number; the newest that did not complete where left out")
+    parser.add_argument("run", nargs="?", help="its number (default: the newest that did not complete)")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
@@ -22,7 +22,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
 
     live = context.live
     if live is None:
-        raise InputError("There is no kernel to attach a run to.", "In a notebook: %mlops attach RUN")
+        raise InputError("Runs can be attached only in a kernel.", "In a notebook: %mlops attach RUN")
     with open_project(context) as store:
         run = unfinished(store, None) if arguments.run is None else store.runs.get(arguments.run)
     names, lost = live.attach(run)
@@ -35,13 +35,15 @@ def _show(data: dict[str, Any]) -> RenderableType:
 
     there = [name for name in data["names"] if name not in data["lost"]]
     lines = [
-        f"Run {data['run']}: {escape(', '.join(there))} as they stood." if there else f"Run {data['run']} left nothing."
+        f"Run {data['run']}: {escape(', '.join(there))} restored as they were."
+        if there
+        else f"Run {data['run']} has no variables to restore."
     ]
     lines += [
-        f"[yellow]{escape(name)}[/] is made again by its step when a cell reads it: {escape(why)}."
+        f"[yellow]{escape(name)}[/] will be recomputed by its step when a cell reads it: {escape(why)}."
         for name, why in data["lost"].items()
     ]
     return "\n".join(lines)
 
 
-VERB = Verb("attach", "bring the variables of a run into this kernel", _configure, _run, (MAGIC,))
+VERB = Verb("attach", "bring the variables of a failed run into this kernel", _configure, _run, (MAGIC,))

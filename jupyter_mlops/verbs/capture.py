@@ -23,7 +23,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     live = context.live
     if live is None:
-        raise InputError("There is no kernel to capture in.", "Use %mlops capture in a notebook.")
+        raise InputError("Capture works only in a kernel.", "Use %mlops capture in a notebook.")
     if arguments.what != "status":
         live.capture_all = arguments.what == "on"
     every, names = live.capture_all, dict(live.captured())
@@ -37,14 +37,16 @@ def _show(names: Mapping[str, str], *, every: bool) -> RenderableType:
     from jupyter_mlops.verbs.tables import table
 
     head = (
-        "Every cell is a step." if every else "Cells named by %%step or a tag are steps; %mlops capture on: every cell."
+        "Every cell is a step."
+        if every
+        else "Only cells with a %%step line or a step tag are steps. To make every cell a step: %mlops capture on"
     )
     if not names:
         return f"{head} Nothing is recorded in this kernel yet."
     made = table("name", "made by")
     for name, maker in sorted(names.items()):
-        made.add_row(escape(name), "[dim]a cell that is no step[/]" if is_cell(maker) else escape(maker))
+        made.add_row(escape(name), "[dim]a cell that is not a step[/]" if is_cell(maker) else escape(maker))
     return Group(head, "", made)
 
 
-VERB = Verb("capture", "whether every cell is a step: on, off, status", _configure, _run, (MAGIC,))
+VERB = Verb("capture", "make every cell a step: on, off, status", _configure, _run, (MAGIC,))

@@ -36,9 +36,9 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
     console = context.console
     notebook, made = prepare_demo(folder)
     console.print(
-        f"Made a project in [bold]{_path(folder, context)}[/]."
+        f"Created a project in [bold]{_path(folder, context)}[/]."
         if made
-        else f"The demo is in [bold]{_path(folder, context)}[/] already: its notebook is run as it stands."
+        else f"The demo already exists in [bold]{_path(folder, context)}[/]: its notebook is run as it is."
     )
 
     @contextmanager
@@ -90,7 +90,7 @@ def _show(demo: Demo, context: Context) -> RenderableType:
         ways.add_row("  or", escape(lab))
     else:
         ways.add_row("JupyterLab", escape(lab))
-    ways.add_row("MLflow's own pages", escape(f"mlflow ui --backend-store-uri {shlex.quote(uri)} --workers 1"))
+    ways.add_row("MLflow's own UI", escape(f"mlflow ui --backend-store-uri {shlex.quote(uri)} --workers 1"))
     ways.add_row("compare again", f"cd {escape(shlex.quote(folder))} && jupyter mlops runs compare "
                  f"{demo.runs[0].number} {demo.runs[1].number}")  # fmt: skip
     return Group("", comparison_table(demo.comparison), "", where, "", ways)
@@ -109,7 +109,7 @@ def _in_checkout(folder: Path) -> bool:
 
 VERB = Verb(
     name="demo",
-    help="make the demo project, run it twice and compare",
+    help="create the demo project, run it twice and compare",
     configure=_configure,
     run=_run,
     surfaces=(CLI,),

@@ -46,7 +46,7 @@ def _show(found: Dependencies) -> RenderableType:
     others = {
         "files": found.files,
         "writes files": found.written,
-        "modules of the project": found.modules,
+        "project modules": found.modules,
         "imports": found.imports,
         "options of libraries": found.libraries,
         "effects": found.effects,
@@ -86,7 +86,7 @@ def _note(use: Use) -> str:
 
 
 def _maker(source: str) -> str:
-    return "a cell that is gone" if is_cell(source) else source
+    return "a cell that no longer exists" if is_cell(source) else source
 
 
 def _short(digest: str) -> str:
@@ -94,4 +94,4 @@ def _short(digest: str) -> str:
     return digest.rpartition(":")[2][:8]
 
 
-VERB = Verb("deps", "what a step reads from where, and what reads it", _configure, _run)
+VERB = Verb("deps", "what a step reads, from which step, and what reads it", _configure, _run)

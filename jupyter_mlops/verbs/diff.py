@@ -18,10 +18,8 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("step", help="the step's name, or the beginning of it")
     parser.add_argument("before", metavar="V1", help="a version, such as 1 or v1")
     parser.add_argument("after", metavar="V2", help="another version")
-    parser.add_argument(
-        "-u", "--unified", action="store_true", help="one below the other, as where it is printed to a file"
-    )
-    parser.add_argument("--notebook", help="the notebook, where several have a step of this name")
+    parser.add_argument("-u", "--unified", action="store_true", help="always show a unified diff")
+    parser.add_argument("--notebook", help="the notebook, if several have a step with this name")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
@@ -38,7 +36,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
         from jupyter_mlops.verbs.diff_view import Difference
 
         if not lines:
-            return Text("The two are the same.")
+            return Text("The two versions are the same.")
         return Difference(before.source, after.source, names, lines, unified=arguments.unified)
 
     return View({"before": before, "after": after, "diff": "\n".join(lines)}, show)

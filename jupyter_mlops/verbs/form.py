@@ -38,4 +38,4 @@ def _show(parameters: tuple[Parameter, ...]) -> RenderableType:
     return made
 
 
-VERB = Verb("form", "a form of the notebook's parameters that starts a job", _configure, _run, (MAGIC,))
+VERB = Verb("form", "a form for the notebook's parameters that starts a job", _configure, _run, (MAGIC,))

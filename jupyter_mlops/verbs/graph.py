@@ -13,11 +13,13 @@ from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", metavar="FILE", help="the SVG's file (command line: NOTEBOOK.graph.svg)")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", help="the SVG file (default on the command line: NOTEBOOK.graph.svg)"
+    )
     themes = parser.add_mutually_exclusive_group()
-    themes.add_argument("--dark", action="store_true", help="dark, wherever it is shown (default: as its surroundings)")
-    themes.add_argument("--light", action="store_true", help="light, wherever it is shown")
-    parser.add_argument("--all", action="store_true", help="draw unnamed cells that nothing leads to or from, too")
+    themes.add_argument("--dark", action="store_true", help="always use dark colours (default: match the surroundings)")
+    themes.add_argument("--light", action="store_true", help="always use light colours")
+    parser.add_argument("--all", action="store_true", help="also draw unnamed cells that have no links")
     add_notebook(parser)
 
 
@@ -57,4 +59,4 @@ def _told(graph: Graph, output: Path | None, context: Context) -> str:
     return f"{escape(str(output) if relative.startswith('..') else relative)}  [dim]{told}[/]"
 
 
-VERB = Verb("graph", "the pipeline as a picture", _configure, _run)
+VERB = Verb("graph", "draw the pipeline", _configure, _run)

@@ -47,9 +47,9 @@ def draw(graph: Graph, theme: str = "auto") -> str:
     ]
     if graph.hidden:
         what = (
-            "1 cell that only imports or stands"
+            "1 cell that only imports or has no links"
             if graph.hidden == 1
-            else f"{graph.hidden} cells that only import or stand"
+            else f"{graph.hidden} cells that only import or have no links"
         )
         text = f"{what} alone: not shown (--all)"
         parts.append(f'<text class="quiet" x="{MARGIN:g}" y="{height - MARGIN:g}">{text}</text>')

@@ -39,8 +39,8 @@ def _show(surface: str, program: str) -> RenderableType:
     made = table("verb", "what it shows or does")
     for name, text in verbs.help_lines(surface):
         made.add_row(name, escape(text))
-    step = "%%step NAME \\[--metrics A,B] \\[--model VARIABLE] \\[--no-cache]   on top of a cell makes it a step"
+    step = "%%step NAME \\[--metrics A,B] \\[--model VARIABLE] \\[--no-cache]   on the first line of a cell makes it a step"
     return Group(*([] if surface == CLI else [step, ""]), made, f"\n{program} help VERB explains one.")
 
 
-VERB = Verb("help", "what verbs there are, and what one takes", _configure, _run)
+VERB = Verb("help", "list the verbs, or show what one verb takes", _configure, _run)

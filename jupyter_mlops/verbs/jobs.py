@@ -27,14 +27,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(form="list", status=None, notebook=None, limit=20)
     listing = forms.add_parser("list", help="the jobs, newest first, and the workers that are alive")
     listing.add_argument("-n", "--limit", type=count, default=20, help="how many to show (default 20)")
-    listing.add_argument("--status", choices=STATUSES, help="only those that are so")
-    listing.add_argument("--notebook", help="only of this notebook")
-    forms.add_parser("show", help="all that is known of a job")
-    logs = forms.add_parser("logs", help="what its execution tells")
-    logs.add_argument("-f", "--follow", action="store_true", help="until it has ended")
+    listing.add_argument("--status", choices=STATUSES, help="only jobs with this status")
+    listing.add_argument("--notebook", help="only runs of this notebook")
+    forms.add_parser("show", help="everything known about a job")
+    logs = forms.add_parser("logs", help="the job's log")
+    logs.add_argument("-f", "--follow", action="store_true", help="follow it until the job has ended")
     forms.add_parser("cancel", help="stop it")
-    forms.add_parser("retry", help="put it into the queue again; what it had finished is not executed again")
-    forms.add_parser("remove", help="forget one that has ended, where nothing needs it")
+    forms.add_parser("retry", help="queue it again; steps it had finished are not executed again")
+    forms.add_parser("remove", help="delete an ended job, if nothing needs it")
     for name, form in forms.choices.items():
         if name != "list":
             form.add_argument("run", help="its number or id")
@@ -127,14 +127,16 @@ def _retry(store: Store, arguments: argparse.Namespace, _context: Context) -> Vi
     from jupyter_mlops.operations.jobs import retry_job
 
     run = retry_job(store, arguments.run)
-    return View(run, lambda: f"[bold]Run {run.number}[/] is {tables.state(run.status)}; it continues the one named.")
+    return View(
+        run, lambda: f"[bold]Run {run.number}[/] is {tables.state(run.status)}; it continues the run you named."
+    )
 
 
 def _remove(store: Store, arguments: argparse.Namespace, _context: Context) -> View:
     from jupyter_mlops.operations.jobs import remove_job
 
     run = remove_job(store, arguments.run)
-    return View(run, lambda: f"Run {run.number} is forgotten.")
+    return View(run, lambda: f"Run {run.number} is removed.")
 
 
 _FORMS = {"list": _list, "show": _show, "logs": _logs, "cancel": _cancel, "retry": _retry, "remove": _remove}

@@ -24,7 +24,7 @@ def job_table(found: JobList) -> RenderableType:
     from rich.console import Group
 
     if not found.jobs:
-        return Group("No such jobs. `jupyter mlops submit NOTEBOOK` makes one.", _workers(found))
+        return Group("There are no such jobs. Submit one: jupyter mlops submit NOTEBOOK", _workers(found))
     made = tables.table("run>", "status", "notebook", "asked", "took>", "step", "priority>", "parameters")
     for run in found.jobs:
         made.add_row(
@@ -62,8 +62,8 @@ def _workers(found: JobList) -> str:
         workers, verb = ("worker is", "has") if count == 1 else ("workers are", "have")
         return f"[green]{count} {workers} alive[/] and {verb} {slots} slots; runs waiting: {found.waiting}."
     if found.waiting:
-        return f"[yellow]No worker is alive[/] and {found.waiting} wait. Start one: jupyter mlops worker"
-    return "[dim]No worker is alive, and nothing waits.[/]"
+        return f"[yellow]No worker is alive[/]; runs waiting: {found.waiting}. Start one: jupyter mlops worker"
+    return "[dim]No worker is alive, and no runs are waiting.[/]"
 
 
 def job_card(found: JobView) -> RenderableType:
@@ -85,7 +85,7 @@ def job_card(found: JobView) -> RenderableType:
         "continues": f"run {found.resumes}" if found.resumes else "",
         "continued by": f"run {found.resumed_by}" if found.resumed_by else "",
         "source has changed": escape(", ".join(found.changed)),
-        "executed as asked, though changed": escape(", ".join(found.changed_then)),
+        "executed as submitted, though changed": escape(", ".join(found.changed_then)),
         "steps": f"{run.steps_executed} executed, {run.steps_reused} reused" if run.started_at else "",
         "asked": tables.ago(run.created_at),
         "took": tables.seconds(run.duration),

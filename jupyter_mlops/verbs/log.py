@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("step", help="the step's name, or the beginning of it")
     parser.add_argument("--notebook", help="only in this notebook")
-    parser.add_argument("-n", "--limit", type=count, default=20, help="how many to show of each (default 20)")
+    parser.add_argument("-n", "--limit", type=count, default=20, help="how many of each to show (default 20)")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:

@@ -18,7 +18,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "template", metavar="TEMPLATE", help="the template's name; `jupyter mlops templates` lists them"
     )
-    parser.add_argument("folder", metavar="FOLDER", help="where to make the project: a new or an empty folder")
+    parser.add_argument("folder", metavar="FOLDER", help="where to create the project: a new or empty folder")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
@@ -43,7 +43,7 @@ def _show(project: NewProject, context: Context) -> RenderableType:
 
 VERB = Verb(
     name="new",
-    help="make a project from a template",
+    help="create a project from a template",
     configure=_configure,
     run=_run,
     surfaces=(CLI,),

@@ -21,14 +21,14 @@ _STYLES = {PENDING: "blue", GIVEN_UP: "bold red"}
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     forms = parser.add_subparsers(dest="form", metavar="list|retry|test")
-    show = forms.add_parser("list", help="notices, newest first")
+    show = forms.add_parser("list", help="notifications, newest first")
     show.add_argument("-n", "--limit", type=count, default=LIMIT, help="how many to show (20)")
-    retry = forms.add_parser("retry", help="try again what was given up, or one notice")
-    retry.add_argument("id", nargs="?", help="how the notice's id begins; all that were given up where left out")
-    test = forms.add_parser("test", help="send a made-up event to a target now")
-    test.add_argument("target", metavar="[EVENTS=]TARGET", help="as after --notify of `run`")
+    retry = forms.add_parser("retry", help="try again everything that was given up, or one notification")
+    retry.add_argument("id", nargs="?", help="the beginning of the notification's id (default: all that were given up)")
+    test = forms.add_parser("test", help="send a test event to a target now")
+    test.add_argument("target", metavar="[EVENTS=]TARGET", help="as for `run --notify`")
     for form in forms.choices.values():
-        form.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON in place of text")
+        form.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON instead of text")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
@@ -42,7 +42,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
             return View(chosen, lambda: f"{len(chosen)} to be tried again.")
         if arguments.form == "test":
             sent = try_target(store, arguments.target, now=store.now())
-            return View(sent, lambda: f"[green]Sent[/] to {escape(sent.target)}: a made-up {sent.event}.")
+            return View(sent, lambda: f"[green]Sent[/] to {escape(sent.target)}: a test {sent.event}.")
         found = store.notices.list(limit=getattr(arguments, "limit", LIMIT))
         numbers = {notice.run_id: _number(store, notice.run_id) for notice in found}
     return View(found, lambda: _show(found, numbers))
@@ -62,7 +62,7 @@ def _show(found: list[Notice], numbers: dict[str, str]) -> RenderableType:
     from rich.markup import escape
 
     if not found:
-        return "No one was told of a run yet. Say whom to tell: run NOTEBOOK --notify TARGET"
+        return "There are no notifications yet. Add a target to a run: run NOTEBOOK --notify TARGET"
     made = tables.table("id", "run>", "event", "target", "status", "tries>", "when", "error")
     for notice in found:
         style = _STYLES.get(notice.status, "green")
@@ -77,7 +77,7 @@ def _show(found: list[Notice], numbers: dict[str, str]) -> RenderableType:
             escape(tables.short(notice.error)),
         )
     given_up = any(notice.status == GIVEN_UP for notice in found)
-    return Group(made, *(["To try again what was given up: notices retry"] if given_up else []))
+    return Group(made, *(["To try again everything that was given up: notices retry"] if given_up else []))
 
 
-VERB = Verb("notices", "word of runs to webhooks, mail and commands: list, retry, test", _configure, _run)
+VERB = Verb("notices", "notifications about runs, to webhooks, mail and commands: list, retry, test", _configure, _run)

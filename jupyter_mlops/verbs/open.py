@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", help="its number; the newest that did not complete where left out")
+    parser.add_argument("run", nargs="?", help="its number (default: the newest that did not complete)")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
@@ -39,4 +39,4 @@ def _show(opened: Opened) -> RenderableType:
     )
 
 
-VERB = Verb("open", "make a notebook at the cell where a run failed", _configure, _run)
+VERB = Verb("open", "make a notebook that opens at the cell where a run failed", _configure, _run)

@@ -55,7 +55,7 @@ def _show(values: list[ParameterValue], unused: list[str]) -> RenderableType:
             escape(tables.short(allowed)),
             escape(tables.short(item.help)),
         )
-    notes = [f"[yellow]{escape(name)} names no parameter of this notebook.[/]" for name in unused]
+    notes = [f"[yellow]{escape(name)} is not a parameter of this notebook.[/]" for name in unused]
     return Group(made, *notes)
 
 
@@ -76,5 +76,5 @@ def _source(item: ParameterValue) -> str:
 
 
 VERB = Verb(
-    "params", "the notebook's parameters: types, defaults, ranges; and the values it would run with", _configure, _run
+    "params", "the notebook's parameters: types, defaults, ranges; and the values a run would have", _configure, _run
 )

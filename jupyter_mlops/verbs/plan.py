@@ -28,13 +28,13 @@ def add_span(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const=ALL,
         metavar="STEP",
-        help="run this step, or all of them, whatever could be reused",
+        help="run this step, or all steps, even if they could be reused",
     )
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     add_span(parser)
-    parser.add_argument("--all", action="store_true", help="show every unnamed cell, the reused ones too")
+    parser.add_argument("--all", action="store_true", help="show every unnamed cell, including reused ones")
     add_notebook(parser)
 
 

@@ -82,5 +82,5 @@ def notebook_file(named: str | None, context: Context) -> Path:
     if len(found) == 1:
         return found[0]
     names = ", ".join(path.name for path in found)
-    there = f"There are {len(found)} here: {names}." if found else "There is none here."
-    raise InputError(f"Which notebook? {there}", "Name one after the verb.")
+    there = f"There are {len(found)} in this folder: {names}." if found else "There is none in this folder."
+    raise InputError(f"Which notebook? {there}", "Give one after the verb.")

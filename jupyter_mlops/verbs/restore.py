@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("step", help="the step's name, or the beginning of it")
     parser.add_argument("version", metavar="V", help="the version, such as 1 or v1")
-    parser.add_argument("--values", action="store_true", help="in a notebook: bind the version's results, too")
+    parser.add_argument("--values", action="store_true", help="in a notebook: also restore the version's results")
     parser.add_argument("-o", "--output", metavar="FILE", help="write the code to this file")
-    parser.add_argument("--notebook", help="the notebook, where several have a step of this name")
+    parser.add_argument("--notebook", help="the notebook, if several have a step with this name")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     live = context.live
     if arguments.values and live is None:
-        raise InputError("Values can be restored in a kernel only.", "In the notebook: %mlops restore STEP V --values")
+        raise InputError("Values can be restored only in a kernel.", "In the notebook: %mlops restore STEP V --values")
     values = {}
     with open_project(context) as store:
         notebook = notebook_of(store, arguments.notebook, context, arguments.step)
@@ -67,4 +67,4 @@ def _show(version: StepVersion, code: str, output: Path | None, values: list[str
     return Group(*lines)
 
 
-VERB = Verb("restore", "give the code of an earlier version of a step back", _configure, _run)
+VERB = Verb("restore", "bring back the code of an earlier version of a step", _configure, _run)

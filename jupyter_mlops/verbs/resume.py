@@ -13,9 +13,9 @@ from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", nargs="?", help="its number; the newest that did not complete where left out")
+    parser.add_argument("run", nargs="?", help="its number (default: the newest that did not complete)")
     add_output(parser)
-    parser.add_argument("--with-edit", action="store_true", help="take the notebook as it is now, not as it was")
+    parser.add_argument("--with-edit", action="store_true", help="use the notebook as it is now, not as it was")
     add_steps(parser)
     add_limits(parser)
 

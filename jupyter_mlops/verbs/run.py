@@ -35,7 +35,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", help="the notebook's file")
     add_parameters(parser)
     add_output(parser)
-    parser.add_argument("--kernel", help="the kernel to use, in place of the notebook's own")
+    parser.add_argument("--kernel", help="the kernel to use instead of the notebook's own")
     add_steps(parser)
     add_limits(parser)
     add_notify(parser)
@@ -48,15 +48,15 @@ def add_output(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=_file_here,
         metavar="FILE",
-        help="the executed notebook's file; runs/NOTEBOOK-NUMBER.ipynb where left out",
+        help="the executed notebook's file (default: runs/NOTEBOOK-NUMBER.ipynb)",
     )
 
 
 def _file_here(text: str) -> str:
     if "://" in text:
         raise InputError(
-            f"'{text}' is no file of this machine.",
-            "Name one, or have papermill write elsewhere: papermill --engine mlops NOTEBOOK " + text,
+            f"'{text}' is not a file on this machine.",
+            "Give a local file, or have papermill write elsewhere: papermill --engine mlops NOTEBOOK " + text,
         )
     return text
 
@@ -70,7 +70,7 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar=("NAME", "VALUE"),
-        help="set a parameter that the cell tagged 'parameters' declares; may be given several times",
+        help="set a parameter that the cell tagged 'parameters' declares; can be repeated",
     )
     parser.add_argument(
         "-f",
@@ -78,7 +78,7 @@ def add_parameters(parser: argparse.ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="FILE",
-        help="set parameters from a YAML, JSON or TOML file; may be given several times, the last one wins",
+        help="set parameters from a YAML, JSON or TOML file; can be repeated, the last one wins",
     )
 
 
@@ -93,12 +93,16 @@ def asked_parameters(arguments: argparse.Namespace, notebook: Path, context: Con
 def add_steps(parser: argparse.ArgumentParser) -> None:
     """The options that name steps: `--from`, `--until`, `--only` and `--force`."""
     parser.add_argument(
-        "--from", dest="first", metavar="STEP", help="begin at this step, with what it needs from above"
+        "--from", dest="first", metavar="STEP", help="start at this step, and run what it needs from above"
     )
-    parser.add_argument("--until", dest="last", metavar="STEP", help="end after this step")
-    parser.add_argument("--only", metavar="STEP", help="execute this step, with what it needs from above")
+    parser.add_argument("--until", dest="last", metavar="STEP", help="stop after this step")
+    parser.add_argument("--only", metavar="STEP", help="execute this step, and what it needs from above")
     parser.add_argument(
-        "--force", nargs="?", const=ALL, metavar="STEP", help="run this step, or all of them, whatever could be reused"
+        "--force",
+        nargs="?",
+        const=ALL,
+        metavar="STEP",
+        help="run this step, or all steps, even if they could be reused",
     )
 
 
@@ -119,12 +123,14 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--workers", type=int, default=1, metavar="N", help="execute independent steps in up to N kernels at once"
     )
-    parser.add_argument("--memory", type=read_size, metavar="SIZE", help="how much the kernel may take, such as 4G")
+    parser.add_argument(
+        "--memory", type=read_size, metavar="SIZE", help="how much memory the kernel may use, such as 4G"
+    )
     parser.add_argument(
         "--kernel-mode",
         choices=("auto", "warm", "ordinary"),
         default="auto",
-        help="a kernel forked from a live worker's warm process, an ordinary one, or what there is (default)",
+        help="a kernel forked from a live worker's warm process, an ordinary one, or whichever is possible (default)",
     )
 
 
@@ -229,7 +235,7 @@ def failure(run: Run, error: RunError) -> RenderableType:
     if error.hint:
         parts.append(f"[bold]Hint:[/] {escape(error.hint)}")
     number = run.number
-    parts.append(f"[dim]Look into it:[/] jupyter mlops open {number}[dim] · go on:[/] jupyter mlops resume {number}")
+    parts.append(f"[dim]Investigate:[/] jupyter mlops open {number}[dim] · continue:[/] jupyter mlops resume {number}")
     return Group(*parts)
 
 

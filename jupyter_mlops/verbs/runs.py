@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-n", "--limit", type=count, default=20, help="how many to show (default 20)")
-    parser.add_argument("--before", type=count, metavar="RUN", help="only runs older than the one of this number")
-    parser.add_argument("--notebook", help="only of this notebook")
+    parser.add_argument("--before", type=count, metavar="RUN", help="only runs older than this number")
+    parser.add_argument("--notebook", help="only runs of this notebook")
     actions = parser.add_subparsers(dest="action", metavar="compare|notebook")
     compare = actions.add_parser("compare", help="two runs side by side")
     compare.add_argument("a", help="a run's number")
     compare.add_argument("b", help="another run's number")
-    notebook = actions.add_parser("notebook", help="the notebook of a run, as it was when the run was asked for")
+    notebook = actions.add_parser("notebook", help="the notebook of a run, as it was when the run was submitted")
     notebook.add_argument("run", help="the run's number")
     notebook.add_argument(
-        "-o", "--output", metavar="FILE", help="where to write it (default: NOTEBOOK-runRUN.ipynb here)"
+        "-o", "--output", metavar="FILE", help="where to write it (default: NOTEBOOK-runRUN.ipynb in this folder)"
     )
     for action in (compare, notebook):
         action.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
@@ -68,13 +68,14 @@ def _notebook(store: Store, arguments: argparse.Namespace, context: Context) -> 
     run = store.runs.get(arguments.run)
     if run.notebook_object is None:
         raise InputError(
-            f"The notebook of run {run.number} was not kept.", "A session without a saved notebook has none."
+            f"The notebook of run {run.number} was not stored.",
+            "A session without a saved notebook has no notebook to show.",
         )
     data = store.objects.get(run.notebook_object)
     named = arguments.output
     file = context.start / Path(named or f"{Path(run.notebook).stem}-run{run.number}.ipynb").expanduser()
     if named is None and file.exists() and file.read_bytes() != data:
-        raise InputError(f"There is already another '{file.name}'.", "Name a file: -o FILE")
+        raise InputError(f"A different '{file.name}' already exists.", "Choose another file: -o FILE")
     write_atomically(file, [data])
     return run, file
 
@@ -94,7 +95,7 @@ def _show(runs: list[Run], older: str, before: int | None) -> RenderableType:
     if not runs and before is not None:
         return f"There are no runs before #{before}."
     if not runs:
-        return "No runs yet. `jupyter mlops run NOTEBOOK` makes one."
+        return "There are no runs yet. Start one: jupyter mlops run NOTEBOOK"
     made = table("run>", "status", "kind", "notebook", "when", "took>", "steps", "parameters", "metrics")
     for run in runs:
         steps = f"{run.steps_executed} run, {run.steps_reused} reused"

@@ -25,14 +25,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     add = forms.add_parser("add", help="run a notebook at set times")
     add.add_argument("notebook", help="the notebook's file")
     add.add_argument("--cron", required=True, metavar="EXPR", help="five fields, such as '0 6 * * *': daily at 6:00")
-    add.add_argument("--tz", metavar="ZONE", help="time zone, such as Europe/Berlin; the machine's where left out")
+    add.add_argument("--tz", metavar="ZONE", help="time zone, such as Europe/Berlin; default: the machine's")
     add_parameters(add)
     add_notify(add)
     forms.add_parser("list", help="all schedules, with their next fire time")
-    remove = forms.add_parser("remove", help="stop a schedule; what it ran stays")
+    remove = forms.add_parser("remove", help="remove a schedule; its runs stay")
     remove.add_argument("number", type=int, help="the schedule's number")
     for form in forms.choices.values():
-        form.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON in place of text")
+        form.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON instead of text")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
@@ -89,7 +89,7 @@ def _table(views: list[ScheduleView], scheduler: SchedulerStatus) -> RenderableT
     from rich.console import Group
 
     if not views:
-        return "There is no schedule yet. Add one: schedule add NOTEBOOK --cron '0 6 * * *'"
+        return "There are no schedules yet. Add one: schedule add NOTEBOOK --cron '0 6 * * *'"
     table = tables.table("#>", "notebook", "cron", "zone", "parameters", "next", "last")
     for view in views:
         fire = view.last_fire
@@ -109,7 +109,7 @@ def _table(views: list[ScheduleView], scheduler: SchedulerStatus) -> RenderableT
 def _told(scheduler: SchedulerStatus) -> list[str]:
     if scheduler.alive:
         return [f"[green]A scheduler is alive[/] on {escape(scheduler.host or '')}."]
-    return ["[yellow]No scheduler is running[/], so nothing is fired. Start one: jupyter mlops scheduler"]
+    return ["[yellow]No scheduler is running[/], so no scheduled runs will start. Start one: jupyter mlops scheduler"]
 
 
 def _moment(moment: datetime | None, schedule: Schedule) -> str:

@@ -1,4 +1,4 @@
-"""`scheduler`: fire due schedules, in the foreground, until it is stopped."""
+"""`scheduler`: start scheduled runs when they are due, in the foreground, until it is stopped."""
 
 from __future__ import annotations
 
@@ -46,4 +46,4 @@ def log_to_terminal() -> None:
     logger.setLevel(logging.INFO)
 
 
-VERB = Verb("scheduler", "fire due schedules, in the foreground", no_arguments, _run, (CLI,))
+VERB = Verb("scheduler", "start scheduled runs when they are due, in the foreground", no_arguments, _run, (CLI,))

@@ -19,18 +19,18 @@ _HELP_IN = "where: your own file (user), the project's (project), or the system'
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     forms = parser.add_subparsers(dest="form", required=True, metavar="list|set|remove|check")
-    forms.add_parser("list", help="the names of all secrets, and where they are")
-    keep = forms.add_parser("set", help="keep a secret: its value is asked for, or read from stdin")
+    forms.add_parser("list", help="list the names of all secrets, and where they are stored")
+    keep = forms.add_parser("set", help="store a secret: prompts for its value, or reads it from stdin")
     keep.add_argument("name", help="the secret's name")
     keep.add_argument("values", nargs="*", help=argparse.SUPPRESS)
     keep.add_argument("--in", dest="kept_in", choices=operations.KEPT_IN, default="user", help=_HELP_IN)
-    remove = forms.add_parser("remove", help="forget a secret")
+    remove = forms.add_parser("remove", help="remove a secret")
     remove.add_argument("name", help="the secret's name")
-    remove.add_argument("--in", dest="kept_in", choices=operations.KEPT_IN, help=_HELP_IN + "; else everywhere")
-    check = forms.add_parser("check", help="whether kernels will find these secrets, or all there are")
+    remove.add_argument("--in", dest="kept_in", choices=operations.KEPT_IN, help=_HELP_IN + "; default: everywhere")
+    check = forms.add_parser("check", help="check whether kernels will find these secrets (default: all)")
     check.add_argument("names", nargs="*", metavar="name", help="names of secrets")
     for form in forms.choices.values():
-        form.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON in place of text")
+        form.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON instead of text")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
@@ -45,13 +45,14 @@ def _list(_: argparse.Namespace, context: Context) -> View:
 def _set(arguments: argparse.Namespace, context: Context) -> View:
     if arguments.values:
         raise InputError(
-            "A secret's value is not given on the command line: the shell's history would keep it, and others see it.",
-            f"Give it when it is asked for, or by stdin: jupyter mlops secrets set {arguments.name} < FILE",
+            "A secret's value cannot be given on the command line: the shell's history would keep it, and other users "
+            "could see it.",
+            f"Enter it at the prompt, or use stdin: jupyter mlops secrets set {arguments.name} < FILE",
         )
     value = _value(arguments.name, context)
     where, notes = operations.set_secret(context.start, arguments.name, value, arguments.kept_in)
     text = "\n".join(
-        [f"The secret '{arguments.name}' is kept in {where}.", *notes, f'In a cell: secret("{arguments.name}")']
+        [f"The secret '{arguments.name}' is stored in {where}.", *notes, f'In a cell: secret("{arguments.name}")']
     )
     return View({"name": arguments.name, "where": where, "notes": notes}, lambda: _plain(text))
 
@@ -61,13 +62,13 @@ def _value(name: str, context: Context) -> str:
         try:
             return getpass.getpass(f"Value of {name}: ")
         except (EOFError, NotImplementedError):
-            raise InputError("No value was given.", "Type it when it is asked for.") from None
+            raise InputError("No value was entered.", "Type it at the prompt.") from None
     return sys.stdin.read().removesuffix("\n").removesuffix("\r")
 
 
 def _remove(arguments: argparse.Namespace, context: Context) -> View:
     removed = operations.remove_secret(context.start, arguments.name, arguments.kept_in)
-    text = f"The secret '{arguments.name}' is forgotten: it was in {' and '.join(removed)}."
+    text = f"The secret '{arguments.name}' is removed: it was in {' and '.join(removed)}."
     return View({"name": arguments.name, "where": removed}, lambda: _plain(text))
 
 
@@ -88,7 +89,7 @@ def _table(found: tuple[operations.Listed, ...]) -> RenderableType:
     from jupyter_mlops.verbs.tables import table
 
     if not found:
-        return "There are no secrets yet. Keep one: jupyter mlops secrets set NAME"
+        return "There are no secrets yet. Store one: jupyter mlops secrets set NAME"
     made = table("secret", "place", "where")
     for item in found:
         made.add_row(
@@ -101,7 +102,7 @@ def _checks(found: tuple[operations.Checked, ...]) -> RenderableType:
     from rich.markup import escape
 
     if not found:
-        return "There are no secrets yet. Keep one: jupyter mlops secrets set NAME"
+        return "There are no secrets yet. Store one: jupyter mlops secrets set NAME"
     lines = [
         f"[green]✓[/] {escape(item.name)}: {escape(item.where)}"
         if item.is_found

@@ -24,7 +24,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     install.add_argument("--print", dest="only_print", action="store_true", help="print the units and write nothing")
     install.add_argument("--slots", type=slots, metavar="N", help="how many runs the worker executes at once")
     forms.add_parser("uninstall", help="stop and remove them")
-    forms.add_parser("status", help="whether they are there and alive")
+    forms.add_parser("status", help="show whether they are installed and running")
     for form in forms.choices.values():
         form.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
 
@@ -63,7 +63,7 @@ def _printed(units: tuple[Unit, ...], *, there: bool) -> RenderableType:
 
     parts: list[RenderableType] = []
     if not there:
-        parts.append("There is no systemd for this user here, so nothing was written. On a machine that has one:")
+        parts.append("There is no systemd for this user here, so nothing was written. On a machine with systemd:")
     for unit in units:
         parts += [f"\n[bold]# {escape(str(unit.file))}[/]", tables.Verbatim(unit.text.rstrip("\n"))]
     names = " ".join(unit.name for unit in units)

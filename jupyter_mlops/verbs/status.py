@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", nargs="?", help="the notebook (default: the live one, or the folder's only one)")
-    parser.add_argument("--all", action="store_true", help="unnamed cells, too")
+    parser.add_argument("--all", action="store_true", help="include unnamed cells")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
@@ -64,7 +64,7 @@ def _show(status: PipelineStatus) -> RenderableType:
         lines.insert(0, f"[dim]As run {status.run_number} of {escape(status.source or '')} left them:[/]")
     if status.hidden:
         cells = "1 cell" if status.hidden == 1 else f"{status.hidden} cells"
-        lines.append(f"[dim]and {cells} that no one named: status --all[/]")
+        lines.append(f"[dim]and {cells} without a name: status --all[/]")
     return Group(*lines)
 
 

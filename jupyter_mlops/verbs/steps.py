@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--all", action="store_true", help="unnamed cells, too (default: only where no step is named)")
+    parser.add_argument(
+        "--all", action="store_true", help="include unnamed cells (default: only if no step has a name)"
+    )
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
@@ -43,7 +45,7 @@ def _show(rows: list[dict[str, Any]]) -> RenderableType:
     from jupyter_mlops.verbs.tables import ago, seconds, state, step_name, table
 
     if not rows:
-        return "No step was run in this project yet."
+        return "No step has run in this project yet."
     made = table("notebook", "step", "version>", "last run", "took>", "when", "runs always, because it")
     for row in rows:
         made.add_row(

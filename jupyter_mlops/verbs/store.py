@@ -16,32 +16,32 @@ _UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "KI": 2**10, "
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     forms = parser.add_subparsers(dest="form", required=True, metavar="status|verify|recover|gc|export|import|move")
-    forms.add_parser("status", help="how large the store is, and which steps take the room")
-    forms.add_parser("verify", help="read everything, prove every hash and reference, set aside what is damaged")
-    forms.add_parser(
-        "recover", help="make an index that is lost or damaged again, from its backup and all else there is"
-    )
-    gc = forms.add_parser("gc", help="remove results that no one needs; records of runs stay")
+    forms.add_parser("status", help="how large the store is, and which steps take the most space")
+    forms.add_parser("verify", help="read everything, check every hash and reference, set aside what is damaged")
+    forms.add_parser("recover", help="rebuild a lost or damaged index, from its backup and all other records")
+    gc = forms.add_parser("gc", help="remove results that nothing needs; records of runs stay")
     gc.add_argument("--keep-days", type=float, metavar="N", help="keep results used in the last N days (default 30)")
-    gc.add_argument("--max-size", metavar="SIZE", help="remove those used longest ago until all fits, such as 2GB")
-    gc.add_argument("--dry-run", action="store_true", help="only say what would be removed")
+    gc.add_argument(
+        "--max-size", metavar="SIZE", help="remove the least recently used results until the rest fits, such as 2GB"
+    )
+    gc.add_argument("--dry-run", action="store_true", help="only show what would be removed")
     export = forms.add_parser("export", help="write runs with their results to an archive")
     export.add_argument("file", help="the archive: .zip, .tar or .tar.gz")
     export.add_argument("--step", metavar="NAME", help="only this step")
     export.add_argument("--run", metavar="RUN", help="only this run, by number")
     export.add_argument("--notebook", metavar="NOTEBOOK", help="only this notebook, as `runs` names it")
-    importing = forms.add_parser("import", help="bring the runs of an archive into this project")
+    importing = forms.add_parser("import", help="add the runs of an archive to this project")
     importing.add_argument("file", help="the archive that `store export` wrote")
     importing.add_argument(
-        "--trust", action="store_true", help="also reuse results of another user: loading them runs that user's code"
+        "--trust", action="store_true", help="also reuse results from another user: loading them runs that user's code"
     )
-    move = forms.add_parser("move", help="bring the store into PostgreSQL, its objects behind a URL, or both back here")
+    move = forms.add_parser("move", help="move the store to PostgreSQL, its objects to a URL, or both back here")
     move.add_argument(
         "targets", nargs="*", metavar="TARGET", help="postgresql+psycopg://..., s3://BUCKET/PREFIX or embedded"
     )
-    move.add_argument("--drop-backup", action="store_true", help="delete what earlier moves left behind")
+    move.add_argument("--drop-backup", action="store_true", help="delete the backups that earlier moves left behind")
     for form in forms.choices.values():
-        form.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON in place of text")
+        form.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON instead of text")
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
@@ -82,7 +82,7 @@ def _gc(arguments: argparse.Namespace, context: Context) -> View:
     from jupyter_mlops.verbs.store_view import gc_view
 
     if arguments.keep_days is not None and not 0 <= arguments.keep_days < 10**6:
-        raise InputError("--keep-days takes a number of days from 0.", "Such as --keep-days 30.")
+        raise InputError("--keep-days takes a number of days, 0 or more.", "Write it as --keep-days 30.")
     keep = None if arguments.keep_days is None else timedelta(days=arguments.keep_days)
     max_size = None if arguments.max_size is None else read_size(arguments.max_size)
     with open_project(context) as store:
@@ -131,7 +131,8 @@ def _move(arguments: argparse.Namespace, context: Context) -> View:
 
     if bool(arguments.targets) == arguments.drop_backup:
         raise InputError(
-            "`store move` takes a target, or --drop-backup.", "Such as: store move postgresql+psycopg://HOST/DATABASE"
+            "`store move` takes a target, or --drop-backup.",
+            "For example: store move postgresql+psycopg://HOST/DATABASE",
         )
     if arguments.drop_backup:
         with open_project(context) as store:
@@ -150,7 +151,7 @@ def read_size(text: str) -> int:
     """Bytes of `2GB`, `500 MB`, `1.5GiB` or a plain number. Raises `InputError`."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?I?)B?\s*", text.upper())
     if found is None or found[2] not in _UNITS:
-        raise InputError(f"'{text}' is no size.", "Write it as 500MB, 2GB or 1.5GiB.")
+        raise InputError(f"'{text}' is not a size.", "Write it as 500MB, 2GB or 1.5GiB.")
     return int(float(found[1]) * _UNITS[found[2]])
 
 
@@ -164,4 +165,4 @@ _FORMS = {
     "move": _move,
 }
 
-VERB = Verb("store", "what is stored: its size, whether it is sound, removing, export and import", _configure, _run)
+VERB = Verb("store", "the store: size, integrity, cleanup, export, import, move", _configure, _run)

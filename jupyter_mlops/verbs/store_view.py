@@ -88,7 +88,7 @@ def verify_view(report: VerifyReport) -> RenderableType:
 
     read = f"{number(report.objects, 'object')}, {size(report.bytes)}"
     if report.is_sound:
-        lines = [f"[green]The store is sound[/]: {read} read, every hash and reference holds."]
+        lines = [f"[green]The store is intact[/]: {read} read, every hash and reference is valid."]
     else:
         lines = [f"[bold red]{number(len(report.findings), 'thing')} wrong[/] in {read}:"]
         for finding in report.findings:
@@ -100,15 +100,15 @@ def recovery_view(made: Recovery) -> RenderableType:
     """What came back, and what did not."""
     from rich.console import Group
 
-    lines = [f"[green]The index is there again[/], made from {escape(made.base)}. The newest run is {made.runs}."]
-    lines += [f"  came back: {escape(text)}" for text in made.came]
-    lines += [f"  [yellow]did not come back: {escape(text)}[/]" for text in made.missing]
+    lines = [f"[green]The index is restored[/], made from {escape(made.base)}. The newest run is {made.runs}."]
+    lines += [f"  recovered: {escape(text)}" for text in made.came]
+    lines += [f"  [yellow]not recovered: {escape(text)}[/]" for text in made.missing]
     if not made.missing:
-        lines.append("  [dim]nothing is known of that did not come back[/]")
+        lines.append("  [dim]as far as is known, everything was recovered[/]")
     if made.aside is not None:
-        lines.append(f"  [dim]the index that was there is kept: {escape(str(made.aside))}[/]")
+        lines.append(f"  [dim]the old index is kept: {escape(str(made.aside))}[/]")
     lines += [f"  [yellow]{escape(note)}[/]" for note in made.notes]
-    lines.append("  [dim]kernels, workers and JupyterLab that were open are to be started again[/]")
+    lines.append("  [dim]restart any kernels, workers and JupyterLab that were open[/]")
     return Group(*lines)
 
 
@@ -144,7 +144,7 @@ def import_view(made: Transfer) -> RenderableType:
     from rich.console import Group
 
     if not (made.runs or made.step_runs or made.versions or made.objects):
-        lines = ["All of it is here already; nothing was changed."]
+        lines = ["Everything in it is already here; nothing was changed."]
     else:
         lines = [f"Imported {_contents(made)}."]
     return Group(*lines, *(f"[yellow]{escape(note)}[/]" for note in made.notes))
@@ -165,7 +165,7 @@ def move_view(moved: Move) -> RenderableType:
     facts.add_row("[dim]objects[/]", escape(moved.objects_at))
     brought = [number(sum(moved.rows.values()), "row")] if moved.rows else []
     brought += [f"{number(moved.objects, 'object')} ({size(moved.bytes)})"] if moved.objects else []
-    facts.add_row("[dim]brought[/]", ", ".join(brought) + (", all proven equal" if brought else "nothing"))
+    facts.add_row("[dim]brought[/]", ", ".join(brought) + (", all verified equal" if brought else "nothing"))
     for place in moved.backup:
         facts.add_row("[dim]backup[/]", escape(place))
     return Group(facts, *(escape(note) for note in moved.notes))

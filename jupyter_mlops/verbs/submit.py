@@ -29,20 +29,22 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("notebook", help="the notebook's file")
     add_parameters(parser)
     add_output(parser)
-    parser.add_argument("--kernel", help="the kernel to use, in place of the notebook's own")
+    parser.add_argument("--kernel", help="the kernel to use instead of the notebook's own")
     parser.add_argument("--priority", type=int, default=0, help="higher goes first (default 0)")
     parser.add_argument(
-        "--max-at-once", type=_count, metavar="N", help="wait while so many runs of this notebook are at work"
+        "--max-at-once", type=_count, metavar="N", help="wait while this many runs of the notebook are being executed"
     )
     parser.add_argument(
         "--attempts",
         type=_count_or_none,
         default=RunOptions.attempts,
         metavar="N",
-        help="how often it is taken up anew when its worker vanishes (default 3)",
+        help="how many times to try it if its worker dies (default 3)",
     )
     parser.add_argument(
-        "--id", metavar="NAME", help="a name of yours: asked for again under it, there is still one run"
+        "--id",
+        metavar="NAME",
+        help="your own name for the run: submitting it again under the same name makes no second run",
     )
     add_steps(parser)
     add_limits(parser)
@@ -51,7 +53,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 0 < int(text) < 10**6):
-        raise InputError(f"'{text}' is not a number from 1 on.", "Write it as 2.")
+        raise InputError(f"'{text}' is not a number of 1 or more.", "Write it as 2.")
     return int(text)
 
 

@@ -28,37 +28,37 @@ ENTRIES = (
     Entry("steps", "all steps recorded in the project, with their versions and last run"),
     Entry("log", "the versions and runs of one step"),
     Entry("diff", "what changed between two versions of a step"),
-    Entry("restore", "give the code of an earlier version of a step back"),
+    Entry("restore", "bring back the code of an earlier version of a step"),
     Entry("why", "why a step ran, or would run, or was reused"),
     Entry("plan", "what would run, what would be reused, and how long it should take"),
-    Entry("deps", "what a step reads from where, and what reads it"),
-    Entry("graph", "the pipeline as a picture"),
+    Entry("deps", "what a step reads, from which step, and what reads it"),
+    Entry("graph", "draw the pipeline"),
     Entry(
         "runs",
         "the project's runs, newest first; also `runs compare A B` and `runs notebook RUN`",
     ),
     Entry("run", "run a notebook as a job through papermill", (CLI,)),
     Entry("run", "run the notebook's steps in this kernel, in order", (MAGIC,), "run_live"),
-    Entry("resume", "continue a run that did not complete: what it had finished is not executed again", (CLI,)),
-    Entry("open", "make a notebook at the cell where a run failed"),
-    Entry("attach", "bring the variables of a run into this kernel, as they stood before it failed", (MAGIC,)),
+    Entry("resume", "continue a run that did not complete: steps it had finished are not executed again", (CLI,)),
+    Entry("open", "make a notebook that opens at the cell where a run failed"),
+    Entry("attach", "bring the variables of a failed run into this kernel, as they were before it failed", (MAGIC,)),
     Entry("submit", "put a run of a notebook into the queue, for a worker to execute", (CLI,)),
     Entry("jobs", "the queue: list, show, logs, cancel, retry, remove"),
-    Entry("worker", "execute the runs of the queue, in the foreground", (CLI,)),
+    Entry("worker", "execute runs from the queue, in the foreground", (CLI,)),
     Entry("service", "worker and scheduler as systemd user units: install, uninstall, status", (CLI,)),
-    Entry("capture", "whether every cell is a step: on, off, status", (MAGIC,)),
+    Entry("capture", "make every cell a step: on, off, status", (MAGIC,)),
     Entry("cancel", "cancel a run that has not ended"),
-    Entry("params", "the notebook's parameters: types, defaults, ranges; and the values it would run with"),
-    Entry("form", "a form of the notebook's parameters that starts a job", (MAGIC,)),
+    Entry("params", "the notebook's parameters: types, defaults, ranges; and the values a run would have"),
+    Entry("form", "a form for the notebook's parameters that starts a job", (MAGIC,)),
     Entry("schedule", "schedules: add, list, remove"),
-    Entry("scheduler", "fire due schedules, in the foreground", (CLI,)),
-    Entry("notices", "word of runs to webhooks, mail and commands: list, retry, test"),
+    Entry("scheduler", "start scheduled runs when they are due, in the foreground", (CLI,)),
+    Entry("notices", "notifications about runs, to webhooks, mail and commands: list, retry, test"),
     Entry("secrets", "secrets by name: list, set, remove, check"),
-    Entry("store", "what is stored: its size, whether it is sound, removing, export and import"),
-    Entry("new", "make a project from a template", (CLI,)),
-    Entry("templates", "the templates there are", (CLI,)),
-    Entry("demo", "make the demo project, run it twice and compare", (CLI,)),
-    Entry("help", "what verbs there are, and what one takes"),
+    Entry("store", "the store: size, integrity, cleanup, export, import, move"),
+    Entry("new", "create a project from a template", (CLI,)),
+    Entry("templates", "list the available templates", (CLI,)),
+    Entry("demo", "create the demo project, run it twice and compare", (CLI,)),
+    Entry("help", "list the verbs, or show what one verb takes"),
 )
 
 
@@ -80,7 +80,7 @@ def find(name: str, surface: str) -> Verb:
 def parser_of(verb: Verb, program: str) -> Parser:
     """The verb's parser, with the options that every verb has."""
     parser = Parser(prog=f"{program} {verb.name}", description=verb.help[:1].upper() + verb.help[1:] + ".")
-    parser.add_argument("--json", action="store_true", help="print JSON in place of tables")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     verb.configure(parser)
     return parser
 

@@ -24,16 +24,16 @@ def _show(templates: list[Template]) -> RenderableType:
     from jupyter_mlops.verbs.tables import table
 
     if not templates:
-        return "There are no templates: the package is not installed whole. Install it again."
+        return "There are no templates: the package is not installed completely. Install it again."
     made = table("template", "what it is")
     for template in templates:
         made.add_row(template.name, f"[bold]{escape(template.title)}[/]\n{escape(template.description)}")
-    return Group(made, "\n`jupyter mlops new TEMPLATE FOLDER` makes a project of one.")
+    return Group(made, "\n`jupyter mlops new TEMPLATE FOLDER` creates a project from one.")
 
 
 VERB = Verb(
     name="templates",
-    help="the templates there are",
+    help="list the available templates",
     configure=no_arguments,
     run=_run,
     surfaces=(CLI,),

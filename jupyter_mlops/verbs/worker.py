@@ -1,4 +1,4 @@
-"""`worker`: execute the runs of the queue, in the foreground, until it is stopped."""
+"""`worker`: execute runs from the queue, in the foreground, until it is stopped."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--slots", type=slots, metavar="N", help="how many runs at once (default: one per processor)")
-    parser.add_argument("--drain", action="store_true", help="end when nothing is left to do")
+    parser.add_argument("--drain", action="store_true", help="end when the queue is empty")
     parser.add_argument(
         "--grace",
         type=float,
         default=30.0,
         metavar="SECONDS",
-        help="how long runs at work may take to end when stopped",
+        help="how long current runs may take to finish when the worker is stopped",
     )
 
 
 def slots(text: str) -> int:
     if not (text.isascii() and text.isdecimal() and 0 < int(text) <= 1024):
-        raise InputError(f"'{text}' is no number of slots.", "Write a number from 1 on, such as --slots 4.")
+        raise InputError(f"'{text}' is not a number of slots.", "Write a number of 1 or more, such as --slots 4.")
     return int(text)
 
 
@@ -45,4 +45,4 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
     return View(data, lambda: "Stopped.")
 
 
-VERB = Verb("worker", "execute the runs of the queue, in the foreground", _configure, _run, (CLI,))
+VERB = Verb("worker", "execute runs from the queue, in the foreground", _configure, _run, (CLI,))

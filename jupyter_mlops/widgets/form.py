@@ -79,7 +79,9 @@ class ParameterForm:
         rows = [field.view for field in fields]
         if not rows:
             rows = [
-                ipywidgets.HTML("This notebook declares no parameters: tag a cell <code>parameters</code> for that.")
+                ipywidgets.HTML(
+                    "This notebook declares no parameters. To add some, tag a cell <code>parameters</code>."
+                )
             ]
         buttons = ipywidgets.HBox([self.start_button, self.cancel_button, self.bar])
         self.view = ipywidgets.VBox([*rows, buttons, self.status, self.result])

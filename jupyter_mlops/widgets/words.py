@@ -24,10 +24,10 @@ _LABELS = {
 }
 
 _HINTS = {
-    "cell_error": "The executed notebook shows the traceback. Mend the cell and run again: finished steps are reused.",
+    "cell_error": "The executed notebook shows the traceback. Fix the cell and run again: finished steps are reused.",
     "kernel_died": "It may have run out of memory. Finished steps are reused when you run again.",
     "runner_lost": "The machine may have been restarted. Run again: finished steps are reused.",
-    "canceled": "Run again to go on: finished steps are reused.",
+    "canceled": "Run again to continue: finished steps are reused.",
 }
 
 
@@ -72,7 +72,9 @@ def error_of(error: Exception) -> str:
     """`problem` for an exception."""
     if isinstance(error, MLOpsError):
         return problem(error.message, error.hint)
-    return problem(f"Something unexpected went wrong: {type(error).__name__}: {error}", "The kernel's log tells more.")
+    return problem(
+        f"Something unexpected went wrong: {type(error).__name__}: {error}", "See the kernel's log for details."
+    )
 
 
 def duration(seconds: float) -> str:

@@ -148,7 +148,7 @@ def test_what_cannot_be_written_down_is_no_value() -> None:
 def test_a_dict_that_looks_like_a_mark_stays_what_it_is() -> None:
     value = {"__mlops__": "date", "value": "2024-01-01"}
     assert from_stored(to_stored(value, lambda form: form)) == value
-    with pytest.raises(ValueError, match="unknown here"):
+    with pytest.raises(ValueError, match="unknown to this version"):
         from_stored({"__mlops__": "newer"})
 
 

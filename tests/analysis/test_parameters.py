@@ -201,7 +201,7 @@ def test_a_text_is_read_by_the_declared_type(source: str, text: str, value: Any)
     [
         ("x = 1", "2.5", "whole number"),
         ("x = 1", "", "whole number"),
-        ("x = 1.0", "abc", "no number"),
+        ("x = 1.0", "abc", "not a number"),
         ("x = 1.0", "1e999", "too large"),
         ("x: Annotated[float, Field(gt=0, le=1)]", "2", "less than or equal to 1"),
         ("x: Annotated[float, Field(gt=0, le=1)] | None", "0", "greater than 0"),
@@ -209,24 +209,24 @@ def test_a_text_is_read_by_the_declared_type(source: str, text: str, value: Any)
         ("x: Annotated[list[int], Field(min_length=2)]", "[1]", "at least 2 items"),
         ("x: Annotated[date, Field(ge=date(2024, 1, 1))]", "2023-01-01", "greater than or equal to 2024-01-01"),
         ("x: list[PositiveInt]", "[1, 0]", "item 1, 0: it should be greater than 0"),
-        ("x: date", "20240101", "no date"),
-        ("x: datetime", "1704067200", "no date and time"),
-        ("x: timedelta", "90", "no duration"),
-        ("x: Decimal", "ten", "no decimal"),
+        ("x: date", "20240101", "not a date"),
+        ("x: datetime", "1704067200", "not a date and time"),
+        ("x: timedelta", "90", "not a duration"),
+        ("x: Decimal", "ten", "not a decimal"),
         ("x: Decimal", "NaN", "finite"),
-        ("x: set[int]", "[1, 1]", "there twice"),
-        ("x = {}", '{"a": 1, "a": 2}', "there twice"),
-        ("class Color(Enum):\n    RED = 1\nx: Color", "GREEN", "none of RED"),
-        ("x: Model = Model()", "a", "without executing"),
-        ("x: pd.Timestamp", "2024-01-01", "without executing"),
-        ("x: str", "secret:my password", "names no secret"),
+        ("x: set[int]", "[1, 1]", "appears twice"),
+        ("x = {}", '{"a": 1, "a": 2}', "appears twice"),
+        ("class Color(Enum):\n    RED = 1\nx: Color", "GREEN", "not one of RED"),
+        ("x: Model = Model()", "a", "only executing the notebook"),
+        ("x: pd.Timestamp", "2024-01-01", "only executing the notebook"),
+        ("x: str", "secret:my password", "not the name of a secret"),
         ("x = True", "maybe", "neither true nor false"),
         ("x = []", "{}", "is a dict"),
         ("x = []", "[1", "neither JSON nor"),
         ("x: list[int] = []", "[1, 'a']", "item 1, 'a'"),
-        ("x: Literal['a', 'b'] = 'a'", "c", "none of 'a', 'b'"),
+        ("x: Literal['a', 'b'] = 'a'", "c", "not one of 'a', 'b'"),
         ("x: dict[str, int] = {}", "{1: 2}", "the key: it should be a valid string"),
-        ("x = b'raw'", "text", "without executing"),
+        ("x = b'raw'", "text", "only executing the notebook"),
     ],
 )
 def test_a_text_of_the_wrong_type_is_refused_with_the_reason(source: str, text: str, why: str) -> None:
@@ -239,7 +239,7 @@ def test_a_type_that_only_execution_knows_is_refused_with_what_to_do_about_it() 
     with pytest.raises(InputError, match="declared Mode, and 'slow' is not") as caught:
         parse_value(declared("from modes import Mode\nx: Mode = Mode.FAST"), "slow")
     assert caught.value.hint == (
-        "Declare a plain type, a Literal or an Enum that the notebook itself defines, or let it keep its default Mode.FAST."
+        "Declare a plain type, a Literal or an Enum that the notebook itself defines, or leave it at its default Mode.FAST."
     )
 
 

@@ -84,7 +84,7 @@ def test_a_notebook_of_another_language_is_told_apart(
     dialog = lab_page.page.locator(".jp-Dialog")
     dialog.get_by_role("button", name="No Kernel").click()
     lab_page.open_panel()
-    expect(lab_page.panel).to_contain_text("Steps need a Python kernel; this notebook speaks julia.")
+    expect(lab_page.panel).to_contain_text("Steps need a Python kernel; this notebook uses julia.")
     expect(lab_page.button("Run as job").first).to_be_disabled()
 
 

@@ -164,11 +164,11 @@ def test_an_executed_copy_shows_the_steps_of_its_run_and_leads_to_its_source(
     lab_page.open_panel()
     for name, state in (("load", "Completed"), ("bad", "Failed"), ("after", "Never run")):
         expect(lab_page.step(name)).to_contain_text(state)
-    expect(lab_page.panel).to_contain_text("Run 1 left this notebook behind.")
-    lab_page.button("Open the source").click()
+    expect(lab_page.panel).to_contain_text("This notebook was written by run 1.")
+    lab_page.button("Open the original").click()
     expect(lab_page.panel.get_by_role("heading", name=notebook.name)).to_be_visible()
     expect(lab_page.step("bad")).to_contain_text("Never run")
-    expect(lab_page.step("load")).to_contain_text("a result is there from run 1")
+    expect(lab_page.step("load")).to_contain_text("a result from run 1 is available")
 
 
 def test_a_job_that_failed_is_resumed_where_it_failed(

@@ -104,7 +104,7 @@ def test_a_marked_cell_is_recorded_when_it_is_run(
     notebook = write_notebook(("x = 1", ["step:tagged"]))
     lab_page.open_notebook(address(lab, notebook))
     lab_page.open_panel()
-    lab_page.button("Add it on top").click()
+    lab_page.button("Add it at the top").click()
     expect(lab_page.page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
     lab_page.select_cell(0)
     lab_page.run_cells(2)
@@ -138,7 +138,7 @@ def test_a_kernel_that_starts_again_leaves_the_steps_as_they_are(
     lab_page.page.locator(".jp-Dialog").get_by_role("button", name="Confirm Kernel Restart").click()
     expect(lab_page.run(1)).not_to_contain_text("Live", timeout=LONG)
     expect(lab_page.step("only")).to_contain_text("Fresh")
-    expect(lab_page.step("only")).to_contain_text("a result is there from run 1")
+    expect(lab_page.step("only")).to_contain_text("a result from run 1 is available")
     lab_page.wait_for_kernel()
 
 

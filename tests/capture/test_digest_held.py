@@ -186,7 +186,7 @@ def test_a_value_that_does_something_when_it_goes_cannot_be_told() -> None:
         def __del__(self) -> None:
             """Nothing."""
 
-    with pytest.raises(LastWords, match="its class Last does something when it goes"):
+    with pytest.raises(LastWords, match="its class Last runs code when it is deleted"):
         digest([Last()])
 
 

@@ -88,7 +88,11 @@ def test_what_cannot_be_kept_says_why(objects: Objects, work: Path, monkeypatch:
     (work / "large").write_bytes(b"x" * 11)
     os.mkfifo(work / "pipe")
     monkeypatch.setattr(files, "LARGEST", 10)
-    for name, message in {"large": "up to 2 GB are kept", "pipe": "no plain file", "none": "cannot be read"}.items():
+    for name, message in {
+        "large": "files up to 2 GB are stored",
+        "pipe": "not a regular file",
+        "none": "cannot be read",
+    }.items():
         with pytest.raises(StoreError, match=message):
             keep_files(objects, [str(work / name)])
 

@@ -366,5 +366,5 @@ def test_what_is_only_known_by_its_name_in_the_notebook_is_told(monkeypatch: pyt
     main = types.ModuleType("__main__")
     main.__dict__.update(namespace)
     monkeypatch.setitem(sys.modules, "__main__", main)
-    assert "known by its name only" in failure(namespace["single"], namespace)
+    assert "stored only by its name" in failure(namespace["single"], namespace)
     assert trip({"text": ["__main__", "single"]}, namespace)["text"] == ["__main__", "single"]

@@ -127,11 +127,11 @@ def test_what_the_kernel_says_for_itself_goes_to_whoever_watches_and_into_no_cel
     told: list[tuple[str, str]] = []
     client.on_warning = lambda message, hint: told.append((message, hint))
     cell = client.nb.cells[0]
-    note = {"note": WARNING, "message": "This step is not recorded.", "hint": "The cell runs as ever."}
+    note = {"note": WARNING, "message": "This step is not recorded.", "hint": "The cell runs as usual."}
     message = _message("")
     message["msg_type"] = message["header"]["msg_type"] = "display_data"
     message["content"] = {"data": {"text/plain": "jupyter-mlops: ...", NOTE: note}, "metadata": {}}
     client.process_message(message, cell, 0)
-    assert told == [("This step is not recorded.", "The cell runs as ever.")]
+    assert told == [("This step is not recorded.", "The cell runs as usual.")]
     assert cell.outputs == []
     assert METADATA not in cell.metadata

@@ -368,7 +368,7 @@ def test_a_system_short_of_memory_is_named_where_it_killed_the_kernel(
         return 7 + (begun.exists() and not processes.is_alive(int(begun.read_text()), None))
 
     monkeypatch.setattr(memory, "_oom_kills", kills)
-    with pytest.raises(KernelDiedError, match="The system had run out of memory"):
+    with pytest.raises(KernelDiedError, match="The system ran out of memory"):
         run_notebook(notebook(tmp_path, "os.kill(os.getpid(), 9)"), {})
     with Store.open(tmp_path) as store:
         error = store.runs.get(1).error

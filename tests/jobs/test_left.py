@@ -32,7 +32,7 @@ def test_a_process_in_a_session_of_its_own_is_named_in_the_end_and_in_the_record
     assert psutil.Process(pid).name() == "sleep"
     os.kill(pid, signal.SIGKILL)
     (message,) = [event.message for event in told if event.kind == WARNING]
-    assert message == f"Processes that the notebook started go on: sleep (pid {pid})."
+    assert message == f"Processes that the notebook started are still running: sleep (pid {pid})."
     with Store.open(path) as store:
         events = list(store.journals.read(store.runs.get(1).id))
     assert message in [event["message"] for event in events if event["event"] == "warning"]

@@ -299,7 +299,7 @@ def test_an_output_on_a_full_disk_loses_neither_run_nor_results(tmp_path: Path, 
         env={**os.environ, "MLOPS_OUTPUT_LIMIT": "0"},  # all of it in the notebook
     )
     assert done.returncode == 1
-    assert "is not saved" in done.stdout
+    assert "could not be saved" in done.stdout
     with Store.open(path) as store:
         run = store.runs.get(1)
     assert run.status is Status.FAILED
@@ -325,7 +325,7 @@ def test_much_output_that_has_no_room_beside_its_notebook_is_in_the_journal(
     runner = RUNNER.replace("{{}}", f"{{{{}}}}, Path({str(small_disk.folder / 'out.ipynb')!r})").format(before="")
     subprocess.run([sys.executable, "-c", runner, str(path)], preexec_fn=small_disk.limit, timeout=120, check=True)
     outputs = read(small_disk.folder / "out.ipynb")["cells"][0]["outputs"]
-    assert "cannot be written to out.outputs/cell-1.txt" in "".join(outputs[1]["data"]["text/plain"])
+    assert "could not be written to out.outputs/cell-1.txt" in "".join(outputs[1]["data"]["text/plain"])
     with Store.open(path) as store:
         events = [event for event in store.journals.read(store.runs.get(1).id) if event["event"] == "output"]
     assert events[0]["output"]["text"] == "x" * 5_000_000 + "\n"

@@ -282,12 +282,12 @@ def test_a_run_is_told_of_by_a_process_of_its_own(store: Store) -> None:
     ("text", "match"),
     [
         ("ops", "no target named 'ops'"),
-        ("sometimes=http://a.example", "begins with no event"),
+        ("sometimes=http://a.example", "does not begin with an event"),
         ("http://me:word@a.example/", "would be recorded"),
-        ("http:/x", "no URL"),
-        ("mailto:me", "no mail address"),
-        ("command:'", "no command"),
-        ("command:", "no words"),
+        ("http:/x", "not a URL"),
+        ("mailto:me", "not a mail address"),
+        ("command:'", "not a valid command"),
+        ("command:", "command is empty"),
     ],
 )
 def test_a_target_that_there_is_not_is_refused_when_it_is_asked_for(store: Store, text: str, match: str) -> None:
@@ -300,11 +300,11 @@ def test_a_target_that_there_is_not_is_refused_when_it_is_asked_for(store: Store
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("[notify.a]\nurl = 'http://a.example'\nmail = 'a@b.example'", "is no target"),
-        ("[notify.a]\nurl = 'http://a.example'\nkeys = 'x'", "is no target"),
-        ("[notify]\na = 1", "is no target"),
-        ("notify = 1", "no table"),
-        ("[notify.a]\ncommand = 'x'\non = ['sometimes']", "names no events"),
+        ("[notify.a]\nurl = 'http://a.example'\nmail = 'a@b.example'", "is not a valid target"),
+        ("[notify.a]\nurl = 'http://a.example'\nkeys = 'x'", "is not a valid target"),
+        ("[notify]\na = 1", "is not a valid target"),
+        ("notify = 1", "not a table"),
+        ("[notify.a]\ncommand = 'x'\non = ['sometimes']", "does not list events"),
         ("[", "not valid TOML"),
     ],
 )
@@ -315,7 +315,7 @@ def test_a_file_that_says_nothing_clear_stops_who_names_it_and_no_other_run(
     with pytest.raises(InputError, match=match):
         check_target(store.root, "a")
     assert targets_of(store.root, ()) == ()
-    assert "No one is told" in caplog.text
+    assert "No notifications are sent" in caplog.text
 
 
 def test_a_target_is_what_the_file_says_when_the_notice_is_sent(store: Store) -> None:

@@ -16,7 +16,7 @@ def test_the_source_is_never_an_output(tmp_path: Path) -> None:
     source.write_text("{}")
     (tmp_path / "link.ipynb").symlink_to(source)
     for output in (source, tmp_path / "link.ipynb", tmp_path / "x" / ".." / "a.ipynb"):
-        with pytest.raises(InputError, match="never written over"):
+        with pytest.raises(InputError, match="never overwritten"):
             check_output(output, source)
 
 

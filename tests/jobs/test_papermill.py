@@ -98,7 +98,7 @@ def test_what_papermill_lets_through_is_refused(tmp_path: Path, notebook: Path) 
         ({"n": (1, 2)}, "out.ipynb", InputError, "a default of type int"),
         ({"items": (1, 2)}, "out.ipynb", InputError, "papermill would set 'items' to '\\(1, 2\\)'"),
         ({"items": [date(2026, 1, 1)]}, "out.ipynb", InputError, "papermill would set 'items'"),
-        ({}, "sub/a.ipynb", InputError, "never written over"),
+        ({}, "sub/a.ipynb", InputError, "never overwritten"),
         ({}, "none/out.ipynb", InputError, "does not exist"),
     ):
         with pytest.raises(kind, match=match):

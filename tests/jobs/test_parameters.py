@@ -104,7 +104,7 @@ def test_a_notebook_that_was_executed_is_injected_anew(notebook: Path, tmp_path:
     again = prepare(check_request(tmp_path / "out.ipynb", {**GIVEN, "days": 9}), tmp_path / "again.ipynb")
     assert [cell.id for cell in again.cells] == [cell.id for cell in first.cells]
     assert again.cells[2].source == first.cells[2].source.replace("days = 2", "days = 9")
-    assert again.cells[0].source == "# Parameters that the next cell takes\ndays = 9\n"
+    assert again.cells[0].source == "# Parameters that the next cell needs\ndays = 9\n"
     assert "until = since" in again.cells[2].source
 
 

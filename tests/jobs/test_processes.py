@@ -140,7 +140,7 @@ def test_a_canceled_run_stops_its_kernel_and_keeps_what_was_done(tmp_path: Path)
         assert statuses(notebook) == ["completed", "completed", "failed", "pending"]
         assert notebook["metadata"]["papermill"]["exception"] is True
         until(lambda: not processes.is_alive(kernel, None))
-        with pytest.raises(InputError, match="ended already"):
+        with pytest.raises(InputError, match="already ended"):
             cancel(store, run.id)
 
 

@@ -106,7 +106,7 @@ def test_the_injected_source_gives_back_the_value(tmp_path: Path, value: Any) ->
 def test_a_value_that_cannot_be_written_down_is_refused(tmp_path: Path) -> None:
     path = write_notebook(tmp_path / "a.ipynb", code("x: object = 1", "parameters"))
     for value in (b"x", 1j, object(), [object()], {b"x": 1}, 10**5000):
-        with pytest.raises(InputError, match="cannot be written down exactly"):
+        with pytest.raises(InputError, match="cannot be recorded exactly"):
             check_request(path, {"x": value})
 
 
@@ -160,13 +160,13 @@ def test_a_value_that_is_too_large_for_a_parameter_is_refused_unless_the_project
 ) -> None:
     (tmp_path / ".mlops").mkdir()
     notebook = write_notebook(tmp_path / "a.ipynb", code("held = None\nother = 1", "parameters"))
-    with pytest.raises(InputError, match=r"Parameter 'held' takes [0-9,]+ bytes, and 65,536 is the most") as caught:
+    with pytest.raises(InputError, match=r"Parameter 'held' takes [0-9,]+ bytes; the limit is 65,536") as caught:
         check_request(notebook, {"held": value})
-    assert "give its path" in caught.value.hint
+    assert "pass its path" in caught.value.hint
     (tmp_path / "mlops.toml").write_text("[parameters]\nlimit = 100000\n")
     assert check_request(notebook, {"held": value}).values["held"] == value
     monkeypatch.setenv("MLOPS_PARAMETER_LIMIT", "3")
-    with pytest.raises(InputError, match="3 is the most"):
+    with pytest.raises(InputError, match="the limit is 3"):
         check_request(notebook, {"held": value})
     assert check_request(notebook, {"other": 7}).values["held"] is None
     monkeypatch.setenv("MLOPS_PARAMETER_LIMIT", "0")

@@ -70,7 +70,7 @@ def test_what_had_finished_is_not_executed_again_also_what_no_other_run_may_reus
     assert after[:3] == before[:3]
     assert after[4].split()[:2] == [after[0].strip(), after[1].strip()]
     assert (failed.parent / "count.txt").read_text() == "1234"
-    with Store.open(failed) as store, pytest.raises(InputError, match="No run of this project waits"):
+    with Store.open(failed) as store, pytest.raises(InputError, match="This project has no run to continue"):
         unfinished(store, None)
 
 
@@ -181,5 +181,5 @@ def test_a_part_of_a_notebook_runs_with_what_it_needs(tmp_path: Path) -> None:
     assert only.progress.cells_total == 2
     with pytest.raises(UnknownNameError, match="trian"):
         run_notebook(path, {}, options=RunOptions(first="trian"))
-    with pytest.raises(InputError, match="stands before"):
+    with pytest.raises(InputError, match="comes before step"):
         run_notebook(path, {}, options=RunOptions(first="train", last="load"))

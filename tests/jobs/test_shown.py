@@ -82,7 +82,7 @@ def test_of_more_there_are_head_and_tail_and_the_file_has_all_whatever_the_piece
     assert LIMIT // 2 - 20 < len(tail) <= LIMIT
     assert head.endswith("\n")
     assert f"{len(text) - len(head) - len(tail):,} characters are not shown here" in told
-    assert told.endswith("All that this cell printed is in a.outputs/cell-1.txt")
+    assert told.endswith("Everything this cell printed is in a.outputs/cell-1.txt")
     assert played.file.read_text() == text
     assert played.again() == [head, told, tail]
 
@@ -146,7 +146,7 @@ def test_where_the_file_cannot_be_written_the_journal_has_all_and_the_notebook_s
     for number in range(1000):
         played.print(f"line {number}\n")
     _, told, _ = played.shown()
-    assert "cannot be written to a.outputs/cell-1.txt" in told
+    assert "could not be written to a.outputs/cell-1.txt" in told
     printed = [event["output"]["text"] for event in played.events if event["event"] == journal.OUTPUT]
     assert "".join(printed) == "".join(f"line {number}\n" for number in range(1000))
     assert played.again() == played.shown()

@@ -83,7 +83,7 @@ def test_a_notebook_that_could_not_be_saved_is_written_when_there_is_room(
 ) -> None:
     source, expected = ENDS[cause]
     path = write_notebook(tmp_path / "a.ipynb", code("x = 1\nprint('first')"), code(source), code("z = 3"))
-    with pytest.raises(RunError, match="is not saved"):
+    with pytest.raises(RunError, match="could not be saved"):
         run_notebook(path, {})
     executed = tmp_path / "runs" / "a-1.ipynb"
     before = executed.read_bytes()
@@ -241,7 +241,7 @@ def test_a_lost_run_for_whose_notebook_there_is_no_room_gets_it_later(tmp_path: 
     lost = reconciled(tmp_path, timedelta())
     assert lost.status is Status.LOST
     assert lost.error is not None
-    assert "The executed notebook is not saved: '" in lost.error.message
+    assert "The executed notebook could not be saved: '" in lost.error.message
     executed = tmp_path / "runs" / "a-1.ipynb"
     assert statuses(read(executed))[1:] != ["failed", "pending"]
     disk.has_room = True

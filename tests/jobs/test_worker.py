@@ -162,7 +162,7 @@ def test_a_canceled_run_is_told_to_stop_within_two_seconds(store: Store, start: 
     assert ended.error is not None
     assert (ended.status, ended.error.cause) == (Status.CANCELED, "canceled")
     assert store.queue.waiting() == 0
-    with pytest.raises(InputError, match="ended already"):
+    with pytest.raises(InputError, match="already ended"):
         cancel(store, run.id)
 
 

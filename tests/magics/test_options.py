@@ -37,7 +37,7 @@ def test_a_step_that_fails_is_tried_again_and_only_the_last_error_shows(kernel: 
     [
         ("--inputs a", "reads 'tries', which its --inputs does not name"),
         ("--outputs other", "makes or changes 'b', which its --outputs does not name"),
-        ("--outputs b,c", "names 'c' in --outputs, and does not make it"),
+        ("--outputs b,c", "lists 'c' in --outputs, but does not make or change it"),
     ],
 )
 def test_claims_that_are_contradicted_fail_the_cell(kernel: LiveKernel, line: str, words: str) -> None:

@@ -94,8 +94,8 @@ def test_what_a_reused_step_showed_last_is_a_placeholder_where_it_cannot_be_made
     assert kernel.run(code).reused
     kernel.run("base = 5")
     cell = kernel.run("_")
-    assert "what that step reads has changed since ('base')" in cell.text
-    assert "was not kept" in cell.text
+    assert "something that step reads has changed since ('base')" in cell.text
+    assert "was not stored" in cell.text
     assert "--no-cache" in cell.text
 
 

@@ -36,10 +36,10 @@ def two_lines(cell: Cell) -> list[str]:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("%%step", "needs one name"),
-        ("%%step a b", "needs one name"),
-        ("%%step 1st", "'1st' cannot name a step"),
-        ("%%step a.b", "'a.b' cannot name a step"),
+        ("%%step", "needs exactly one name"),
+        ("%%step a b", "needs exactly one name"),
+        ("%%step 1st", "'1st' is not a valid step name"),
+        ("%%step a.b", "'a.b' is not a valid step name"),
         ("%%step a --metric x", "no option '--metric'"),
         ("%%step a --metrics", "needs a value"),
         ('%%step "', "cannot be read"),
@@ -55,7 +55,7 @@ def test_a_bad_step_line_is_two_lines_and_the_cell_does_not_run(kernel: LiveKern
 
 def test_a_bad_tag_is_told_and_the_cell_runs_as_ever(kernel: LiveKernel) -> None:
     cell = kernel.run("tagged_ran = 1\ntagged_ran", cell_id="bad", tags=["step:1st"])
-    assert "'1st' cannot name a step" in cell.text
+    assert "'1st' is not a valid step name" in cell.text
     assert "Hint:" in cell.text
     assert cell.outputs[-1] == ("execute_result", "1")
 
@@ -135,7 +135,7 @@ def test_with_a_corrupt_index_cells_run_and_a_clear_line_says_what_to_do(
     cell = kernel.run("%%step a\nvalue = 1\nvalue")
     assert cell.outputs[-1] == ("execute_result", "1")
     assert f"The index '{index}' is damaged" in cell.text
-    assert "Hint: `jupyter mlops store recover` brings back what can be" in cell.text
+    assert "Hint: `jupyter mlops store recover` restores what can be restored" in cell.text
     assert "Traceback" not in cell.text
     two_lines(kernel.run("%mlops runs"))
     assert index.read_bytes() == CORRUPT

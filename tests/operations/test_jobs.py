@@ -103,9 +103,9 @@ def test_a_run_that_something_needs_is_not_forgotten(store: Store) -> None:
     with pytest.raises(InputError, match=f"run {again.number} continues it"):
         remove_job(store, continued.id)
     made = add_result(store, "train", run_id=again.id)
-    with pytest.raises(InputError, match="newest result of the step 'train'"):
+    with pytest.raises(InputError, match="its result of step 'train' is still needed"):
         remove_job(store, again.id)
     reusing = end(store, ask(store), Status.COMPLETED)
     add_result(store, "train", run_id=reusing.id, status=Status.REUSED, result=None, reused_from=made.id)
-    with pytest.raises(InputError, match=f"run {reusing.number} is a result of it"):
+    with pytest.raises(InputError, match=f"run {reusing.number} reuses its result of step"):
         remove_job(store, again.id)

@@ -65,17 +65,17 @@ def test_a_variable_of_the_very_name_comes_before_one_in_capitals(tmp_path: Path
         ("p.json", '{"rate": 1}', {"rate": 1.0}),
         ("p.yaml", "name: 007", "a default of type str"),
         ("p.yaml", "n: '7'", "a default of type int"),
-        ("p.yaml", "n: 1\nn: 2", "'n' is there twice"),
-        ("p.json", '{"n": 1, "n": 2}', "'n' is there twice"),
+        ("p.yaml", "n: 1\nn: 2", "'n' appears twice"),
+        ("p.json", '{"n": 1, "n": 2}', "'n' appears twice"),
         ("p.toml", "n = 1\nn = 2", "cannot be read"),
         ("p.yaml", "rate: 2", "p.yaml: Parameter 'rate'.*less than or equal to 1"),
         ("p.yaml", "rat: 2", "no parameter named 'rat'.*p.yaml"),
-        ("p.yaml", "- n", "no mapping"),
-        ("p.yaml", "1: 2", "no mapping"),
+        ("p.yaml", "- n", "not a mapping"),
+        ("p.yaml", "1: 2", "not a mapping"),
         ("p.yaml", "{", "cannot be read"),
         ("p.yaml", "x: !!python/object/apply:os.system [echo]", "cannot be read"),
         ("p.json", "{", "cannot be read"),
-        ("p.txt", "n: 1", "no file of parameters by its name"),
+        ("p.txt", "n: 1", "does not have the name of a parameters file"),
     ],
 )
 def test_a_file_gives_values_as_its_format_types_them(
@@ -169,6 +169,6 @@ def test_a_text_that_a_file_takes_for_something_else_is_told_to_be_put_in_quotes
         file.write_text(f"{name}: {written}")
         with pytest.raises(InputError, match=f"Parameter '{name}' {kind}, and ") as caught:
             read_parameters(notebook, [], [file])
-        assert caught.value.hint.startswith("If a text is meant, put it in quotes in the file.")
+        assert caught.value.hint.startswith("If you mean a text, put it in quotes in the file.")
         file.write_text(f"{name}: '{written}'")
         assert read_parameters(notebook, [], [file]) == {name: written}

@@ -54,7 +54,7 @@ def test_a_plan_goes_from_one_step_to_another(start: str | None, until: str | No
 
 
 def test_crossed_ends_and_unknown_steps_are_told() -> None:
-    with pytest.raises(InputError, match="'load' stands before step 'train'"):
+    with pytest.raises(InputError, match="'load' comes before step 'train'"):
         pipeline_plan(None, "nb.ipynb", (), start="train", until="load")
     for given in ({"start": "tarin"}, {"until": "tarin"}, {"force": "tarin"}):
         with pytest.raises(UnknownNameError) as caught:

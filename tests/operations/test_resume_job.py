@@ -90,8 +90,8 @@ def test_of_two_that_ask_at_the_same_moment_one_is_told_of_the_other(store: Stor
     with ThreadPoolExecutor(4) as threads:
         told = list(threads.map(again, range(4)))
     (made,) = store.runs.continuing(run.id)
-    assert sorted(told) == sorted([made.id, *[f"Run 1 is continued already: run 2 is {made.status}."] * 3])
-    with pytest.raises(InputError, match="continued already"):
+    assert sorted(told) == sorted([made.id, *[f"Run 1 is already continued: run 2 is {made.status}."] * 3])
+    with pytest.raises(InputError, match="already continued"):
         resume.resume(store, run)
 
 
@@ -110,5 +110,5 @@ def test_what_is_at_work_completed_or_live_is_not_continued(store: Store) -> Non
 
 def test_a_run_whose_notebook_was_not_kept_says_so(store: Store) -> None:
     run = end(store, store.runs.create(replace(ask(store), id=store.new_id(), notebook_object=None)))
-    with pytest.raises(InputError, match=f"The notebook of run {run.number} was not kept"):
+    with pytest.raises(InputError, match=f"The notebook of run {run.number} was not stored"):
         resume_job(store, run.number)

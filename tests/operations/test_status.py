@@ -202,7 +202,7 @@ def test_steps_of_other_notebooks_do_not_count(store: Store) -> None:
     ("cells", "message", "cell_id"),
     [
         ({"load": "x = 1", "again": "%%step load\ny = 2"}, "Two steps are named 'load'.", "again"),
-        ({"bad": "%%step 1st\ny = 2"}, "'1st' cannot name a step.", "bad"),
+        ({"bad": "%%step 1st\ny = 2"}, "'1st' is not a valid step name.", "bad"),
     ],
 )
 def test_what_is_wrong_in_the_notebook_is_a_problem_at_its_cell(

@@ -178,7 +178,7 @@ def test_beside_a_kernel_that_ran_nothing_a_jobs_result_is_told_as_such(
     lived: LiveKernel, start_kernel: Callable[..., LiveKernel]
 ) -> None:
     status = seen(start_kernel(lived.folder), lived.folder / "nb.ipynb", "depth = 1")
-    assert (train(status).state, train(status).reason) == ("fresh", "a result is there from run 2")
+    assert (train(status).state, train(status).reason) == ("fresh", "a result from run 2 is available")
     assert (train(status).metrics, train(status).duration, train(status).here) == ({}, None, False)
 
 
@@ -186,7 +186,7 @@ def test_beside_a_kernel_that_ran_nothing_a_jobs_result_is_told_as_such(
 def test_where_the_notebook_is_edited_to_what_a_job_did_the_kernel_still_holds_its_own(lived: LiveKernel) -> None:
     status = seen(lived, lived.folder / "nb.ipynb", "depth = 1")
     assert train(status).state == "stale"
-    assert train(status).reason == "changed since it ran here; a result is there from run 2"
+    assert train(status).reason == "changed since it ran here; a result from run 2 is available"
     assert train(status).metrics == {"score": 0.92}
 
 

@@ -167,7 +167,7 @@ def test_there_and_back_and_there_again_needs_no_cleaning(project: Path, postgre
     for target in (url, "embedded", url):
         move_store(project, [target])
         assert everything(project) == before
-    with pytest.raises(InputError, match="there already"):
+    with pytest.raises(InputError, match="already there"):
         move_store(project, [url])
 
 

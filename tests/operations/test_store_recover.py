@@ -129,7 +129,7 @@ def test_all_runs_schedules_and_what_waits_come_back_however_the_index_was_lost(
 
 def test_an_index_that_is_sound_is_left_alone(project: Path) -> None:
     before = index_of(project).read_bytes()
-    with pytest.raises(InputError, match="is sound"):
+    with pytest.raises(InputError, match="is intact"):
         recover(project)
     assert index_of(project).read_bytes() == before
 
@@ -139,7 +139,7 @@ def test_without_any_backup_the_folder_still_tells_of_the_runs(tmp_path: Path) -
         finished(store, parameters={"n": 1})
         finished(store)
     take_away(tmp_path)
-    assert "made anew" in recover(tmp_path).base
+    assert recover(tmp_path).base == "scratch"
     with open_store(tmp_path) as store:
         assert [(run.number, run.status) for run in store.runs.list()] == [(2, Status.COMPLETED), (1, Status.COMPLETED)]
         assert store.runs.get(1).parameters == {"n": 1}
@@ -193,7 +193,7 @@ def test_a_log_that_holds_everything_gives_everything_although_the_file_is_gone(
     index_of(tmp_path).touch()
     index_of(tmp_path).with_name("index.db-wal").write_bytes(log)
     found = recover(tmp_path)
-    assert found.base == "the index's log, which holds all of it"
+    assert found.base == "the index's log, which contains all of it"
     assert found.missing == ()
     with open_store(tmp_path) as store:
         assert {each.id for each in store.steps.runs()} == set(made)
@@ -208,7 +208,7 @@ def test_an_index_that_lacks_a_run_which_has_a_journal_is_told_and_nothing_is_re
         journal.write(RUN_STARTED, run="lost", number=4, notebook="nb.ipynb", attempt=0, resumes=None, pid=1, host="")
         journal.close()
         report = verify_store(store, now=NOW)
-        assert any("it knows no run 4" in finding.message for finding in report.findings)
+        assert any("it does not contain run 4" in finding.message for finding in report.findings)
         with pytest.raises(DamagedIndexError, match="Nothing was removed"):
             collect_garbage(store, now=NOW)
     recover(tmp_path)
@@ -258,7 +258,7 @@ def test_nothing_is_taken_from_an_index_of_another_project(project: Path) -> Non
     with open_store(other) as store:
         foreign = [finished(store).id for _ in range(9)]
     shutil.copy(index_of(other), index_of(project))
-    with pytest.raises(DamagedIndexError, match="another one"):
+    with pytest.raises(DamagedIndexError, match="not the one that belongs to this project"):
         open_store(project)
     recover(project)
     with open_store(project) as store:

@@ -210,7 +210,7 @@ def test_a_result_that_is_not_whole_is_left_out_and_told(
     made = add_result(here)
     damage(here.objects.path(str(made.result)))
     file = here.root / "x.zip"
-    assert "1 results are not whole" in export_store(here, file, now=NOW).notes[0]
+    assert "1 results are incomplete" in export_store(here, file, now=NOW).notes[0]
     bring(there, file)
     assert there.steps.run(made.id).result is None
 

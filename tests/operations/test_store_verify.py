@@ -104,7 +104,7 @@ def test_the_notebook_of_a_run_at_work_is_told_and_left(store: Store) -> None:
 
 def test_a_missing_model_that_tracking_waits_for_is_told(store: Store) -> None:
     store.outbox.post(add_run(store).id, "model", {"step_run_id": "x", "object": "1" * 64}, now=NOW)
-    assert "which MLflow has still to get" in messages(verify(store))
+    assert "which still has to be sent to MLflow" in messages(verify(store))
 
 
 def test_what_a_killed_writer_leaves_is_fine(store: Store) -> None:
@@ -133,7 +133,7 @@ def test_a_row_that_points_nowhere_is_found(store: Store) -> None:
     add_result(store)
     with closing(sqlite3.connect(store.index.path)) as connection, connection:
         connection.execute("update step_runs set run_id = 'none'")
-    assert "refers to a row of runs that is not there" in messages(verify(store))
+    assert "refers to a row of runs that does not exist" in messages(verify(store))
 
 
 BROKEN = {

@@ -45,7 +45,7 @@ def test_a_value_read_from_stdin_is_kept_listed_checked_and_forgotten_unseen(
     shown = "".join(capsys.readouterr())
     assert VALUE not in shown
     assert "TOKEN" in shown
-    assert "no place has it" in shown
+    assert "not found in any place" in shown
     assert "There is no secret named 'TOKEN'" in shown
 
 
@@ -110,7 +110,7 @@ def test_a_variable_that_hides_another_place_is_told(
     monkeypatch.setenv("MLOPS_SECRET_TOKEN", "of the environment")
     assert secrets("set", "TOKEN", typed="abc", monkeypatch=monkeypatch) == 0
     shown = " ".join(capsys.readouterr().out.split())
-    assert "looked at first" in shown
+    assert "takes precedence" in shown
     assert "shorter than 4 characters" in shown
     assert secrets("list", monkeypatch=monkeypatch) == 0
     assert "(not used: see above)" in capsys.readouterr().out

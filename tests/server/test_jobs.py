@@ -48,7 +48,7 @@ async def test_a_body_that_is_too_large_for_its_route_is_413(ask: Ask, notebook:
     large = {"path": "work/study.ipynb", "parameters": {"rate": "1" * (1 << 20)}}
     answer = await ask("runs", large)
     assert (answer.status, answer.data["code"]) == (413, "too_large")
-    assert "give its path" in answer.data["hint"]
+    assert "pass its path" in answer.data["hint"]
     cell = {"index": 0, "id": "a", "kind": "code", "source": "#" * (20 << 20), "tags": []}
     answer = await ask("status", {"path": "work/study.ipynb", "cells": [cell]})
     assert answer.status == 200

@@ -94,7 +94,7 @@ def test_the_managers_of_files_have_a_folder(served: Path, kind: type[FileConten
 
 @pytest.mark.parametrize("manager", [ContentsManager(), SimpleNamespace(root_dir="/"), SimpleNamespace()])
 def test_a_manager_that_keeps_no_files_is_told_clearly(manager: object) -> None:
-    with pytest.raises(InputError, match="serves no local folder") as caught:
+    with pytest.raises(InputError, match="does not serve a local folder") as caught:
         served_folder(manager)
     assert "jupyter mlops" in caught.value.hint
 

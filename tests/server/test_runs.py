@@ -197,7 +197,7 @@ async def test_an_action_on_a_run_that_is_not_there_is_404(ask: Ask, notebook: P
         ({"status": Status.PENDING}, "Run 1 is pending.", "mlops cancel 1"),
         ({"status": Status.RUNNING, "pid": os.getpid()}, "Run 1 is running.", "mlops cancel 1"),
         ({"status": Status.FAILED, "kind": "session"}, "Run 1 is a live notebook session.", "its own kernel"),
-        ({"status": Status.FAILED}, "The notebook of run 1 was not kept.", "Submit study.ipynb again."),
+        ({"status": Status.FAILED}, "The notebook of run 1 was not stored.", "Submit study.ipynb again."),
     ],
 )
 async def test_a_run_that_cannot_be_resumed_says_why(

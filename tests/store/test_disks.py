@@ -165,14 +165,14 @@ CODES = {
     "full": (13, FullDiskError, "Free some disk space"),
     "damaged": (11, DamagedIndexError, "store recover"),
     "no database": (26, DamagedIndexError, "store recover"),
-    "busy": (5, StoreError, "which process"),
-    "busy while it recovers": (5 | 1 << 8, StoreError, "which process"),
-    "locked": (6, StoreError, "which process"),
+    "busy": (5, StoreError, "find the process"),
+    "busy while it recovers": (5 | 1 << 8, StoreError, "find the process"),
+    "locked": (6, StoreError, "find the process"),
     "read-only": (8, NotWritableError, "write permission"),
     "cannot be opened": (14, NotWritableError, "write permission"),
     "a disk that fails": (10 | 4 << 8, StoreError, "dmesg"),
     "out of memory": (7, StoreError, "Close some programs"),
-    "too large": (18, StoreError, "Keep it in a file"),
+    "too large": (18, StoreError, "Store it in a file"),
     "no locks": (15, StoreError, "network drives"),
 }
 
@@ -199,7 +199,7 @@ def test_an_error_of_the_disk_is_what_the_system_says_of_it(disk: Disk) -> None:
 
 def test_a_folder_that_went_away_is_told(tmp_path: Path) -> None:
     told = explained(Coded("unable to open database file", 14), tmp_path / "gone" / "index.db")
-    assert "is not there" in told.message
+    assert "does not exist" in told.message
     assert "mount" in told.hint
 
 

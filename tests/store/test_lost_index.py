@@ -72,9 +72,9 @@ def without_tables(root: Path) -> None:
 LOSSES: dict[str, tuple[Callable[[Path], object], str]] = {
     "emptied": (lambda root: os.truncate(index_of(root), 0), "is empty"),
     "missing": (lambda root: index_of(root).unlink(), "is missing"),
-    "cut off": (cut, "is cut off"),
+    "cut off": (cut, "is truncated"),
     "an older copy": (lambda root: shutil.copy(root / "older.db", index_of(root)), "is older"),
-    "another project's": (other, "another one"),
+    "another project's": (other, "not the one that belongs to this project"),
     "without tables": (without_tables, "no tables"),
 }
 
@@ -90,7 +90,7 @@ def test_an_index_that_is_not_what_it_was_is_refused_and_told_with_what_can_be_d
         with pytest.raises(DamagedIndexError, match=what) as caught:
             open_store(project, create=create)
         assert "store recover" in caught.value.hint
-        assert f"To begin anew, delete '{project / '.mlops'}'" in caught.value.hint
+        assert f"To start over, delete '{project / '.mlops'}'" in caught.value.hint
     assert (index_of(project).read_bytes() if index_of(project).exists() else None) == before, "it is left as it was"
 
 
@@ -200,7 +200,7 @@ def test_an_index_in_postgresql_that_was_dropped_is_not_made_anew(shared: Cluste
     assert mark is not None
     project = mark.place.rpartition(" ")[2]
     shared.sql(f'drop schema "{project}" cascade')
-    with pytest.raises(DamagedIndexError, match="is not there, and this project had one") as caught:
+    with pytest.raises(DamagedIndexError, match="is missing, but this project had one") as caught:
         open_store(tmp_path)
     assert "server's own backups" in caught.value.hint
 
@@ -211,7 +211,7 @@ def test_where_an_index_in_postgresql_is_no_longer_said_no_new_one_is_made_here(
     (tmp_path / ".mlops" / "store.json").unlink()
     url = os.environ["MLOPS_STORE"]
     monkeypatch.delenv("MLOPS_STORE")
-    with pytest.raises(DamagedIndexError, match=r"is in postgresql.*store\.json', which said so, is gone") as caught:
+    with pytest.raises(DamagedIndexError, match=r"is in postgresql.*store\.json', which said so, is missing") as caught:
         open_store(tmp_path)
     assert not index_of(tmp_path).exists()
     assert "MLOPS_STORE" in caught.value.hint

@@ -132,7 +132,7 @@ def test_reasons_of_an_index_with_sentences_decide_what_the_sentences_decided(tm
         assert taken == ["clock", "good"], "what a resumed run may go on with"
         assert {step: (phrases(run.unrepeatable), sentence(run.why)) for step, run in found.items()} == {
             **SAID,
-            "thread": (SAID["thread"][0], "its input 'df' changed (from step 'load')"),
+            "thread": ("leaves a thread running (poller)", "its input 'df' changed (from step 'load')"),
         }
 
 

@@ -44,7 +44,7 @@ def test_a_notebook_that_is_no_json_is_told_with_the_mend(tmp_path: Path, text: 
 def test_json_that_is_no_notebook_of_format_4_is_told(tmp_path: Path, data: object) -> None:
     path = tmp_path / "a.ipynb"
     path.write_text(json.dumps(data))
-    with pytest.raises(NotebookError, match="not a notebook of format 4"):
+    with pytest.raises(NotebookError, match="not a notebook in format 4"):
         read_notebook(path)
 
 

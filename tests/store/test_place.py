@@ -85,7 +85,7 @@ def test_what_is_no_store_is_refused(folder: Path, url: str) -> None:
 
 
 def test_what_is_no_url_of_objects_is_refused(folder: Path) -> None:
-    with pytest.raises(StoreError, match="no URL"):
+    with pytest.raises(StoreError, match="not a URL for objects"):
         place_of(folder.parent, folder, {"MLOPS_OBJECTS": "bucket/prefix"})
 
 
@@ -118,7 +118,7 @@ def test_a_file_that_goes_with_the_code_says_it_for_all_who_have_the_project(fol
     )
     assert place_of(root, folder, {"MLOPS_STORE": URL}).index == URL, "the same, with a password"
     (root / "mlops.toml").write_text(told.replace("db.example", "other.example"))
-    with pytest.raises(StoreError, match=r"mlops\.toml names another"):
+    with pytest.raises(StoreError, match=r"mlops\.toml names a different store"):
         place_of(root, folder, {})
     (root / "mlops.toml").write_text("[store]\nport = 3\n")
     with pytest.raises(StoreError, match="cannot be read"):

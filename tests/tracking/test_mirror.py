@@ -180,7 +180,7 @@ def test_a_value_that_is_too_long_is_cut_and_said_to_be(project: TrackedProject)
     project.deliver()
     found = project.mlflow_run(run)
     assert found.data.params["query"] == "x" * 6000
-    assert found.data.tags["mlops.cut.query"] == "the first 6000 of 7000 characters; whole in parameters.json"
+    assert found.data.tags["mlops.cut.query"] == "the first 6000 of 7000 characters; in full in parameters.json"
     assert json.loads(project.artifact(found, "parameters.json")) == {"query": "x" * 7000}
     assert found.data.tags["mlops.note"].endswith("(9000 characters)")
 

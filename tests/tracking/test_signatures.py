@@ -74,7 +74,7 @@ def test_a_model_that_would_be_handed_other_types_is_logged_without_a_signature_
     loaded, tags = logged(project, model, frame)
     assert loaded.metadata.signature is None
     assert np.array_equal(loaded.predict(frame), model.predict(frame))
-    assert tags["mlops.model_signature"].startswith("No signature: with one, MLflow's predict gives not what")
+    assert tags["mlops.model_signature"].startswith("No signature: with one, MLflow's predict would not return what")
 
 
 def test_a_frame_of_ordinary_types_keeps_them_all_and_needs_no_word() -> None:

@@ -17,7 +17,9 @@ def test_it_is_put_on_and_off(tmp_path: Path) -> None:
     kernel = FakeKernel()
     assert "Every cell is a step" in text_of(tmp_path, "capture on", surface=MAGIC, live=kernel)
     assert kernel.capture_all
-    assert "named by %%step or a tag" in text_of(tmp_path, "capture off", surface=MAGIC, live=kernel)
+    assert "Only cells with a %%step line or a step tag are steps" in text_of(
+        tmp_path, "capture off", surface=MAGIC, live=kernel
+    )
     assert not kernel.capture_all
 
 

@@ -27,7 +27,7 @@ def test_the_other_way_round_it_is_the_inverse(tmp_path: Path) -> None:
 
 
 def test_a_version_and_itself_are_the_same(tmp_path: Path) -> None:
-    assert "The two are the same" in text_of(filled(tmp_path), "diff train 1 1")
+    assert "The two versions are the same" in text_of(filled(tmp_path), "diff train 1 1")
 
 
 @pytest.mark.parametrize("version", ["3", "v3", "0", "x", "-1x"])

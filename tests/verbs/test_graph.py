@@ -135,7 +135,7 @@ def test_unnamed_cells_are_drawn_where_something_leads_to_or_from_them(tmp_path:
     assert (len(data["nodes"]), data["hidden"]) == (2, 2)
     assert len(data_of(tmp_path, "graph --all")["graph"]["nodes"]) == 4
     text_of(tmp_path, "graph")
-    assert "2 cells that only import or stand alone" in (tmp_path / "nb.graph.svg").read_text()
+    assert "2 cells that only import or have no links alone" in (tmp_path / "nb.graph.svg").read_text()
 
 
 def test_a_notebook_without_steps_has_no_picture(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_submitted_run_has_what_was_asked_for(call: Call, tmp_path: Path) -> N
     ("words", "told"),
     [
         (["-p", "m", "5"], "m"),
-        (["--max-at-once", "0"], "from 1 on"),
+        (["--max-at-once", "0"], "a number of 1 or more"),
         (["--until", "t"], "t"),
         (["-o", "a.ipynb"], "the notebook itself"),
     ],
@@ -79,8 +79,8 @@ def test_jobs_lists_what_waits_and_says_that_no_worker_lives(call: Call) -> None
     assert exit_code == 0
     assert "#1" in text
     assert "n=7" in text
-    assert "No worker is alive and 1 wait" in text
-    assert "No such jobs" in call("jobs", "list", "--status", "failed")[1]
+    assert "No worker is alive; runs waiting: 1" in text
+    assert "There are no such jobs" in call("jobs", "list", "--status", "failed")[1]
 
 
 def test_a_job_is_shown_with_its_error_and_what_was_edited(call: Call, tmp_path: Path) -> None:

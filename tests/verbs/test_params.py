@@ -48,7 +48,7 @@ def test_the_winner_of_several_sources_is_shown(folder: Path, monkeypatch: pytes
         "seed": (3, "p.yaml"),
     }
     shown = text_of(folder, line)
-    assert "MLOPS_PARAM_RAET names no parameter" in shown
+    assert "MLOPS_PARAM_RAET is not a parameter" in shown
     assert rows(shown)[0] == ["name", "type", "default", "value", "from", "allowed", "help"]
 
 

@@ -69,9 +69,9 @@ def test_of_several_notebooks_the_live_one_is_meant_where_it_has_the_step(tmp_pa
 
 
 def test_values_that_were_not_kept_are_told(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No result of version 1 of step 'train' was kept"):
+    with pytest.raises(InputError, match="No result of version 1 of step 'train' is stored"):
         text_of(filled(tmp_path), "restore train 1 --values", surface=MAGIC, live=FakeKernel())
-    with pytest.raises(InputError, match="in a kernel only"):
+    with pytest.raises(InputError, match="only in a kernel"):
         text_of(tmp_path, "restore train 1 --values")
 
 

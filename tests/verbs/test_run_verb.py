@@ -78,7 +78,7 @@ def test_a_run_shows_its_steps_and_how_it_ended(terminal: Terminal) -> None:
         (["run", "a.ipynb", "-p", "n", "x"], 2, "whole number"),
         (["run", "a.ipynb", "-p", "n"], 2, "expected 2 arguments"),
         (["run", "a.ipynb", "--kernel", "pyton3"], 2, "Did you mean 'python3'"),
-        (["run", "a.ipynb", "-o", "a.ipynb"], 2, "never written over"),
+        (["run", "a.ipynb", "-o", "a.ipynb"], 2, "never overwritten"),
         (["run", "a.ipynb", "-o", "/proc/none/b.ipynb"], 1, "cannot be made"),
         (["run", "a.ipynb", "-o", "s3://bucket/b.ipynb"], 2, "papermill --engine mlops NOTEBOOK s3://bucket/b.ipynb"),
         (["schedule", "add", "a.ipynb", "--cron", "x"], 2, "Five fields"),
@@ -111,7 +111,7 @@ def test_schedules_from_the_first_to_none(terminal: Terminal) -> None:
     assert "a.ipynb" in terminal("schedule", "list")[1]
     assert terminal("schedule", "remove", "7")[0] == 2
     assert terminal("schedule", "remove", "1")[0] == 0
-    assert "no schedule yet" in terminal("schedule", "list")[1]
+    assert "no schedules yet" in terminal("schedule", "list")[1]
 
 
 def test_what_is_not_there_cannot_be_canceled(terminal: Terminal) -> None:

@@ -110,7 +110,7 @@ def test_the_notebook_of_a_run_comes_back_byte_for_byte(tmp_path: Path) -> None:
     assert (tmp_path / "nb-run1.ipynb").read_bytes() == data
     assert data_of(tmp_path, "runs notebook 1 -o old.ipynb")["run"] == 1
     assert (tmp_path / "old.ipynb").read_bytes() == data
-    with pytest.raises(InputError, match="notebook of run 2 was not kept"):
+    with pytest.raises(InputError, match="notebook of run 2 was not stored"):
         text_of(tmp_path, "runs notebook 2")
 
 
@@ -119,7 +119,7 @@ def test_another_file_is_replaced_only_where_it_is_named(tmp_path: Path) -> None
         add_run(store, notebook_object=store.objects.put(b"{}"))
     file = tmp_path / "nb-run1.ipynb"
     file.write_text("mine")
-    with pytest.raises(InputError, match=r"already another 'nb-run1\.ipynb'"):
+    with pytest.raises(InputError, match=r"A different 'nb-run1\.ipynb' already exists"):
         text_of(tmp_path, "runs notebook 1")
     assert file.read_text() == "mine"
     text_of(tmp_path, "runs notebook 1 -o nb-run1.ipynb")

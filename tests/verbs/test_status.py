@@ -38,14 +38,14 @@ def test_the_live_notebook_is_meant_in_a_kernel(tmp_path: Path) -> None:
 
 
 def test_several_notebooks_or_none_are_asked_about(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"Which notebook\? There is none here"):
+    with pytest.raises(InputError, match=r"Which notebook\? There is none in this folder"):
         text_of(tmp_path, "status")
     write_notebook(tmp_path / "a.ipynb")
     write_notebook(tmp_path / "b.ipynb")
     write_notebook(tmp_path / ".hidden.ipynb")
-    with pytest.raises(InputError, match=r"There are 2 here: a.ipynb, b.ipynb") as caught:
+    with pytest.raises(InputError, match=r"There are 2 in this folder: a.ipynb, b.ipynb") as caught:
         text_of(tmp_path, "status")
-    assert "Name one" in caught.value.hint
+    assert "Give one" in caught.value.hint
 
 
 def test_an_unknown_notebook_is_told_with_the_one_that_is_meant(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_cells_that_no_one_named_are_shown_where_none_has_a_name_or_all_are_aske
     assert [row[:4] for row in rows(text_of(tmp_path, "status"))[1:]] == [["x", "=", "1", "@a"]]
     write_notebook(tmp_path / "nb.ipynb", {"a": "x = 1", "b": "%%step named\ny = x"})
     assert [row[0] for row in rows(text_of(tmp_path, "status"))[1:]] == ["named", "and"]
-    assert "and 1 cell that no one named: status --all" in text_of(tmp_path, "status")
+    assert "and 1 cell without a name: status --all" in text_of(tmp_path, "status")
     assert [row[0] for row in rows(text_of(tmp_path, "status --all"))[1:]] == ["x", "named"]
 
 
@@ -101,10 +101,10 @@ def test_a_reused_step_tells_how_long_its_result_took_to_compute(tmp_path: Path)
 def test_problems_are_shown_with_their_mend(tmp_path: Path) -> None:
     write_notebook(tmp_path / "nb.ipynb", {"a": "%%step twin\n1", "b": "%%step twin\n2", "c": "%%step [1]\n3"})
     text = text_of(tmp_path, "status")
-    assert "Two steps are named 'twin'. A name stands once in a notebook" in text
-    assert "'[1]' cannot name a step." in text
+    assert "Two steps are named 'twin'. Step names must be unique in a notebook" in text
+    assert "'[1]' is not a valid step name." in text
 
 
 def test_problems_alone_are_shown_too(tmp_path: Path) -> None:
     write_notebook(tmp_path / "nb.ipynb", {"a": "%%step 1st\n1"})
-    assert "'1st' cannot name a step." in text_of(tmp_path, "status")
+    assert "'1st' is not a valid step name." in text_of(tmp_path, "status")

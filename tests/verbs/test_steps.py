@@ -48,7 +48,7 @@ def test_steps_of_one_name_in_two_notebooks_are_two(tmp_path: Path) -> None:
 
 def test_a_project_without_steps_says_so(tmp_path: Path) -> None:
     open_store(tmp_path).close()
-    assert "No step was run in this project yet" in text_of(tmp_path, "steps")
+    assert "No step has run in this project yet" in text_of(tmp_path, "steps")
     assert data_of(tmp_path, "steps") == []
 
 

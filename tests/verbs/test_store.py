@@ -59,7 +59,7 @@ def test_what_nothing_needs_and_what_is_unfinished_is_counted(project: Path) -> 
 def test_a_sound_store_is_told_so(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(project)
     assert main(["store", "verify"]) == 0
-    assert "The store is sound: 4 objects, 3.5 KB read" in text_of(project, "store verify")
+    assert "The store is intact: 4 objects, 3.5 KB read" in text_of(project, "store verify")
 
 
 def test_damage_is_told_with_what_was_done_and_the_exit_code_is_1(
@@ -142,7 +142,7 @@ def test_an_export_comes_over_and_a_second_time_nothing_does(
     assert "3 runs, 3 step runs, 1 version, 4 objects (3.5 KB)" in text
     file = project / "runs.zip"
     assert "Imported 3 runs, 3 step runs, 1 version, 4 objects (3.5 KB)." in text_of(there, f"store import '{file}'")
-    assert "All of it is here already" in text_of(there, f"store import '{file}'")
+    assert "Everything in it is already here" in text_of(there, f"store import '{file}'")
     with open_store(there) as store:
         assert all(kept(store, *store.steps.runs()))
     assert len(data_of(there, "runs")) == 3
@@ -177,13 +177,13 @@ def test_a_lost_index_is_refused_by_each_verb_and_recover_says_what_came_back(
     for words in (["runs"], ["store", "verify"], ["store", "gc"], ["steps"], ["store", "status"]):
         assert main(words) == 1
         told = capsys.readouterr().err.replace("\n", " ")
-        assert "is empty, and this project had one" in told
+        assert "is empty, but this project had one" in told
         assert "store recover" in told
     assert main(["store", "recover"]) == 0
     told = capsys.readouterr().out
-    assert "The index is there again" in told
+    assert "The index is restored" in told
     assert "4 runs recorded after it" in told
-    assert "did not come back: what the steps of runs 1, 2, 3 and 4 did" in told.replace("\n", " ")
+    assert "not recovered: what the steps of runs 1, 2, 3 and 4 did" in told.replace("\n", " ")
     assert "index.db.damaged-" in told.replace("\n", "")
     assert main(["runs"]) == 0
     assert main(["store", "recover"]) == 2

@@ -288,7 +288,7 @@ def refused(value: Any) -> str | None:
         return "is an open file"
     artist = getattr(sys.modules.get("matplotlib.artist"), "Artist", None)
     if artist is not None and isinstance(value, artist):
-        return "is a matplotlib figure or a part of one, which lives in its window or canvas"
+        return "is a matplotlib figure or a part of one, which belongs to its window or canvas"
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.memmap) and value.mode in ("r+", "w+"):
         return "is a file mapped into memory for writing"
@@ -309,7 +309,7 @@ def refuse_names_of_main(chunks: list[bytes]) -> None:
             strings.append(memo[argument])
         elif opcode.name == "STACK_GLOBAL":
             if strings[-2:-1] == ["__main__"]:
-                raise Unstorable(f"holds '{strings[-1]}' of the notebook, which is known by its name only")
+                raise Unstorable(f"holds '{strings[-1]}' of the notebook, which is stored only by its name")
             strings.append(None)
         elif opcode.name not in ("FRAME", "PROTO", "MARK"):
             strings.append(argument if isinstance(argument, str) else None)

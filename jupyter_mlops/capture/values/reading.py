@@ -88,7 +88,9 @@ def _head(data: bytearray, name: str) -> tuple[dict[str, Any], int]:
     end = data.find(b"\n", len(MAGIC))
     head = loads(data[len(MAGIC) : end]) if data.startswith(MAGIC) and end > 0 else {}
     if head.get("version") != 1:
-        raise DamagedObjectError(f"Object {name[:12]} holds no values of a format known to this version.", _HINT)
+        raise DamagedObjectError(
+            f"Object {name[:12]} does not contain values in a format that this version can read.", _HINT
+        )
     return head, end + 1
 
 
@@ -114,7 +116,7 @@ class Loader:
         foreign = range(self._component["foreign"], len(self._component["buffers"]))
         values = _Unpickler(stream, self, (self._buffer(number) for number in foreign)).load()
         if not isinstance(values, dict):
-            raise pickle.UnpicklingError("no values of a step")
+            raise pickle.UnpicklingError("not the values of a step")
         return values
 
     def stream(self) -> io.BufferedReader:
@@ -235,7 +237,7 @@ class _Unpickler(pickle.Unpickler):
             if name == "namespace":
                 return lambda: self._loader.namespace
         if module == "__main__":
-            raise pickle.UnpicklingError(f"'{name}' of the notebook is known by its name only")
+            raise pickle.UnpicklingError(f"'{name}' of the notebook is stored only by its name")
         return super().find_class(module, name)
 
     def persistent_load(self, name: Any) -> Any:

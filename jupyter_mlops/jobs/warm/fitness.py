@@ -68,7 +68,7 @@ def command_of(plan: Plan) -> tuple[tuple[str, ...], dict[str, str]]:
     argv = list(spec.argv)
     at = argv.index("-m") if "-m" in argv else 0
     if not at or argv[at + 1 :] != ["ipykernel_launcher", "-f", "{connection_file}"]:
-        raise NotWarm(f"the kernel '{plan.kernel_name}' is started by a command of its own")
+        raise NotWarm(f"the kernel '{plan.kernel_name}' is started by its own command")
     if (plan.folder / "matplotlibrc").exists():
         raise NotWarm("the notebook's folder has a matplotlibrc")
     environment = {**os.environ, **(spec.env or {}), **plan.environment}
@@ -84,7 +84,7 @@ def unfit(plan: Plan) -> str:
     if isinstance(metadata, Mapping) and metadata.get("kernel") == "ordinary":
         return "the notebook's metadata asks for it"
     if not plan.same_python:
-        return f"the kernel '{plan.kernel_name}' is not of this Python"
+        return f"the kernel '{plan.kernel_name}' does not use this Python"
     return ""
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PROTOCOL = 3
 """How kernels speak to their runners: only where both know it is a kernel lent."""
-_OTHER = "the worker is of another version"
+_OTHER = "the worker has another version of jupyter-mlops"
 ANSWER_SECONDS = 2.0
 """A worker that does not answer so soon is left alone."""
 
@@ -99,7 +99,7 @@ class Lender:
         told_of = (tuple(asked[key]) for key in ("names", "cells"))
         wish = Wish(tuple(asked["command"]), asked["folder"], asked["environment"], *told_of)
         if wish.command[0] != sys.executable:
-            raise NotWarm("the worker's kernels are of another Python")
+            raise NotWarm("the worker's kernels use another Python")
         parent = self._pool.ready(wish)
         if parent is None:
             threading.Thread(target=self._prepare, args=(wish,), name="mlops-prepare", daemon=True).start()

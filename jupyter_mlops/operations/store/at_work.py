@@ -19,8 +19,8 @@ def refuse_at_work(store: Store, *, settle: bool = True) -> None:
     found = list(_at_work(store))
     if found:
         raise StoreError(
-            f"The store cannot be moved while something is at work in it: {'; '.join(found)}.",
-            "Wait for it, or stop it (`jupyter mlops cancel`, shut down the kernel, end the worker), then move again.",
+            f"The store cannot be moved while it is in use: {'; '.join(found)}.",
+            "Wait for it to end, or stop it (`jupyter mlops cancel`, shut down the kernel, stop the worker), then retry.",
         )
 
 

@@ -125,7 +125,7 @@ def _objects(store: Store, tables: dict[str, list[Row]], held: dict[str, Holding
         for column in ("notebook_object", "environment"):
             if row[column] is not None and row[column] in store.objects:
                 sizes[row[column]] = store.objects.size(row[column])
-    notes = [f"{left_out} results are not whole and were left out: see `store verify`."] if left_out else []
+    notes = [f"{left_out} results are incomplete and were left out: see `store verify`."] if left_out else []
     return dict(sorted(sizes.items())), notes
 
 
@@ -148,7 +148,7 @@ def _add_object(store: Store, writer: archive.Writer, name: str, size: int) -> N
         with open(store.objects.local(name), "rb") as file:
             writer.add(f"objects/{name}", Proving(), size)  # type: ignore[arg-type]
     except FileNotFoundError:
-        raise DamagedObjectError(f"Object {name[:12]} went while it was exported.", "Export again.") from None
+        raise DamagedObjectError(f"Object {name[:12]} disappeared during the export.", "Export again.") from None
     if digest.hexdigest() != name:
         raise DamagedObjectError(
             f"Object {name[:12]} is damaged, so nothing was exported.", "`jupyter mlops store verify` sets it aside."

@@ -72,7 +72,9 @@ def collect_garbage(
         removed = _remove_objects(store, plan.needed, listing, now, dry_run)
         young = sum(size for name, size in sizes.items() if name not in plan.needed and name not in removed)
         if young:
-            plan.notes.append(f"{young} bytes that nothing needs were put within the last hour: a later gc takes them.")
+            plan.notes.append(
+                f"{young} bytes that nothing needs were stored within the last hour: a later gc removes them."
+            )
         unfinished = _remove_files(_unfinished(store, now), dry_run)
         damaged = _remove_files(_damaged(store, now, keep or KEEP), dry_run)
         if not dry_run:
@@ -126,7 +128,7 @@ def _plan(
         left -= freed
         plan.results.append(RemovedResult(each.id, each.notebook, each.step, used[each.id], freed))
     if max_size is not None and left > max_size:
-        plan.notes.append(f"{left} bytes are needed, which is more than the {max_size} asked for.")
+        plan.notes.append(f"{left} bytes are needed, more than the requested {max_size}.")
     plan.needed = {name for name, count in users.items() if count > 0}
     return plan
 

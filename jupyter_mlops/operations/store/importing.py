@@ -51,7 +51,7 @@ def import_store(
     notes = []
     if not trusted and any(row["result"] for row in tables["step_runs"]):
         notes.append(
-            "The archive is not signed by you: its results are kept, but not reused. Import with --trust for that."
+            "The archive is not signed by you: its results are stored, but not reused. To reuse them, import it with --trust."
         )
     return Transfer(
         archive=file,
@@ -90,14 +90,14 @@ def _stage(
             done += size
             on_progress(done, total)
     if seen != sizes.keys() or tables.keys() != set(archive.TABLES):
-        raise broken(file, "it is not whole")
+        raise broken(file, "it is incomplete")
     _check_references(file, tables)
     return manifest, tables
 
 
 def _manifest(file: Path, member: tuple[str, int, IO[bytes]] | None) -> dict[str, Any]:
     if member is None or member[0] != archive.MANIFEST or member[1] > LARGEST_TABLE:
-        raise InputError(f"'{file}' is no archive of runs.", "Name one that `jupyter mlops store export` wrote.")
+        raise InputError(f"'{file}' is not an archive of runs.", "Use a file that `jupyter mlops store export` wrote.")
     try:
         found = loads(member[2].read(LARGEST_TABLE))
         newer = found["format"] > archive.FORMAT or str(found["schema"]) > schema.HEAD
@@ -161,7 +161,7 @@ def _check_references(file: Path, tables: dict[str, list[Row]]) -> None:
     for name in ("runs", "step_runs"):
         ids = [row["id"] for row in tables[name]]
         if len(set(ids)) != len(ids) or not all(ids):
-            raise broken(file, f"rows of {name} have no identity of their own")
+            raise broken(file, f"rows of {name} do not have unique ids")
 
 
 def _rebase(step_runs: list[Row], old: str, new: str) -> None:

@@ -82,7 +82,9 @@ def move_store(
     """
     root = find_project(start)
     if root is None:
-        raise UnknownNameError(f"There is no project at or above '{start}'.", "Go to the folder of one.")
+        raise UnknownNameError(
+            f"There is no project at or above '{start}'.", "Change to a project's folder, then try again."
+        )
     folder = root / FOLDER
     with _alone(root, folder):
         here = current_place(folder, environment)
@@ -114,7 +116,7 @@ def _alone(root: Path, folder: Path) -> Iterator[None]:
     """No other move, and no process that feeds MLflow from the old index."""
     with try_file_lock(folder / "move.lock") as free:
         if not free:
-            raise StoreError("The store is being moved by another process.", "Wait for it.")
+            raise StoreError("Another process is moving the store.", "Wait until it has finished.")
         deadline = time.monotonic() + WRITER_SECONDS
         while True:
             with try_file_lock(lock_path(root)) as quiet:
@@ -123,7 +125,8 @@ def _alone(root: Path, folder: Path) -> Iterator[None]:
                     return
             if time.monotonic() > deadline:
                 raise StoreError(
-                    "MLflow is still being told of runs.", "Wait until `.mlops/logs/tracking.log` says it is done."
+                    "Runs are still being logged to MLflow.",
+                    "Wait until `.mlops/logs/tracking.log` says that it is done.",
                 )
             time.sleep(0.2)
 
@@ -139,14 +142,14 @@ def _target(root: Path, here: Place, targets: Sequence[str], environment: Mappin
             objects = word
     target = make_place(root, index, objects, here.project or None, here.id or None)
     if is_same(target.index, here.index) and target.objects == here.objects and target.project == here.project:
-        raise InputError("The store is there already.", "`jupyter mlops store status` says where it is.")
+        raise InputError("The store is already there.", "`jupyter mlops store status` says where it is.")
     if target.index is not None and index_url(target.index) != without_password(index_url(target.index)):
         kept = index_url(shown_index(target.index))
         told = None if is_same(environment.get(variables.STORE), target.index) else refusal(kept)
         if told is not None:
             raise InputError(
-                "A password is not written into a project, and without it the server does not let you in.",
-                f"{told} Then move again.",
+                "The server needs a password, and passwords are not written into a project.",
+                f"{told} Then try again.",
             )
     return target
 
@@ -179,7 +182,7 @@ def _bring(move: _Move, source: Objects, target: Objects, name: str, size: int, 
             if isinstance(target, RemoteObjects):
                 target.send(name, path)
             if not target.verify(name):
-                raise StoreError(f"Object {name[:12]} did not arrive as it was.", "Move again.")
+                raise StoreError(f"Object {name[:12]} did not arrive unchanged.", "Move again.")
         if source.is_signed(name):
             target.sign(name)
     except DamagedObjectError:
@@ -240,7 +243,7 @@ def _to_postgresql(move: _Move, reading: sa.Connection) -> PostgresqlIndex:
                 if not is_ours:
                     raise StoreError(
                         f"'{index.place}' holds the runs of another project.",
-                        "Name one of your own: add ?project=NAME to the URL.",
+                        "Choose another project name: add ?project=NAME to the URL.",
                     )
                 moving.empty(writing)
             move.rows = moving.copy_rows(reading, writing)
@@ -274,8 +277,8 @@ def _leave_backup(move: _Move) -> None:
 
 def _notes(move: _Move, environment: Mapping[str, str]) -> Iterator[str]:
     if move.damaged:
-        yield f"{len(move.damaged)} damaged objects stayed behind: the steps that made them run again."
+        yield f"{len(move.damaged)} damaged objects were not moved: the steps that made them run again."
     try:
         place_of(move.root, move.folder, environment)
     except StoreError as error:  # from now on nothing opens it
-        yield f"{error.message} Take that word back, else nothing here finds the store."
+        yield f"{error.message} Correct that setting, or nothing here will find the store."

@@ -49,7 +49,7 @@ class _Source:
     def shown(self) -> str:
         """For people."""
         if self.path.name == "log.db":
-            return "the index's log, which holds all of it"
+            return "the index's log, which contains all of it"
         return "the index as it is" if self.backup is None else f"the backup of {self.backup.at:%Y-%m-%d %H:%M:%S} UTC"
 
 
@@ -59,13 +59,15 @@ def recover_store(start: Path, *, now: datetime) -> Recovery:
     """
     root = find_project(start)
     if root is None:
-        raise UnknownNameError(f"There is no project at or above '{start}'.", "Go to the folder of one.")
+        raise UnknownNameError(
+            f"There is no project at or above '{start}'.", "Change to a project's folder, then try again."
+        )
     folder = root / FOLDER
     if current_place(folder).index is not None:
-        raise InputError("The index of this project is in PostgreSQL.", "Bring it back from the server's own backups.")
+        raise InputError("The index of this project is in PostgreSQL.", "Restore it from the server's own backups.")
     with try_file_lock(folder / "move.lock") as is_ours:
         if not is_ours:
-            raise StoreError("The store is being moved or recovered by another process.", "Wait for it.")
+            raise StoreError("Another process is moving or recovering the store.", "Wait until it has finished.")
         _require_need(folder)
         with _staging(folder, now) as staging, file_lock(folder / "index.lock"):
             return _recover(folder, staging, now)
@@ -78,7 +80,7 @@ def _require_need(folder: Path) -> None:
         with contextlib.closing(SqliteIndex(path, guard=Guard(path))) as index:
             if not any(faults_of(index, Journals(folder / "journals"))):
                 raise InputError(
-                    "The index is sound: there is nothing to recover.", "See `jupyter mlops store status`."
+                    "The index is intact: there is nothing to recover.", "See `jupyter mlops store status`."
                 )
     except InputError:
         raise
@@ -111,15 +113,18 @@ def _recover(folder: Path, staging: Path, now: datetime) -> Recovery:
             salvage, told = _fill(folder, connection, base, there, known, now)
         wrong = index.integrity() + [str(row) for row in index.unreadable()]
         if wrong:
-            text = f"What was recovered is not sound: {wrong[0]}."
-            raise StoreError(text, "Nothing was changed. Keep the folder as it is.")
+            text = f"The recovered index is not intact: {wrong[0]}."
+            raise StoreError(
+                text,
+                "Nothing was changed. Keep the folder, and please report this with what `jupyter mlops store verify` says.",
+            )
         state = _finish(index, known)
         index.settle()
     aside = _replace(folder, made, there, now)
     write_mark(folder, state)
     back_up(folder, now)
     return Recovery(
-        base="nothing: it was made anew" if base is None else base.shown,
+        base="scratch" if base is None else base.shown,
         aside=aside,
         runs=state.runs,
         came=tuple(told.came),
@@ -242,6 +247,6 @@ def _replace(folder: Path, made: Path, there: Path | None, now: datetime) -> Pat
 
 def _notes(salvage: Salvage) -> Iterator[str]:
     for before, after in salvage.renumbered:
-        yield f"Run {before} is run {after} now: another run has its number."
+        yield f"Run {before} is now run {after}: another run has its number."
     for row in salvage.unreadable:
-        yield f"{row}. It did not come."
+        yield f"{row}. It was not recovered."

@@ -28,7 +28,7 @@ from jupyter_mlops.store.sqlite_connect import reading_engine_of
 
 MOST = 1000
 """So many runs of which nothing but the number is known are listed one by one, the newest."""
-UNKNOWN = "(not known any more)"
+UNKNOWN = "(no longer known)"
 _NUMBERED = re.compile(r"-(\d{1,9})\.ipynb")
 _MLFLOW_STATUS = {"FINISHED": Status.COMPLETED, "KILLED": Status.CANCELED}
 
@@ -79,7 +79,7 @@ class Known:
         numbers = sorted(self.connection.execute(query).scalars())
         if numbers:
             self.missing.append(
-                f"what the steps of {_listed(numbers)} did, and what they gave: they run again where they are needed"
+                f"what the steps of {_listed(numbers)} did, and their results: they run again where they are needed"
             )
         if since is not None:
             self.missing.append(f"steps that other runs and open kernels executed after {since:%Y-%m-%d %H:%M:%S} UTC")
@@ -115,7 +115,7 @@ class Known:
             lost = column.not_in(sa.select(target.c.id))
             count = self.connection.execute(table.delete().where(lost)).rowcount
             if count:
-                self.missing.append(f"{_number(count, table.name.replace('_', ' ')[:-1])} of what did not come back")
+                self.missing.append(f"{_number(count, table.name.replace('_', ' ')[:-1])} of what was not recovered")
 
 
 def retell(known: Known, mark: Mark | None) -> None:
@@ -123,11 +123,11 @@ def retell(known: Known, mark: Mark | None) -> None:
     journals, told = _of_journals(known)
     listed = _of_mlflow(known)
     if journals:
-        known.came.append(f"{_number(journals, 'run')} by journal: when and how it ran, not what its steps gave")
+        known.came.append(f"{_number(journals, 'run')} by journal: when and how it ran, not its steps' results")
     if told:
         known.came.append(f"how {_number(told, 'run')} ended, by journal")
     if listed:
-        known.came.append(f"{_number(listed, 'run')} by MLflow: when and how it ran, not what its steps gave")
+        known.came.append(f"{_number(listed, 'run')} by MLflow: when and how it ran, not its steps' results")
     _go_on(known, max([mark.runs if mark is not None else 0, *_numbers_of_notebooks(known.folder)]))
 
 

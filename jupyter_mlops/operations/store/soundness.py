@@ -18,7 +18,7 @@ def require_sound(store: Store) -> None:
         more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         raise DamagedIndexError(
             f"Nothing was removed, since the index is damaged: {found[0]}{more}.",
-            "`jupyter mlops store recover` puts back what can be.",
+            "`jupyter mlops store recover` restores what can be restored.",
         )
 
 
@@ -41,4 +41,4 @@ def _unknown_runs(index: Index, journals: Journals, told: list[str]) -> Iterator
         if run_id not in known:
             began = next(journals.read(run_id), {})
             if int(began.get("number") or 0) > highest:
-                yield f"it knows no run {began['number']}, which has a journal"
+                yield f"it does not contain run {began['number']}, which has a journal"

@@ -36,7 +36,7 @@ def verify_store(store: Store, *, now: datetime, on_progress: OnProgress = lambd
     sizes = object_sizes(store)
     damaged = _damaged(store, sizes, on_progress)
     for name in damaged:
-        findings.append(Finding(f"Object {name[:12]} is damaged: its content is not what its name says.",
+        findings.append(Finding(f"Object {name[:12]} is damaged: its content does not match its name.",
                                 _set_aside(store, name)))  # fmt: skip
     if rows:  # who needs what cannot be said
         return VerifyReport(len(sizes), sum(sizes.values()), tuple(findings), ())
@@ -47,7 +47,7 @@ def verify_store(store: Store, *, now: datetime, on_progress: OnProgress = lambd
     findings += _settle_runs(store, now)
     with store.index.read() as connection:
         findings += [
-            Finding(f"Object {name[:12]}, which MLflow has still to get, is missing.", "")
+            Finding(f"Object {name[:12]}, which still has to be sent to MLflow, is missing.", "")
             for name in sorted(posted(connection))
             if not store.objects.is_kept(name)
         ]
@@ -80,8 +80,8 @@ def _set_aside(store: Store, name: str) -> str:
     return f"It was left where it is. {UNCHANGED}"
 
 
-RECOVER = "`jupyter mlops store recover` puts back what can be; nothing is removed meanwhile."
-UNCHANGED = "Nothing was changed, since the store cannot be written now: verify again when it can."
+RECOVER = "`jupyter mlops store recover` restores what can be restored; nothing is removed until then."
+UNCHANGED = "Nothing was changed, because the store cannot be written now: verify again when it can."
 
 
 def _settle_steps(
@@ -100,12 +100,12 @@ def _settle_steps(
         lost = [each for each in holdings(connection) if each.id in lacking and is_lacking(each)]
         note = f"its result was damaged or missing, found by verify on {now.date().isoformat()}"
         release(connection, [each.id for each in lost], note)
-        done = "They are not reused any more: the step runs again."
+        done = "They are no longer reused: the step runs again."
     steps: dict[tuple[str, str], int] = defaultdict(int)
     for each in lost:
         steps[each.notebook, each.step] += 1
     return [
-        Finding(f"{_number(count, 'result')} of step '{step}' of '{notebook}' cannot be read back whole.",
+        Finding(f"{_number(count, 'result')} of step '{step}' of '{notebook}' cannot be read back completely.",
                 done)
         for (notebook, step), count in sorted(steps.items())
     ]  # fmt: skip
@@ -149,7 +149,7 @@ def _notes(store: Store, unreferenced: set[str], values: set[str]) -> Iterable[s
         yield f"{_number(len(unreferenced), 'object')} that nothing needs: `store gc` removes them when they are an hour old."
     unfinished = len(list(store.objects.leftovers()))
     if unfinished:
-        yield f"{_number(unfinished, 'half-written file')} of writes at work or killed: `store gc` removes them after a day."
+        yield f"{_number(unfinished, 'half-written file')} of unfinished writes: `store gc` removes them after a day."
     foreign = 0
     for name in values:
         try:

@@ -44,14 +44,16 @@ export function errorOfAnswer(
   if (status === 401 || status === 403) {
     return new ApiError(
       trans.__('The Jupyter server refused the request.'),
-      trans.__('Your login may have ended: reload the page and log in again.'),
+      trans.__(
+        'Your login may have expired: reload the page and log in again.'
+      ),
       FORBIDDEN,
       status
     );
   }
   return new ApiError(
     trans.__('The Jupyter server failed to answer (status %1).', status),
-    trans.__('Its log says why.'),
+    trans.__('See the log of the Jupyter server for the reason.'),
     'error',
     status
   );

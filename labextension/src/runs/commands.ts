@@ -165,7 +165,7 @@ function addResumeRun(options: RunCommandOptions): IDisposable {
   return commands.addCommand(CommandIDs.resumeRun, {
     label: trans.__('Resume the newest run that did not complete'),
     caption: trans.__(
-      'Continues it in the background, with the notebook as it was; what it had finished is not executed again'
+      'Continues it in the background, with the notebook as it was; steps it had finished are not executed again'
     ),
     icon: resumeIcon,
     describedBy: {
@@ -225,7 +225,7 @@ function addOpenRun(options: RunCommandOptions): IDisposable {
   return commands.addCommand(CommandIDs.openRun, {
     label: trans.__('Open the newest run that failed at its failing cell'),
     caption: trans.__(
-      'Makes a notebook beside the one that was run, with a cell that brings its variables back'
+      'Makes a notebook beside the original, with a cell that brings its variables back'
     ),
     describedBy: idArgument('The run; without it the newest that failed'),
     isEnabled: () => newest() !== undefined,
@@ -304,9 +304,7 @@ function notSaved(error: unknown, trans: TranslationBundle): ApiError {
 
 function outOfReach(path: string, trans: TranslationBundle): ApiError {
   return new ApiError(
-    trans.__(
-      'The output lies outside of the folder JupyterLab was started in.'
-    ),
+    trans.__('The output is outside the folder JupyterLab was started in.'),
     path,
     'out_of_reach',
     0

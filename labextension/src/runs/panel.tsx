@@ -82,7 +82,7 @@ export class RunsSection extends Section {
       <Empty
         text={trans.__('No runs yet in this project.')}
         hint={trans.__(
-          'Run the open notebook as a job; what its steps computed is kept and reused.'
+          'Run the open notebook as a job; the results of its steps are stored and reused.'
         )}
       >
         <Button

@@ -39,17 +39,17 @@ export function errorHint(run: Run, trans: TranslationBundle): string {
   switch (run.error?.cause) {
     case 'cell_error':
       return run.output_path === null
-        ? trans.__('Mend the cell, then resume with your edit.')
+        ? trans.__('Fix the cell, then resume with your edit.')
         : trans.__(
-            'The output notebook shows the traceback. Mend the cell, then resume with your edit: what it had finished is not executed again.'
+            'The output notebook shows the traceback. Fix the cell, then resume with your edit: steps it had finished are not executed again.'
           );
     case 'kernel_died':
       return trans.__(
-        'Often the memory ran out. Finished steps are reused when you run the job again.'
+        'It may have run out of memory. Finished steps are reused when you run the job again.'
       );
     case 'runner_lost':
       return trans.__(
-        'Its process ended without a word; .mlops/logs/%1.log may say why. Run the job again.',
+        'Its process ended without an error message; .mlops/logs/%1.log may say why. Run the job again.',
         run.id
       );
     case 'not_started':

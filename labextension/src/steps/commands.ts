@@ -225,5 +225,5 @@ function captionOfMark(
   const name = markOfActive(pipeline);
   return name === null
     ? trans.__('Names the selected cell as a step of the pipeline')
-    : trans.__('Renames step "%1" or takes the mark away', name);
+    : trans.__('Renames step "%1" or removes the mark', name);
 }

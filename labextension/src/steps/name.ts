@@ -42,12 +42,12 @@ export function problemOfName(
   }
   if (!NAME.test(name)) {
     return trans.__(
-      'Take one word of letters, digits, "_" and "-" that starts with a letter, such as train or clean_data.'
+      'Use one word of letters, digits, "_" and "-" that starts with a letter, such as train or clean_data.'
     );
   }
   return others.includes(name)
     ? trans.__(
-        'Another cell is step "%1": a name stands once in a notebook.',
+        'Another cell is step "%1": step names must be unique in a notebook.',
         name
       )
     : null;

@@ -41,7 +41,7 @@ export class StepsSection extends Section {
       return (
         <Empty
           text={trans.__(
-            'Steps need a Python kernel; this notebook speaks %1.',
+            'Steps need a Python kernel; this notebook uses %1.',
             foreign
           )}
           hint={trans.__(
@@ -82,7 +82,7 @@ export class StepsSection extends Section {
     return (
       <Notice
         kind="info"
-        message={trans.__('Run %1 left this notebook behind.', run)}
+        message={trans.__('This notebook was written by run %1.', run)}
         hint={
           in_view === 'run'
             ? trans.__('Its steps are shown as they ended in that run.')
@@ -91,7 +91,7 @@ export class StepsSection extends Section {
       >
         {source && this._commands.hasCommand(open) && (
           <Button
-            label={trans.__('Open the source')}
+            label={trans.__('Open the original')}
             title={source}
             onClick={() => void this._commands.execute(open, { path: source })}
           />
@@ -145,7 +145,10 @@ export class StepsSection extends Section {
               'Steps are recorded in jobs, but not when you run cells here.'
             )}
           >
-            {this._button(trans.__('Add it on top'), CommandIDs.loadExtension)}
+            {this._button(
+              trans.__('Add it at the top'),
+              CommandIDs.loadExtension
+            )}
           </Notice>
         )}
       </>

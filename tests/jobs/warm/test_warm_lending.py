@@ -63,7 +63,7 @@ def test_a_runner_of_another_version_is_lent_nothing_and_borrows_nothing(
             connection.connect(str(path))
             socket.send_fds(connection, [packed(asked)], [theirs.fileno()])
             ((told, _),) = receive_first(connection, Frames())
-        assert told == {"refused": "the worker is of another version"}
+        assert told == {"refused": "the worker has another version of jupyter-mlops"}
         assert not pool.pids()
     path = lending.folder() / f"{os.getpid()}.sock"
     with socket.socket(socket.AF_UNIX) as listening:
@@ -79,7 +79,7 @@ def test_a_runner_of_another_version_is_lent_nothing_and_borrows_nothing(
 
         send_fds = socket.send_fds
         monkeypatch.setattr(socket, "send_fds", sent_and_answered)
-        assert play(notebook_of(["1"]), tmp_path)[2].why == "the worker is of another version"
+        assert play(notebook_of(["1"]), tmp_path)[2].why == "the worker has another version of jupyter-mlops"
     path.unlink()
 
 

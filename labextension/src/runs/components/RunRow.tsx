@@ -154,7 +154,7 @@ function RunButtons(props: RunRowProps): React.ReactElement {
           label={trans.__('Resume run %1', run.number)}
           icon={resumeIcon}
           title={trans.__(
-            'Resume run %1, with the notebook as it was: what it had finished is not executed again',
+            'Resume run %1, with the notebook as it was: steps it had finished are not executed again',
             run.number
           )}
           disabled={props.isResuming}

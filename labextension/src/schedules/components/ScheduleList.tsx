@@ -29,7 +29,7 @@ export function ScheduleListView(props: ScheduleListProps): React.ReactElement {
         <Notice
           kind="warning"
           message={trans.__(
-            'No scheduler is running, so nothing will start by itself.'
+            'No scheduler is running, so no scheduled runs will start.'
           )}
           hint={trans.__(
             'Start one in a terminal, in the folder of the project:'
