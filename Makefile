@@ -23,55 +23,55 @@ $(BENCHMARKS): bench
 	@:
 endif
 
-help: ## this list
+help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 19
 
-demo: install ## a project in ./demo, two runs of its notebook, and their comparison
+demo: install ## create a project in ./demo, run its notebook twice, compare the runs
 	@jupyter mlops demo demo
 
-lab: install ## JupyterLab in the demo project (prints its address; opens no browser where there is no display)
+lab: install ## open JupyterLab in the demo project (prints its address; opens no browser if there is no display)
 	@[ -f demo/breast_cancer.ipynb ] || jupyter mlops new tabular-classification demo
 	@flags=(); \
 	[ "$$(uname)" = Darwin ] || [ -n "$${DISPLAY:-}$${WAYLAND_DISPLAY:-}" ] || flags+=(--no-browser); \
 	[ "$$(id -u)" != 0 ] || flags+=(--allow-root); \
 	cd demo && exec jupyter lab "$${flags[@]}" --LabApp.default_url=/lab/tree/breast_cancer.ipynb
 
-test: dev ## everything: lint, kernel and server tests, front end, the wheel, a real browser
+test: dev ## run everything: lint, kernel and server tests, front end, the wheel, a real browser
 	@.ci/need chromium
 	@.ci/need postgresql
 	@.ci/test
 
-test-fast: dev ## Python tests without kernels (but one), MLflow and browser: for while you work (a minute)
+test-fast: dev ## run the Python tests without kernels (except one), MLflow or a browser, while you work (a minute)
 	@pytest -q -n auto -m 'not kernel or one_kernel' tests --ignore=tests/tracking --ignore=tests/browser --ignore=tests/wheel
 
-oracle: dev ## reuse against plain runs: all traps, and 10,000 random edits of random notebooks (over half an hour)
+oracle: dev ## compare reuse with plain runs: all traps, and 10,000 random edits of random notebooks (over half an hour)
 	@ORACLE_TRAPS=all pytest -q -n logical --dist worksteal tests/oracle/test_traps.py
 	@WARM_TRAPS=all pytest -q tests/jobs/warm/test_warm_shows.py
 	@python -m tests.popular
 	@python -m tests.oracle $(if $(SEED),--seed $(SEED)) $(if $(EDITS),--edits $(EDITS))
 
-chaos: dev ## workers killed 200 times while they execute jobs; prints what was lost and what ran twice (some minutes)
+chaos: dev ## kill workers 200 times while they execute jobs; prints what was lost and what ran twice (some minutes)
 	@python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS))
 
-lint: dev ## ruff, mypy, import layers, eslint, prettier, tsc
+lint: dev ## run ruff, mypy, import layers, eslint, prettier, tsc
 	@ruff check .
 	@ruff format --check .
 	@mypy
 	@lint-imports
 	@cd labextension && npm run --silent lint:check
 
-bench: install ## benchmarks, as tables; `make bench peers` only that one
+bench: install ## run the benchmarks; `make bench peers` runs only that one
 	@python -m benchmarks $(BENCHMARKS)
 
-docs: $(VENV)/.docs ## the documentation as a web site in ./site
+docs: $(VENV)/.docs ## build the documentation as a web site in ./site
 	@sphinx-build -q -W --keep-going -b html docs site
 	@echo "site/index.html"
 
-install: $(VENV)/.install ## the package, editable, in a virtual environment of its own
+install: $(VENV)/.install ## install the package, editable, in its own virtual environment
 
-dev: $(VENV)/.dev ## the same with what tests and lint need
+dev: $(VENV)/.dev ## the same, plus what tests and lint need
 
-clean: ## remove what was built and installed; ./demo stays
+clean: ## remove everything that was built and installed; keep ./demo
 	@rm -rf $(VENV) benchmarks/.peers benchmarks/.history tests/popular/.env site dist build jupyter_mlops/labextension
 	@rm -rf labextension/node_modules labextension/lib labextension/*.tsbuildinfo
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

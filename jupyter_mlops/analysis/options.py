@@ -127,8 +127,8 @@ def check_step_name(name: str) -> str:
     """`name` where it can name a step. Raises `InputError`."""
     if len(name) > LONGEST_NAME:
         raise InputError(
-            f"The name of a step that begins with '{name[:40]}' has {len(name):,} characters.",
-            f"Take no more than {LONGEST_NAME}.",
+            f"The step name that begins with '{name[:40]}' has {len(name):,} characters.",
+            f"Use at most {LONGEST_NAME}.",
         )
     if not _NAME.match(name):
         raise InputError(

@@ -99,7 +99,7 @@ async def open_kernel(plan: Plan) -> Kernel:
 
     Raises `KernelDiedError` where it cannot be launched.
     """
-    why = "it was asked for"
+    why = "it was requested"
     if plan.mode != "ordinary":
         from jupyter_mlops.jobs.warm.opening import NotWarm, open_warm
 

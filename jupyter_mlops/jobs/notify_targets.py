@@ -85,7 +85,7 @@ def find_target(root: Path, name: str) -> Target:
         return _ad_hoc(name, config)
     tables = _targets(config)
     if name not in tables:
-        raise UnknownNameError(f"There is no target named '{name}' any more.", f"Add [notify.{name}] to {FILE}.")
+        raise UnknownNameError(f"The target '{name}' no longer exists.", f"Add [notify.{name}] to {FILE}.")
     table = tables[name]
     smtp = _smtp(config)
     if "url" in table:

@@ -95,7 +95,7 @@ class RunHandler(_OneRunHandler):
         whole = self.get_query_argument("whole", "false")
         if whole not in ("true", "false"):
             raise InputError(
-                f"'{whole[:40]}' of whole is neither true nor false.", "Leave it out for what a view shows."
+                f"'{whole[:40]}' is not a value for 'whole': it is true or false.", "Omit it to get what a view shows."
             )
         self.answer(await self.on_thread(self._detail, self.path_argument(), name, whole == "true"))
 

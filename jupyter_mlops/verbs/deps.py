@@ -42,13 +42,13 @@ def _show(found: Dependencies) -> RenderableType:
         head += f"  [dim]v{found.run.version}, ran {ago(found.run.ended_at)}[/]"
     tree = Tree(head, guide_style="dim")
     _branch(tree, "reads", [_read(use) for use in found.reads])
-    _branch(tree, "is read by", [_reader(use) for use in found.readers])
+    _branch(tree, "read by", [_reader(use) for use in found.readers])
     others = {
         "files": found.files,
         "writes files": found.written,
         "project modules": found.modules,
         "imports": found.imports,
-        "options of libraries": found.libraries,
+        "library options": found.libraries,
         "effects": found.effects,
         "environment variables": found.environment,
         "random generators": found.random,

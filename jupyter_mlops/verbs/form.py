@@ -32,7 +32,7 @@ def _show(parameters: tuple[Parameter, ...]) -> RenderableType:
 
     if not parameters:
         return "The notebook has no parameters. Tag the cell that sets them with `parameters`."
-    made = table("parameter", "type", "default", "what it is")
+    made = table("parameter", "type", "default", "description")
     for item in parameters:
         made.add_row(item.name, escape(item.type), escape(item.default_source), escape(item.help))
     return made

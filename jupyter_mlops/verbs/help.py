@@ -36,11 +36,11 @@ def _show(surface: str, program: str) -> RenderableType:
 
     from jupyter_mlops.verbs.tables import table
 
-    made = table("verb", "what it shows or does")
+    made = table("verb", "what it does")
     for name, text in verbs.help_lines(surface):
         made.add_row(name, escape(text))
     step = "%%step NAME \\[--metrics A,B] \\[--model VARIABLE] \\[--no-cache]   on the first line of a cell makes it a step"
-    return Group(*([] if surface == CLI else [step, ""]), made, f"\n{program} help VERB explains one.")
+    return Group(*([] if surface == CLI else [step, ""]), made, f"\n{program} help VERB explains one verb.")
 
 
 VERB = Verb("help", "list the verbs, or show what one verb takes", _configure, _run)

@@ -25,7 +25,7 @@ def job_table(found: JobList) -> RenderableType:
 
     if not found.jobs:
         return Group("There are no such jobs. Submit one: jupyter mlops submit NOTEBOOK", _workers(found))
-    made = tables.table("run>", "status", "notebook", "asked", "took>", "step", "priority>", "parameters")
+    made = tables.table("run>", "status", "notebook", "submitted", "took>", "step", "priority>", "parameters")
     for run in found.jobs:
         made.add_row(
             f"#{run.number}",
@@ -87,7 +87,7 @@ def job_card(found: JobView) -> RenderableType:
         "source has changed": escape(", ".join(found.changed)),
         "executed as submitted, though changed": escape(", ".join(found.changed_then)),
         "steps": f"{run.steps_executed} executed, {run.steps_reused} reused" if run.started_at else "",
-        "asked": tables.ago(run.created_at),
+        "submitted": tables.ago(run.created_at),
         "took": tables.seconds(run.duration),
         "output": escape(run.output_path or ""),
         "log": escape(str(found.log)) if found.log.exists() else "",

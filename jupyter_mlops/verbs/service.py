@@ -71,7 +71,7 @@ def _printed(units: tuple[Unit, ...], *, there: bool) -> RenderableType:
         "\nWrite the files, then:\n"
         "  systemctl --user daemon-reload\n"
         f"  systemctl --user enable --now {escape(names)}\n"
-        "  loginctl enable-linger   [dim]# so that they live without a login[/]"
+        "  loginctl enable-linger   [dim]# so that they run without a login[/]"
     )
     return Group(*parts)
 

@@ -46,7 +46,7 @@ def _show(rows: list[dict[str, Any]]) -> RenderableType:
 
     if not rows:
         return "No step has run in this project yet."
-    made = table("notebook", "step", "version>", "last run", "took>", "when", "runs always, because it")
+    made = table("notebook", "step", "version>", "last run", "took>", "when", "always runs, because it")
     for row in rows:
         made.add_row(
             escape(row["notebook"]),

@@ -66,7 +66,7 @@ def status_view(status: StoreStatus) -> RenderableType:
             kinds.add_row(kind, size(value))
     parts: list[RenderableType] = [facts, "", kinds]
     if status.steps:
-        steps = table("step", "notebook", "results>", "own>", "shared>", "last")
+        steps = table("step", "notebook", "results>", "own>", "shared>", "last used")
         for step in status.steps[:SHOWN_STEPS]:
             steps.add_row(
                 escape(step.step),
@@ -122,10 +122,10 @@ def gc_view(report: GcReport) -> RenderableType:
     gone += [number(report.damaged, "damaged object")] if report.damaged else []
     gone += [number(report.journals, "journal")] if report.journals else []
     lines: list[RenderableType] = [
-        f"{verb} [bold]{size(report.bytes)}[/]: {', '.join(gone)}. {size(report.left)} stay."
+        f"{verb} [bold]{size(report.bytes)}[/]: {', '.join(gone)}. {size(report.left)} remain."
     ]
     if report.results:
-        shown = table("step", "notebook", "last used", "alone>")
+        shown = table("step", "notebook", "last used", "own>")
         for result in report.results[:SHOWN_RESULTS]:
             shown.add_row(escape(result.step), escape(result.notebook), ago(result.used_at), size(result.bytes))
         lines.append(shown)
@@ -165,7 +165,7 @@ def move_view(moved: Move) -> RenderableType:
     facts.add_row("[dim]objects[/]", escape(moved.objects_at))
     brought = [number(sum(moved.rows.values()), "row")] if moved.rows else []
     brought += [f"{number(moved.objects, 'object')} ({size(moved.bytes)})"] if moved.objects else []
-    facts.add_row("[dim]brought[/]", ", ".join(brought) + (", all verified equal" if brought else "nothing"))
+    facts.add_row("[dim]moved[/]", ", ".join(brought) + (", all verified equal" if brought else "nothing"))
     for place in moved.backup:
         facts.add_row("[dim]backup[/]", escape(place))
     return Group(facts, *(escape(note) for note in moved.notes))

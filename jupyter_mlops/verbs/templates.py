@@ -25,7 +25,7 @@ def _show(templates: list[Template]) -> RenderableType:
 
     if not templates:
         return "There are no templates: the package is not installed completely. Install it again."
-    made = table("template", "what it is")
+    made = table("template", "description")
     for template in templates:
         made.add_row(template.name, f"[bold]{escape(template.title)}[/]\n{escape(template.description)}")
     return Group(made, "\n`jupyter mlops new TEMPLATE FOLDER` creates a project from one.")

@@ -326,7 +326,7 @@ def test_a_target_is_what_the_file_says_when_the_notice_is_sent(store: Store) ->
     found = find_target(store.root, "a")
     assert (found.kind, found.value, found.key) == ("url", ("secret:url",), "secret:k")
     path.unlink()
-    with pytest.raises(UnknownNameError, match="any more"):
+    with pytest.raises(UnknownNameError, match="no longer exists"):
         find_target(store.root, "a")
     # A run that is asked for once more, as by a schedule, is not stopped by a target that is gone.
     assert targets_of(store.root, ("success:=a",)) == ("success:=a",)

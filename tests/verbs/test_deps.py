@@ -13,7 +13,7 @@ from .projects import add_run, add_step, data_of, filled, text_of, write_noteboo
 def test_a_step_shows_what_it_reads_and_who_reads_it(tmp_path: Path) -> None:
     lines = text_of(filled(tmp_path), "deps load").splitlines()
     assert lines[0].startswith("load  v1, ran ")
-    assert "is read by" in lines[1]
+    assert "read by" in lines[1]
     assert lines[2].split()[-2:] == ["train", "numbers"]
     assert "numbers  from load" in text_of(tmp_path, "deps train")
 

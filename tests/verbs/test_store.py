@@ -80,7 +80,7 @@ def test_damage_is_told_with_what_was_done_and_the_exit_code_is_1(
 def test_gc_tells_what_it_would_free_and_then_frees_it(project: Path) -> None:
     dry = data_of(project, "store gc --dry-run")
     text = text_of(project, "store gc --dry-run")
-    assert "Would free 1 KB: 2 results, 1 object. 2.5 KB stay." in text
+    assert "Would free 1 KB: 2 results, 1 object. 2.5 KB remain." in text
     assert ["train", "nb.ipynb", "100", "d", "ago", "0", "B"] in rows(text)
     real = data_of(project, "store gc")
     assert [result["step_run_id"] for result in real["results"]] == [result["step_run_id"] for result in dry["results"]]

@@ -87,7 +87,7 @@ class Zygote:
             rehearse(self.app.shell)
             threads = foreign_threads()
             if threads:
-                return {"refused": "", "why": f"threads stand after the start: {', '.join(threads)}"}
+                return {"refused": "", "why": f"threads are running after the start: {', '.join(threads)}"}
             here = sys.path.index("") if "" in sys.path else None
             if here is not None:
                 del sys.path[here]

@@ -57,9 +57,7 @@ export function leftLine(
     parts.push(trans.__('and %1 more', counted(left.items)));
   }
   if (left !== null && left.unread > 0) {
-    parts.push(
-      trans.__('and what stands in %1 characters more', counted(left.unread))
-    );
+    parts.push(trans.__('and %1 more characters', counted(left.unread)));
   }
   return parts.join(', ');
 }

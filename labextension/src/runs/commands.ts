@@ -223,7 +223,7 @@ function addOpenRun(options: RunCommandOptions): IDisposable {
   const { commands, notebooks, runs, trans } = options;
   const newest = (): string | undefined => runs.runs?.find(isOpenable)?.id;
   return commands.addCommand(CommandIDs.openRun, {
-    label: trans.__('Open the newest run that failed at its failing cell'),
+    label: trans.__('Open the newest failed run at its failed cell'),
     caption: trans.__(
       'Makes a notebook beside the original, with a cell that brings its variables back'
     ),

@@ -31,7 +31,7 @@ def test_a_notebook_may_ask_for_an_ordinary_kernel(tmp_path: Path, pool: Pool) -
     kind, why = kind_of(["x = 1"], tmp_path, pool, metadata={"jupyter_mlops": {"kernel": "ordinary"}})
     assert kind == "ordinary"
     assert "metadata" in why
-    assert kind_of(["x = 1"], tmp_path, pool, mode="ordinary") == ("ordinary", "it was asked for")
+    assert kind_of(["x = 1"], tmp_path, pool, mode="ordinary") == ("ordinary", "it was requested")
 
 
 def test_without_a_pool_or_with_another_python_the_kernel_is_ordinary(tmp_path: Path, pool: Pool) -> None:

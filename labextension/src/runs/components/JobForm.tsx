@@ -84,7 +84,7 @@ function helpOf(field: Field, trans: TranslationBundle): string {
   const left =
     field.left > 0 &&
     trans.__(
-      'Left empty, it is the default of the notebook, which has %1 characters.',
+      'Leave it empty to use the default, which has %1 characters.',
       counted(field.left)
     );
   return [field.help, field.range, left].filter(Boolean).join(' · ');

@@ -198,7 +198,7 @@ function RunFault(props: RunRowProps): React.ReactElement | null {
           <Button
             label={trans.__('Open at the cell')}
             title={trans.__(
-              'Makes a notebook at the cell where run %1 failed, with its variables',
+              'Makes a notebook that opens at the cell where run %1 failed, with its variables',
               run.number
             )}
             onClick={() => props.onOpenRun(run.id)}

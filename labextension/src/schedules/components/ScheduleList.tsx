@@ -31,9 +31,7 @@ export function ScheduleListView(props: ScheduleListProps): React.ReactElement {
           message={trans.__(
             'No scheduler is running, so no scheduled runs will start.'
           )}
-          hint={trans.__(
-            'Start one in a terminal, in the folder of the project:'
-          )}
+          hint={trans.__('Start one in a terminal, in the project folder:')}
         >
           <code className="jp-mlops-command">{COMMAND}</code>
         </Notice>

@@ -23,7 +23,7 @@ export function MarkFormView(props: MarkFormProps): React.ReactElement {
         <Notice
           kind="info"
           message={trans.__(
-            'This cell is step "%1" by its first line.',
+            'The first line of this cell makes it step "%1".',
             state.mark.name
           )}
           hint={trans.__(
