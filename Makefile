@@ -42,7 +42,7 @@ test: dev ## run everything: lint, kernel and server tests, front end, the wheel
 	@.ci/test
 
 test-fast: dev ## run the Python tests without kernels (except one), MLflow or a browser, while you work (a minute)
-	@pytest -q -n auto -m 'not kernel or one_kernel' tests --ignore=tests/tracking --ignore=tests/browser --ignore=tests/wheel
+	@pytest -q -n auto -m '(not kernel and not slow) or one_kernel' tests --ignore=tests/tracking --ignore=tests/browser --ignore=tests/wheel
 
 oracle: dev ## compare reuse with plain runs: all traps, and 10,000 random edits of random notebooks (over half an hour)
 	@ORACLE_TRAPS=all pytest -q -n logical --dist worksteal tests/oracle/test_traps.py

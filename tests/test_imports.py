@@ -74,6 +74,7 @@ def test_what_a_job_needs_before_its_kernel_starts_is_light(tmp_path: Path) -> N
     assert not modules_after("import jupyter_mlops.jobs.job", tmp_path) & {"nbclient", "nbformat", "papermill"}
 
 
+@pytest.mark.slow
 def test_loading_the_extension_takes_less_than_150_ms(tmp_path: Path) -> None:
     """The median of fresh processes: what `%load_ext` takes in a shell that is up."""
     tests = str(Path(__file__).parent)

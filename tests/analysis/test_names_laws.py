@@ -8,6 +8,7 @@ import contextlib
 import types
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
@@ -16,6 +17,8 @@ from jupyter_mlops.analysis.names import Names, find_names
 from jupyter_mlops.analysis.notebook import all_steps_of
 from jupyter_mlops.analysis.pipeline import later_reads
 from jupyter_mlops.domain.pipeline import Cell
+
+pytestmark = pytest.mark.slow
 
 NAMES = ["a", "b", "c", "d", "f", "g"]
 HELPERS = {"call", "tick", "Quiet", "Loud"}

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 CASES = {
     "pandas": "pd.set_option('display.precision', 2); pd.options.display.max_rows = 7",
     "pandas with a function": "pd.options.display.float_format = '{:.1f}'.format",

@@ -11,6 +11,8 @@ import pytest
 
 from jupyter_mlops.jobs.cron import fire_times
 
+pytestmark = pytest.mark.slow
+
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 ZONES = (
     "Europe/Berlin",  # back at 3:00 summer time

@@ -193,6 +193,7 @@ FORTH = (
 BACK = (("_to_file", "before", 1), ("copy_rows", "after", 1), ("_to_file", "after", 1), ("write_place", "after", 1))
 
 
+@pytest.mark.slow
 def test_a_move_killed_at_any_moment_loses_nothing_and_is_finished_by_the_next(
     project: Path, tmp_path: Path, postgresql: Cluster
 ) -> None:

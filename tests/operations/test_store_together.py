@@ -14,6 +14,7 @@ from datetime import timedelta
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
+import pytest
 from keeping import add_result
 
 from jupyter_mlops.domain.run import Run
@@ -24,6 +25,8 @@ from jupyter_mlops.operations.store.gc import collect_garbage
 from jupyter_mlops.operations.store.verify import verify_store
 from jupyter_mlops.store import open_store
 from jupyter_mlops.store.store import Store
+
+pytestmark = pytest.mark.slow
 
 SCALE = int(os.environ.get("MLOPS_STRESS", "1"))
 STEP_RUNS = 100 * SCALE

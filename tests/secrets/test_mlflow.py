@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 
 def test_what_is_told_to_mlflow_holds_the_name_in_the_place_of_the_secret(tmp_path: Path) -> None:
     inside = Path(__file__).with_name("mlflow_inside.py")

@@ -55,6 +55,7 @@ FORMS: list[Callable[[str], str]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", range(len(FORMS)))
 @settings(deadline=None)  # a busy machine takes its time for the patterns
 @given(secret=secrets_of_any_kind)

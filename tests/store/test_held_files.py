@@ -15,6 +15,8 @@ from jupyter_mlops.store.held_files import copy_file, read_start
 from jupyter_mlops.store.mark import missing_bytes
 from jupyter_mlops.store.store import Store
 
+pytestmark = pytest.mark.slow
+
 OTHER = """
 import sys
 from pathlib import Path

@@ -33,6 +33,8 @@ from jupyter_mlops.store.store import Store, open_index
 
 from .conftest import LATER_REVISION, NOON, release
 
+pytestmark = pytest.mark.slow
+
 only_here = pytest.mark.parametrize("store", ["postgresql"], indirect=True)
 AddRun = Callable[..., Run]
 

@@ -136,6 +136,7 @@ def test_an_object_is_collected_unless_it_was_put_again(machine: Open) -> None:
     assert not here.collect(name, time.time() + 3600)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["mark", "look", "delete"])
 def test_a_writer_at_any_moment_of_a_collection_has_its_object_afterwards(
     machine: Open, moment: str, monkeypatch: pytest.MonkeyPatch
