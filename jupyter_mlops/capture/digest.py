@@ -9,7 +9,7 @@ values can be seen. How each kind of value is walked stands in the modules besid
 from __future__ import annotations
 
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -61,6 +61,23 @@ class Fingerprint:
             or _meet(self.extents, other.frame_extents)
             or _meet(self.frame_extents, other.extents)
         )
+
+
+def connected(found: Mapping[str, Fingerprint]) -> list[set[str]]:
+    """The names whose values share with one another, directly or by others of them, in groups of two and more."""
+    groups: list[set[str]] = []
+    left = sorted(found)
+    while left:
+        group, waiting = {left[0]}, [left.pop(0)]
+        while waiting:
+            this = found[waiting.pop()]
+            met = [name for name in left if this.shares_with(found[name])]
+            left = [name for name in left if name not in met]
+            group |= {*met}
+            waiting += met
+        if len(group) > 1:
+            groups.append(group)
+    return groups
 
 
 class Walker:

@@ -77,6 +77,11 @@ class RecordedWorld:
             return UNTOLD
         return (known[0].shape if len(group) > 1 else known[0].digest) or UNTOLD
 
+    def together(self, names: Collection[str]) -> dict[str, str]:
+        """As far as the record tells: of a part of a group it does not say how that hangs together."""
+        groups = {frozenset(self.component({name}) & set(names)) for name in names}
+        return {",".join(sorted(group)): self.shape(set(group)) for group in groups if len(group) > 1}
+
     def libraries(self, among: Collection[str] | None = None) -> Mapping[str, str]:
         return self.options
 

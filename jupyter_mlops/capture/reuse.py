@@ -115,6 +115,8 @@ def shapes_hold(candidate: StepRun, world: World) -> bool:
 
 def unshaped(candidate: StepRun, world: World) -> Reason | None:
     """What of the values that would be replaced is not as it was, or cannot be told."""
+    if (parted := _parted(candidate, world)) is not None:
+        return parted
     shapes = candidate.conditions.shapes
     if not shapes:
         return None
@@ -127,6 +129,22 @@ def unshaped(candidate: StepRun, world: World) -> Reason | None:
     now = world.shapes(names)
     other = next((group for group in {**shapes, **now} if shapes.get(group) != now.get(group)), None)
     return None if other is None else Reason(ReasonCode.SHARED_CHANGED, other.replace(",", ", "))
+
+
+def _parted(candidate: StepRun, world: World) -> Reason | None:
+    """Names that the step read and that do not share among themselves what they shared, or share what they did not."""
+    names = [name for name in candidate.inputs if (known := world.know(name)) and not known.dotted and not known.text]
+    if len(names) < 2:
+        return None
+    before = candidate.conditions.together
+    if before is None:  # an earlier build did not look
+        return Reason(ReasonCode.OTHER_VERSION)
+    now = world.together(names)
+    for group in sorted({*now, *before}):
+        digests = now.get(group), before.get(group)
+        if digests[0] != digests[1] and UNTOLD not in digests:
+            return Reason(ReasonCode.SHARED_CHANGED, group.replace(",", ", "))
+    return None
 
 
 def open_if_whole(store: Store, candidate: StepRun) -> Reuse | None:

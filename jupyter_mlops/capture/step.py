@@ -186,6 +186,7 @@ class Execution:
         )
         touched = {*self.examination.inputs, *(names.writes - names.settles)}
         self._shapes_before = world.shapes(name for name in touched if name in world.namespace)
+        self._together = world.together(self.examination.inputs)
         self._known_before = world.known_now(touched if self._is_inert else None)
         if self._is_inert:
             self._draws, self._libraries_before = Draws.none(), {}
@@ -297,7 +298,7 @@ class Execution:
         files.update(seen.looked)
         folder = os.getcwd() if files or self._written() else ""
         files.update(secrecy.conditions(self._asked))
-        return Conditions(files, folder, self._draws.needed, outcome.shapes)
+        return Conditions(files, folder, self._draws.needed, outcome.shapes, self._together)
 
     def _effects(self, outcome: Outcome) -> dict[str, Any]:
         """What the step changed besides names, as `restore` needs it."""

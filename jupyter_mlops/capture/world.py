@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from jupyter_mlops.analysis.doubts import SHELL_NAMES
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.depended import depended_on
-from jupyter_mlops.capture.digest import Fingerprint, Undigestible, Walker
+from jupyter_mlops.capture.digest import Fingerprint, Undigestible, Walker, connected
 from jupyter_mlops.capture.known import Known, known_of, lost
 
 
@@ -34,6 +34,10 @@ class World(Protocol):
     def shapes(self, names: Iterable[str]) -> dict[str, str]:
         """The groups that the components of `names` fall into ("a,b") → digest of each group as one value, which tells
         also how its values hang together; `UNTOLD` where that is not known."""
+
+    def together(self, names: Collection[str]) -> dict[str, str]:
+        """Those of `names` that share among themselves ("a,b") → digest of these values as one; `UNTOLD` where that is
+        not known."""
 
     def libraries(self, among: Collection[str] | None = None) -> Mapping[str, str]:
         """Library → digest of its options; of those `among` at least."""
@@ -311,6 +315,19 @@ class LiveWorld:
             shape = UNTOLD
         self._shapes[frozenset(names)] = (marks, shape)
         return shape
+
+    def together(self, names: Collection[str]) -> dict[str, str]:
+        waiting = {name: self.pending[name].group for name in names if self._is_pending(name)}
+        parted = [group for group in waiting.values() if 1 < len(group & waiting.keys()) < len(group)]
+        self.load(frozenset().union(*parted) & waiting.keys())  # only the values tell how a part hangs together
+        groups = {group for name, group in waiting.items() if self._is_pending(name) and len(group) > 1}
+        whole = [set(group) for group in groups if group <= waiting.keys()]
+        live = {name: mark for name in names if name in self.namespace and (mark := self.mark(name)) is not None}
+        whole += connected({name: mark for name, mark in live.items() if _has_parts(mark)})
+        return {",".join(sorted(group)): self.shape(group) for group in whole}
+
+    def _is_pending(self, name: str) -> bool:
+        return name in self.pending and name not in self.namespace
 
     def is_in_history(self, names: Iterable[str]) -> bool:
         """Whether the shell's history (`_`, `Out`) holds something that shares with the values of `names`."""

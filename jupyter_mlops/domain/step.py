@@ -83,6 +83,9 @@ class Conditions:
     shapes: dict[str, str] = field(default_factory=dict)
     """Names that were there before and are part of the result, by groups that share mutable state ("a,b") → digest of
     the group as a whole before: of what its values hold, and of how they hang together."""
+    together: dict[str, str] | None = None
+    """Names that the step read and that share mutable state among themselves ("a,b"), so that `a is b` or a change of the
+    one seen in the other was possible → digest of the values as one. None in records of earlier builds."""
 
 
 @dataclass(frozen=True)

@@ -212,3 +212,17 @@ def test_a_damaged_display_is_not_shown(kernel: LiveKernel) -> None:
     assert not again.reused
     assert "forged" not in again.text
     assert "as it was" in again.text
+
+
+def test_an_object_of_a_class_that_was_made_anew_is_not_taken_for_one_of_the_new_class(
+    start_kernel: Callable[..., LiveKernel],
+) -> None:
+    kernel = start_kernel()
+    kernel.run("%mlops capture on", silent=True)
+    cells = {
+        "class": "class K:\n    pass",
+        "make": "o = K()",
+        "ask": "print(isinstance(o, K))",
+    }
+    told = [kernel.run(cells[cell], cell_id=cell).text for cell in ("class", "make", "class", "ask", "make", "ask")]
+    assert [text for text in told if text] == ["False\n", "True\n"]
