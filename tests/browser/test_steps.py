@@ -79,7 +79,7 @@ def test_a_cell_is_marked_renamed_and_unmarked(
     name = lab_page.panel.get_by_role("textbox", name="Step name of cell 1")
     expect(name).to_be_focused()
     expect(name).to_have_value("read_the_data")
-    for wrong, said in [("two words", "one word"), ("use", "stands once")]:
+    for wrong, said in [("two words", "one word"), ("use", "must be unique")]:
         name.fill(wrong)
         lab_page.button("Mark as step").click()
         expect(lab_page.panel.get_by_role("alert")).to_contain_text(said)
