@@ -16,7 +16,7 @@ from jupyter_mlops.analysis.options import (
     tags_of,
 )
 from jupyter_mlops.domain.pipeline import Cell, Problem
-from jupyter_mlops.domain.step import StepSpec
+from jupyter_mlops.domain.step import StepSpec, label_of_code
 from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
 
 __all__ = [
@@ -44,7 +44,6 @@ TAG = "step:"
 _KEY_LENGTH = 8
 _SLUG_LENGTH = 30
 _HEADING_LENGTH = 500
-_LABEL_LENGTH = 48
 _HEADING = re.compile(r"\s{0,3}#{1,6}\s+(.*?)\s*#*\s*\Z")
 
 
@@ -156,12 +155,7 @@ def cell_step(cell: Cell, name: str) -> StepCell:
 
 def label_of(step: StepCell) -> str:
     """What people know a step by: the name its author gave it, else its first line of code, cut where it is long."""
-    if step.spec.named:
-        return step.spec.name
-    lines = (line.strip() for line in step.code.splitlines())
-    first = next((line for line in lines if line and not line.startswith("#")), "")
-    shown = first if len(first) <= _LABEL_LENGTH else first[: _LABEL_LENGTH - 1].rstrip() + "…"
-    return shown.encode("utf-8", "replace").decode() or step.spec.name
+    return step.spec.name if step.spec.named else label_of_code(step.code) or step.spec.name
 
 
 def cell_key(cell: Cell) -> str:

@@ -39,9 +39,15 @@ def listed_run(run: Run, unread: Mapping[str, LeftOut] = {}, extent: Extent = IN
 
 @dataclass(frozen=True)
 class ListedStepRun(StepRun):
-    """A step run of which only the beginnings of texts and the first of its metrics are there."""
+    """A step run of which only the beginnings of texts and the first of its metrics are there.
+
+    `label` is what people know the step by. Of a reuse `duration` is the time that the restoration took, and `computed`
+    what computing the result had taken.
+    """
 
     left_out: dict[str, LeftOut] = field(default_factory=dict)
+    label: str = ""
+    computed: float | None = None
 
 
 def listed_step_run(step_run: StepRun, unread: Mapping[str, LeftOut] = {}, extent: Extent = IN_LIST) -> ListedStepRun:
@@ -66,7 +72,7 @@ def listed_step_run(step_run: StepRun, unread: Mapping[str, LeftOut] = {}, exten
 
 def whole_step_run(step_run: StepRun) -> ListedStepRun:
     """`step_run`, of which nothing is left out."""
-    return ListedStepRun(**vars(step_run))
+    return ListedStepRun(**vars(step_run), label=step_run.step)
 
 
 def listed_reason(reason: Reason, extent: Extent = IN_LIST) -> tuple[Reason, LeftOut]:

@@ -168,6 +168,17 @@ def is_cell(producer: str) -> bool:
 _CELL = "cell:"
 
 
+def label_of_code(code: str) -> str:
+    """What people know a cell by that no one named: its first line of code, cut where it is long; "" without any."""
+    lines = (line.strip() for line in code.splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    shown = first if len(first) <= _LABEL_LENGTH else first[: _LABEL_LENGTH - 1].rstrip() + "…"
+    return shown.encode("utf-8", "replace").decode()
+
+
+_LABEL_LENGTH = 48
+
+
 def is_named(step: str) -> bool:
     """Whether the author gave a step this name: the made name of any other cell has an "@"."""
     return "@" not in step

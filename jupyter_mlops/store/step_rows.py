@@ -7,10 +7,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.json_text import dumps
+from jupyter_mlops.domain.step import StepRun, is_named, label_of_code
 from jupyter_mlops.store import newest
 from jupyter_mlops.store.excerpts import Excerpts
 from jupyter_mlops.store.newest import NEWEST
+from jupyter_mlops.store.portable import in_list
 from jupyter_mlops.store.rows import step_run_from
 from jupyter_mlops.store.schema import step_runs, step_versions
 
@@ -66,6 +68,29 @@ def history(
         if value is not None:
             query = query.where(column == value)
     return query.order_by(NEWEST).limit(limit).offset(after or None)
+
+
+def labels_of(connection: sa.Connection, of: Iterable[StepRun]) -> dict[str, str]:
+    """Id → what people know the step by: its name, else the first line of its code."""
+    versions = {run.id: (run.notebook, run.step, run.version) for run in of}
+    unnamed = {version for version in versions.values() if not is_named(version[1])}
+    heads = {}
+    if unnamed:
+        asked = {f"of_{name}": dumps(sorted({str(each[at]) for each in unnamed})) for at, name in enumerate(_VERSION)}
+        heads = {(row.notebook, row.step, row.number): row.head for row in connection.execute(_HEADS, asked)}
+    return {id_: label_of_code(heads.get(version, "")) or version[1] for id_, version in versions.items()}
+
+
+def durations_of(connection: sa.Connection, ids: Iterable[str]) -> dict[str, float | None]:
+    """Id → how long the step run took, in seconds."""
+    return {row.id: row.duration for row in connection.execute(_DURATIONS, {"of_ids": dumps(sorted(ids))})}
+
+
+_VERSION = ("notebook", "step", "number")
+_HEADS = sa.select(
+    *(step_versions.c[name] for name in _VERSION), sa.func.substr(step_versions.c.source, 1, 1000).label("head")
+).where(*(in_list(sa.cast(step_versions.c[name], sa.String), f"of_{name}") for name in _VERSION))
+_DURATIONS = sa.select(step_runs.c.id, step_runs.c.duration).where(in_list(step_runs.c.id, "of_ids"))
 
 
 def _of_any_notebook(columns: list[Any], connection: sa.Connection, step: str, most: int) -> sa.Select[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +24,7 @@ from jupyter_mlops.store.outbox import post
 from jupyter_mlops.store.portable import Upsert, in_list
 from jupyter_mlops.store.rows import plain, step_run_from
 from jupyter_mlops.store.schema import COMPLETED, NO_REASON, step_runs, step_versions
-from jupyter_mlops.store.step_rows import EXCERPTS, VERSION_EXCERPTS, WHOLE, RowsRead, history
+from jupyter_mlops.store.step_rows import EXCERPTS, VERSION_EXCERPTS, WHOLE, RowsRead, durations_of, history, labels_of
 
 UNSAVED = Reasons.of([Reason(ReasonCode.UNSAVED)])
 """Why the result of a step that completed is not reused."""
@@ -213,7 +214,14 @@ class StepStore:
             for row in connection.execute(query, EXCERPTS.parameters(extent)).mappings():
                 values, unread = EXCERPTS.read(connection, row, extent, self._known_parts)
                 found.append(listed_step_run(step_run_from(values), unread, extent))
-        return found
+            labels = labels_of(connection, found)
+            computed = durations_of(connection, {run.reused_from for run in found if run.reused_from})
+        return [replace(run, label=labels[run.id], computed=computed.get(run.reused_from or "")) for run in found]
+
+    def labels(self, of: Iterable[StepRun]) -> dict[str, str]:
+        """Id → what people know the step by, of step runs of whatever notebooks."""
+        with self._index.read() as connection:
+            return labels_of(connection, of)
 
     def computed(self, version: StepVersion) -> StepRun | None:
         """The newest step run of a version that computed a result which is kept."""

@@ -22,10 +22,12 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     with open_project(context) as store:
         newest = store.steps.last_everywhere()
+        labels = store.steps.labels(newest)
     rows = [
         {
             "notebook": run.notebook,
             "step": run.step,
+            "label": labels[run.id],
             "version": run.version,
             "status": run.status,
             "duration": run.duration,
@@ -50,7 +52,7 @@ def _show(rows: list[dict[str, Any]]) -> RenderableType:
     for row in rows:
         made.add_row(
             escape(row["notebook"]),
-            step_name(row["step"]),
+            step_name(row["step"], row["label"]),
             f"v{row['version']}",
             state(row["status"]),
             seconds(row["duration"]),

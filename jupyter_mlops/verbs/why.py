@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.padding import Padding
 
+    from jupyter_mlops.store.store import Store
+
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("step", help="the step's name, or the beginning of it")
@@ -40,41 +42,52 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
         now = next((item for item in status.steps if item.name == step), None)
         would = why_would(store, notebook, cells, step) if step in saved else None
         told = [] if store is None else why_ran(store, step, notebook) or why_ran(store, step)
-    return _view(step, now, would, told)
+        label = now.label if now is not None else "" if store is None else _label(store, told)
+    return _view(step, label, now, would, told)
 
 
 def _from_record(text: str, context: Context) -> View:
     with open_project(context) as store:
         step = match_step(text, store.steps.names())
-        return _view(step, None, None, why_ran(store, step))
+        told = why_ran(store, step)
+        return _view(step, _label(store, told), None, None, told)
 
 
-def _view(step: str, now: StepStatus | None, would: Cause | None, told: list[Told]) -> View:
+def _label(store: Store, told: list[Told]) -> str:
+    """What people know the step by, from the newest of its runs."""
+    newest = [item.run for item in told[:1]]
+    return "".join(store.steps.labels(newest).values())
+
+
+def _view(step: str, label: str, now: StepStatus | None, would: Cause | None, told: list[Told]) -> View:
     data = {
+        "step": step,
+        "label": label or step,
         "now": now,
         "would": would,
         "runs": [item.run for item in told],
         "causes": [item.cause for item in told],
         "because": [_because(item) for item in told],
     }
-    return View(data, lambda: _show(step, now, would, told))
+    return View(data, lambda: _show(step, label, now, would, told))
 
 
 def _because(told: Told) -> str:
     return told.cause.sentence if told.cause is not None else sentence(told.run.why)
 
 
-def _show(step: str, now: StepStatus | None, would: Cause | None, told: list[Told]) -> RenderableType:
+def _show(step: str, label: str, now: StepStatus | None, would: Cause | None, told: list[Told]) -> RenderableType:
     from rich.console import Group
     from rich.markup import escape
 
-    from jupyter_mlops.verbs.tables import ago, short, state
+    from jupyter_mlops.verbs.tables import ago, short, state, step_name
 
     lines: list[RenderableType] = []
+    name = step_name(step, label)
     if now is not None:
-        lines.append(f"{escape(now.name)} is {state(now.state)}" + (f": {escape(now.reason)}" if now.reason else ""))
+        lines.append(f"{name} is {state(now.state)}" + (f": {escape(now.reason)}" if now.reason else ""))
     elif not told:
-        lines.append(f"{escape(step)} has not run yet")
+        lines.append(f"{name} has not run yet")
     if would is not None and told:
         lines += [f"  it would run now, because {escape(would.sentence)}", *_detail(would)]
     for item in told:

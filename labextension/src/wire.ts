@@ -211,6 +211,7 @@ export interface Conditions {
   folder: string;
   random_before: { [key: string]: string };
   shapes: { [key: string]: string };
+  together: { [key: string]: string } | null;
 }
 
 /** One execution or reuse of one StepVersion in a Run. */
@@ -250,6 +251,8 @@ export interface StepRun {
 /** A step run of which only the beginnings of texts and the first of its metrics are there. */
 export interface ListedStepRun extends StepRun {
   left_out: { [key: string]: LeftOut };
+  label: string;
+  computed: number | null;
 }
 
 /** Answer of `GET runs/{id}`: the run and its step runs in the order they began. */

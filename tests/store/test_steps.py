@@ -244,3 +244,17 @@ def test_a_result_under_conditions_of_another_version_is_read_and_not_offered(
     found = store.steps.run(made.id)
     assert found.conditions.files == {"/a": "d"}
     assert found.unrepeatable == OTHER_VERSION
+
+
+def test_a_list_tells_what_people_know_a_step_by_and_what_a_reused_result_had_taken(
+    store: Store, add_step_run: AddStepRun
+) -> None:
+    store.steps.version("nb.ipynb", "prices@0a1b2c3d", "d", "# prices\n\ntotal = 1\nprint(total)", now=NOON)
+    step = {"step": "prices@0a1b2c3d", "version": 1, "version_digest": "d"}
+    ran = add_step_run(**step, status=Status.COMPLETED, duration=3.0)
+    reused = add_step_run(**step, status=Status.REUSED, duration=0.008, reused_from=ran.id)
+    named = add_step_run(step="load")
+    found = {run.id: (run.label, run.duration, run.computed) for run in store.steps.listed()}
+    assert found[ran.id] == ("total = 1", 3.0, None)
+    assert found[reused.id] == ("total = 1", 0.008, 3.0)
+    assert found[named.id][0] == "load"

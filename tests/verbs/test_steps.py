@@ -73,4 +73,6 @@ def test_cells_that_no_one_named_are_left_out_unless_all_are_asked_for(tmp_path:
         assert [row["step"] for row in data_of(tmp_path, "steps")] == ["prices@0a1b2c3d"]
         add_step(store, run, "load", "x = 1")
     assert [row["step"] for row in data_of(tmp_path, "steps")] == ["load"]
-    assert [row["step"] for row in data_of(tmp_path, "steps --all")] == ["prices@0a1b2c3d", "load"]
+    rows = data_of(tmp_path, "steps --all")
+    assert [(row["step"], row["label"]) for row in rows] == [("prices@0a1b2c3d", "x = 1"), ("load", "load")]
+    assert data_of(tmp_path, "why prices@0a1b2c3d")["label"] == "x = 1"

@@ -4,12 +4,17 @@ import { expect, test, vi } from 'vitest';
 import { JobFormView } from '../../src/runs/components/JobForm';
 import { RunList } from '../../src/runs/components/RunList';
 import { JobForm } from '../../src/runs/jobForm';
-import type { Run, RunError } from '../../src/wire';
+import type { ListedStepRun, Run, RunError } from '../../src/wire';
 import { parameter, run, trans } from '../fakes';
 
 const now = new Date('2026-01-01T00:05:00Z');
 
-function show(runs: Run[], isOpen = false, isResuming = false) {
+function show(
+  runs: Run[],
+  isOpen = false,
+  isResuming = false,
+  steps: Array<Partial<ListedStepRun>> = []
+) {
   const calls = {
     toggle: vi.fn(),
     cancel: vi.fn(),
@@ -27,7 +32,7 @@ function show(runs: Run[], isOpen = false, isResuming = false) {
       isOpen={() => isOpen}
       detail={id => ({
         ...(runs.find(each => each.id === id) ?? run({ id })),
-        step_runs: []
+        step_runs: steps as ListedStepRun[]
       })}
       isResuming={() => isResuming}
       wholeUrl={id => `/whole/${id}`}
@@ -275,4 +280,24 @@ test('the form has an input for each kind of parameter, with its help', () => {
   fireEvent.submit(screen.getByRole('form'));
   expect(onSubmit).toHaveBeenCalledTimes(1);
   form.dispose();
+});
+
+test('of a reused step both times are told, and a cell without a name by its code', () => {
+  show([run()], true, false, [
+    {
+      id: 's1',
+      step: 'prices@0a1b2c3d',
+      label: 'total = 1',
+      status: 'reused',
+      duration: 0.008,
+      computed: 3,
+      error: '',
+      why: 'nothing it depends on changed',
+      unrepeatable: '',
+      left_out: {}
+    }
+  ]);
+  const row = screen.getByText('total = 1').closest('tr')!;
+  expect(row.textContent).toContain('restored in 8 ms (ran 3.0 s)');
+  expect(row.title).toBe('prices@0a1b2c3d\nnothing it depends on changed');
 });

@@ -13,7 +13,7 @@ import {
 } from '../../parts/named';
 import type { Named } from '../../parts/named';
 import { statusLabel } from '../../words';
-import type { Run, RunDetail, StepRun } from '../../wire';
+import type { Run, RunDetail, ListedStepRun } from '../../wire';
 
 export interface RunDetailsProps {
   trans: TranslationBundle;
@@ -90,10 +90,10 @@ function StepRuns(props: {
           </tr>
         )}
         {detail.step_runs.map(step => (
-          <tr key={step.id} title={step.error || step.why || step.unrepeatable}>
+          <tr key={step.id} title={titleOf(step)}>
             <th scope="row">
               <Mark icon={statusIcons[step.status]} state={step.status} />
-              {step.step}
+              {step.label}
             </th>
             <td>{statusLabel(step.status, trans)}</td>
             <td className="jp-mlops-number">{durationOf(step, trans)}</td>
@@ -104,12 +104,23 @@ function StepRuns(props: {
   );
 }
 
-function durationOf(step: StepRun, trans: TranslationBundle): string {
+/** The step's name, where a line of its code stands for it, and why it ran or failed. */
+function titleOf(step: ListedStepRun): string {
+  const told = step.error || step.why || step.unrepeatable;
+  return step.label === step.step ? told : `${step.step}\n${told}`.trim();
+}
+
+function durationOf(step: ListedStepRun, trans: TranslationBundle): string {
   if (step.duration === null) {
     return '';
   }
   const took = formatDuration(step.duration);
-  return step.status === 'reused' ? trans.__('in %1', took) : took;
+  if (step.status !== 'reused') {
+    return took;
+  }
+  return step.computed === null
+    ? trans.__('restored in %1', took)
+    : trans.__('restored in %1 (ran %2)', took, formatDuration(step.computed));
 }
 
 function facts(props: RunDetailsProps): Named[] {
