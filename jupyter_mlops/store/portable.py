@@ -104,7 +104,7 @@ def items_of(values: sa.BindParameter[Any] | str) -> sa.ScalarSelect[Any] | sa.S
     return sa.select(mlops_json_items(values).table_valued("value").c.value)
 
 
-def in_list(column: sa.Column[Any], parameter: str) -> sa.ColumnElement[bool]:
+def in_list(column: sa.ColumnElement[Any], parameter: str) -> sa.ColumnElement[bool]:
     """`column` is in the JSON list bound to `parameter`."""
     return column.in_(items_of(sa.bindparam(parameter, type_=sa.Text)))
 
