@@ -283,11 +283,12 @@ test('the form has an input for each kind of parameter, with its help', () => {
 });
 
 test('of a reused step both times are told, and a cell without a name by its code', () => {
+  const code = 'total = 1';
   show([run()], true, false, [
     {
       id: 's1',
       step: 'prices@0a1b2c3d',
-      label: 'total = 1',
+      label: code,
       status: 'reused',
       duration: 0.008,
       computed: 3,
@@ -297,7 +298,7 @@ test('of a reused step both times are told, and a cell without a name by its cod
       left_out: {}
     }
   ]);
-  const row = screen.getByText('total = 1').closest('tr')!;
+  const row = screen.getByText(code).closest('tr')!;
   expect(row.textContent).toContain('restored in 8 ms (ran 3.0 s)');
   expect(row.title).toBe('prices@0a1b2c3d\nnothing it depends on changed');
 });
