@@ -54,7 +54,7 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
 
 @pytest.fixture(scope="module")
 def start_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., object]]:
-    """Starts kernels with the extension loaded; all are ended at the end of the module."""
+    """Starts kernels with the extension loaded; those left at the end of the module are killed."""
     from kernels import LiveKernel
 
     kernels: list[LiveKernel] = []
@@ -65,4 +65,4 @@ def start_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
     yield start
     for kernel in kernels:
-        kernel.close()
+        kernel.close(now=True)

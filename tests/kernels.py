@@ -108,10 +108,10 @@ class LiveKernel:
         code = "[globals().pop(_k) for _k in list(globals()) if not _k.startswith('_') and _k not in "
         self.run(code + "('In','Out','get_ipython','exit','quit','open')]", silent=True)
 
-    def close(self) -> None:
-        """End the kernel; once more does nothing."""
+    def close(self, *, now: bool = False) -> None:
+        """End the kernel, in good order or `now`; once more does nothing."""
         if self.closed:
             return
         self.closed = True
         self.client.stop_channels()
-        self.manager.shutdown_kernel()
+        self.manager.shutdown_kernel(now=now)
