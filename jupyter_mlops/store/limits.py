@@ -35,7 +35,7 @@ def limit_of(root: Path, table: str, variable: str, usual: int, what: str, envir
     if told is None:
         return usual
     if not told.isdecimal():
-        raise InputError(f"{where} is {told!r}.", f"Give {what}.")
+        raise InputError(f"{where} is {told!r}, which is not valid.", f"Give {what}.")
     return int(told) or sys.maxsize
 
 

@@ -274,7 +274,7 @@ def test_a_kernel_that_takes_more_memory_than_it_may_is_stopped_by_name(tmp_path
     assert isinstance(error, KernelDiedError)
     run = error.details["run"]
     assert (run.status, run.error.cause, run.error.step) == (Status.FAILED, "out_of_memory", "long")
-    assert "more than the 600 MB it may" in run.error.message
+    assert "more than its limit of 600 MB" in run.error.message
     assert statuses(saved) == ["completed", "failed", "pending"]
     assert "OutOfMemory" in [output.get("ename") for output in saved["cells"][3]["outputs"]]
     assert [event["event"] for event in events_of(tmp_path)][-2:] == ["killed", "run_ended"]

@@ -243,7 +243,7 @@ def test_sys_exit_ends_the_notebook_and_a_kernel_that_leaves_fails_it(tmp_path: 
     done = execute(path)
     assert done.run.status is Status.COMPLETED
     assert statuses(done.output) == ["completed", "pending"]
-    assert done.run.tags["ended_early"] == "sys.exit() in cell 0 left out 1 cell below it, from cell 1 on"
+    assert done.run.tags["ended_early"] == "sys.exit() in cell 0 skipped 1 cell below it, from cell 1 on"
     warnings: list[str] = []
     path = write_notebook(tmp_path / "c.ipynb", code("x = 1"), code("raise SystemExit"), code("y = 2"), code("z = 3"))
     done = run_notebook(path, {}, on_event=lambda event: warnings.append(event.message) if event.message else None)

@@ -125,7 +125,7 @@ def test_where_no_handler_reaches_that_is_said_and_done_where_one_does(
     killed(tmp_path, REMOTE.format(target="folder://out.ipynb", dies=DIES))
     lost = reconciled(tmp_path, timedelta())
     assert lost.error is not None
-    assert "not saved: 'folder://out.ipynb' cannot be written: papermill has no handler" in lost.error.message
+    assert "could not be saved: 'folder://out.ipynb' cannot be written: papermill has no handler" in lost.error.message
     assert "cannot be written from its journal yet" in caplog.text
     assert not (tmp_path / "folder:").exists()
     papermill_io.register("folder://", elsewhere)

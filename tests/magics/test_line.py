@@ -76,7 +76,7 @@ def data_of(kernel: LiveKernel, line: str) -> Any:
 def test_status_shows_each_step_in_order_with_its_state_and_reason(kernel: LiveKernel) -> None:
     found = rows(shown(kernel, "status"))
     assert list(found) == ["step", "load", "train", "report", "never", "and"]
-    assert "1 cell that no one named" in found["and"]
+    assert "1 cell without a name" in found["and"]
     assert found["load"].startswith("load fresh v1")
     assert "fresh v2" in found["train"]
     assert "load" in found["train"].split()

@@ -35,8 +35,8 @@ def test_a_step_that_fails_is_tried_again_and_only_the_last_error_shows(kernel: 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("--inputs a", "reads 'tries', which its --inputs does not name"),
-        ("--outputs other", "makes or changes 'b', which its --outputs does not name"),
+        ("--inputs a", "reads 'tries', which its --inputs does not list"),
+        ("--outputs other", "makes or changes 'b', which its --outputs does not list"),
         ("--outputs b,c", "lists 'c' in --outputs, but does not make or change it"),
     ],
 )

@@ -165,7 +165,7 @@ def test_a_secret_as_plain_text_in_a_cell_is_warned_about(project: Project) -> N
     set_secret(project.folder, "TOKEN", "plainly written")
     project.run(ASK)
     shown = project.kernel.run("%%step careless\nkey = 'plainly written'")
-    assert "source of step 'careless' holds a secret" in shown.text
+    assert "source of step 'careless' contains a secret" in shown.text
     set_secret(project.folder, "TOKEN", TOKEN)
 
 

@@ -148,7 +148,9 @@ def _add_object(store: Store, writer: archive.Writer, name: str, size: int) -> N
         with open(store.objects.local(name), "rb") as file:
             writer.add(f"objects/{name}", Proving(), size)  # type: ignore[arg-type]
     except FileNotFoundError:
-        raise DamagedObjectError(f"Object {name[:12]} disappeared during the export.", "Export again.") from None
+        raise DamagedObjectError(
+            f"Object {name[:12]} disappeared during the export.", "Run `store export` again."
+        ) from None
     if digest.hexdigest() != name:
         raise DamagedObjectError(
             f"Object {name[:12]} is damaged, so nothing was exported.", "`jupyter mlops store verify` sets it aside."

@@ -182,7 +182,7 @@ def _bring(move: _Move, source: Objects, target: Objects, name: str, size: int, 
             if isinstance(target, RemoteObjects):
                 target.send(name, path)
             if not target.verify(name):
-                raise StoreError(f"Object {name[:12]} did not arrive unchanged.", "Move again.")
+                raise StoreError(f"Object {name[:12]} did not arrive unchanged.", "Run `store move` again.")
         if source.is_signed(name):
             target.sign(name)
     except DamagedObjectError:
