@@ -247,7 +247,7 @@ def test_sys_exit_ends_the_notebook_and_a_kernel_that_leaves_fails_it(tmp_path: 
     warnings: list[str] = []
     path = write_notebook(tmp_path / "c.ipynb", code("x = 1"), code("raise SystemExit"), code("y = 2"), code("z = 3"))
     done = run_notebook(path, {}, on_event=lambda event: warnings.append(event.message) if event.message else None)
-    assert warnings == ["sys.exit() in cell 1 left out 2 cells below it, from cell 2 on."]
+    assert warnings == ["sys.exit() in cell 1 skipped 2 cells below it, from cell 2 on."]
     path = write_notebook(tmp_path / "d.ipynb", code("import sys\nsys.exit()"))
     assert "ended_early" not in execute(path).run.tags
     path = write_notebook(tmp_path / "b.ipynb", code("import os\nos._exit(3)"), code("y = 2"))

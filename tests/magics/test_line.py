@@ -201,6 +201,7 @@ def test_form_as_json_is_the_list_of_parameters(kernel: LiveKernel) -> None:
             "choices": [],
             "range": "",
             "typed_by_default": True,
+            "left_out": 0,
         }
     ]
 
