@@ -15,6 +15,7 @@ from jupyter_mlops.analysis.options import (
     spec_named,
     tags_of,
 )
+from jupyter_mlops.domain.lines import lines_of
 from jupyter_mlops.domain.pipeline import Cell, Problem
 from jupyter_mlops.domain.step import StepSpec, label_of_code
 from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
@@ -227,13 +228,13 @@ def _code_digest(source: str) -> str:
 
 def _is_idle(source: str) -> bool:
     """Whether a code cell holds nothing but comments and empty lines."""
-    return all(not line.strip() or line.lstrip().startswith("#") for line in source.splitlines())
+    return all(not line.strip() or line.lstrip().startswith("#") for line in lines_of(source))
 
 
 def _last_heading(source: str) -> str:
     """The last `#` heading of a markdown text as one word of letters, digits and "-"; "" where there is none."""
     slug, fenced = "", False
-    for line in source.splitlines():
+    for line in lines_of(source):
         if line.lstrip().startswith(("```", "~~~")):
             fenced = not fenced
         match = None if fenced else _HEADING.match(line[:_HEADING_LENGTH])
@@ -249,14 +250,17 @@ def split_magic(source: str) -> tuple[StepSpec | None, str]:
     The line becomes a comment, so that line numbers in tracebacks are those of the cell; only where a cell magic
     such as `%%time` follows, which must stand on the first line itself, it goes altogether.
     """
-    lines = source.lstrip("\n").splitlines(keepends=True) if source[:1] == "\n" else source.splitlines(keepends=True)
-    lines = lines[next((place for place, line in enumerate(lines) if line.strip()), len(lines)) :]
-    if not lines or not re.match(rf"{MAGIC}(\s|\Z)", lines[0]):
-        return None, source
-    spec = parse_step_line(lines[0].strip()[len(MAGIC) :])
-    if len(lines) > 1 and lines[1].startswith("%%"):
-        return spec, "".join(lines[1:])
-    return spec, "".join([f"# {lines[0]}", *lines[1:]])
+    place = 0
+    for line in lines_of(source, keepends=True):
+        place += len(line)
+        if not line.strip():
+            continue
+        if not re.match(rf"{MAGIC}(\s|\Z)", line):
+            break
+        spec = parse_step_line(line.strip()[len(MAGIC) :])
+        rest = source[place:]
+        return spec, rest if rest.startswith("%%") else f"# {line}{rest}"
+    return None, source
 
 
 def _text(source: Any) -> str:

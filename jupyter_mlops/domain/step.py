@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from jupyter_mlops.domain.brief import LeftOut
+from jupyter_mlops.domain.lines import lines_of
 from jupyter_mlops.domain.reason import NO_REASONS, Reason, Reasons
 from jupyter_mlops.domain.status import Status
 
@@ -170,7 +171,7 @@ _CELL = "cell:"
 
 def label_of_code(code: str) -> str:
     """What people know a cell by that no one named: its first line of code, cut where it is long; "" without any."""
-    lines = (line.strip() for line in code.splitlines())
+    lines = (line.strip() for line in lines_of(code))
     first = next((line for line in lines if line and not line.startswith("#")), "")
     shown = first if len(first) <= _LABEL_LENGTH else first[: _LABEL_LENGTH - 1].rstrip() + "…"
     return shown.encode("utf-8", "replace").decode()

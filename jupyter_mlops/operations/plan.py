@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.notebook import match_step
 from jupyter_mlops.analysis.span import span
+from jupyter_mlops.domain.lines import lines_of
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import ALL, REUSE, RUN, UNKNOWN, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode
@@ -51,9 +52,11 @@ def working(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def _steers(cell: Cell) -> bool:
-    lines = [line.strip() for line in cell.source.splitlines()]
-    told = [line for line in lines if line and not line.startswith("#")]
-    return bool(told) and cell.kind == "code" and all(_OURS.match(line) for line in told)
+    if cell.kind != "code":
+        return False
+    lines = (line.strip() for line in lines_of(cell.source))
+    told = (bool(_OURS.match(line)) for line in lines if line and not line.startswith("#"))
+    return next(told, False) and all(told)
 
 
 def pipeline_plan(

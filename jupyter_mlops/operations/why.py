@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jupyter_mlops.analysis.bounds import LONGEST
 from jupyter_mlops.analysis.notebook import all_steps_of
 from jupyter_mlops.analysis.reasons import differences, reason
 from jupyter_mlops.capture.depended import changed as changed_condition
@@ -116,7 +117,10 @@ def _told(reason: Reason, open_ones: Mapping[str, str]) -> str:
 
 
 def code_diff(before: str, after: str, names: tuple[str, str]) -> tuple[str, ...]:
-    """A unified diff of two versions' code."""
+    """A unified diff of two versions' code; of code that is too long to be compared, how long it is."""
+    if max(len(before), len(after)) > LONGEST:
+        sizes = (f"{name}: {len(code):,} characters" for name, code in zip(names, (before, after), strict=True))
+        return (*sizes, f"More than {LONGEST:,} are not compared line by line.")
     return tuple(difflib.unified_diff(before.splitlines(), after.splitlines(), *names, lineterm="", n=2))
 
 

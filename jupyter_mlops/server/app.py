@@ -12,6 +12,7 @@ from jupyter_mlops.server.projects import Projects
 from jupyter_mlops.server.runs import CancelHandler, OpenHandler, ResumeHandler, RunHandler, RunsHandler
 from jupyter_mlops.server.schedules import SchedulesHandler
 from jupyter_mlops.server.status import StatusHandler
+from jupyter_mlops.server.turns import Turns
 
 ROUTES: tuple[tuple[str, type[MLOpsHandler]], ...] = (
     (r"/jupyter-mlops/status", StatusHandler),
@@ -31,11 +32,13 @@ class MLOpsApp(ExtensionApp):
 
     projects: Projects
     watch: Watch
+    turns: Turns
 
     def initialize_settings(self) -> None:
         """Make what the handlers find in the settings, and register the event."""
         server: Any = self.serverapp
         self.projects = Projects(server.contents_manager)
+        self.turns = Turns()
         self.watch = Watch(self.projects, lambda data: server.event_logger.emit(schema_id=CHANGED, data=data))
         server.event_logger.register_event_schema(SCHEMA)
 

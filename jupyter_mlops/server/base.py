@@ -7,7 +7,7 @@ server's token, as everywhere in Jupyter. An error of any kind is answered as `{
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
 
 from jupyter_server.auth.decorator import authorized
@@ -64,6 +64,14 @@ class MLOpsHandler(APIHandler):
             return await self.projects.run(function, *args, **kwargs)
         finally:
             self._app.watch.wake()
+
+    async def in_turn(
+        self, subject: Hashable, question: Hashable, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """As `on_thread`: requests of one `subject` wait for one another, and those alike (`question`) share an answer."""
+        return await self._app.turns.ask(
+            (type(self), subject), question, lambda: self.on_thread(function, *args, **kwargs)
+        )
 
     def answer(self, value: Any, status: int = 200) -> None:
         """Send `value` (anything `to_wire` takes)."""

@@ -35,7 +35,8 @@ class RunsHandler(MLOpsHandler):
         """Answer a `RunList` of the project that `path` lies in: its newest runs, or the newest `before` a number."""
         limit = self._number("limit", HIGHEST_LIMIT, f"Omit it for {LIMIT}.") or LIMIT
         before = self._number("before", HIGHEST_NUMBER, "Omit it for the newest runs.")
-        self.answer(await self.on_thread(self._list, self.path_argument(), limit, before))
+        path = self.path_argument()
+        self.answer(await self.in_turn(path, (limit, before), self._list, path, limit, before))
 
     @web.authenticated
     @may("execute")

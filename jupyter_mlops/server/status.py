@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tornado import web
@@ -11,6 +12,16 @@ from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.server.base import MLOpsHandler, field, may
 from jupyter_mlops.server.paths import contents_path
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What a body holds: `kernel` is an id, `papermill` what the notebook's metadata hold under this name."""
+
+    path: str
+    cells: tuple[Cell, ...]
+    kernel: str | None
+    papermill: Any
 
 
 class StatusHandler(MLOpsHandler):
@@ -26,11 +37,17 @@ class StatusHandler(MLOpsHandler):
         `kernel` is the id of the notebook's kernel, `papermill` what its metadata hold under this name; null or left
         out where there is none.
         """
+        asked, digest = await self.on_thread(self._asked)
+        kernel = None if asked.kernel is None else self._process_of(asked.kernel)
+        self.answer(await self.in_turn(asked.path, (digest, kernel), self._status, asked, kernel))
+
+    def _asked(self) -> tuple[_Asked, bytes]:
+        """What the body asks, and its digest. Raises `InputError`."""
         body = self.body()
-        path = field(body, "path", str)
+        kernel = None if body.get("kernel") is None else field(body, "kernel", str)
         cells = tuple(_cell(value) for value in field(body, "cells", list))
-        kernel = None if body.get("kernel") is None else self._process_of(field(body, "kernel", str))
-        self.answer(await self.on_thread(self._status, path, cells, kernel, body.get("papermill")))
+        asked = _Asked(field(body, "path", str), cells, kernel, body.get("papermill"))
+        return asked, hashlib.sha256(self.request.body).digest()
 
     def _process_of(self, kernel_id: str) -> int:
         """The process of a kernel of this server; 0, which no session has, where it has none on this machine."""
@@ -38,14 +55,14 @@ class StatusHandler(MLOpsHandler):
         found = manager.get_kernel(kernel_id) if kernel_id in manager else None
         return getattr(getattr(found, "provisioner", None), "pid", None) or 0
 
-    def _status(self, path: str, cells: tuple[Cell, ...], kernel: int | None, papermill: Any) -> PipelineStatus:
-        place = self.projects.place(path)
+    def _status(self, asked: _Asked, kernel: int | None) -> PipelineStatus:
+        place = self.projects.place(asked.path)
         from jupyter_mlops.operations.in_view import find_view, maybe_outputs
         from jupyter_mlops.operations.status import pipeline_status
 
         name = place.name()
-        view = find_view(place.store, name, kernel=kernel, outputs=maybe_outputs(place.path, papermill))
-        status = pipeline_status(place.store, name, cells, everything=True, view=view)
+        view = find_view(place.store, name, kernel=kernel, outputs=maybe_outputs(place.path, asked.papermill))
+        status = pipeline_status(place.store, name, asked.cells, everything=True, view=view)
         if status.source is None:
             return status
         source = place.project / status.source

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from jupyter_mlops.analysis.bounds import LONGEST
 from jupyter_mlops.operations.restore import find_version
 from jupyter_mlops.operations.why import code_diff
 from jupyter_mlops.verbs.project import notebook_of, open_project
@@ -37,6 +38,8 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
 
         if not lines:
             return Text("The two versions are the same.")
+        if max(len(before.source), len(after.source)) > LONGEST:
+            return Text("\n".join(lines))
         return Difference(before.source, after.source, names, lines, unified=arguments.unified)
 
     return View({"before": before, "after": after, "diff": "\n".join(lines)}, show)

@@ -18,7 +18,7 @@ from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
 from jupyter_mlops.operations import plan
-from jupyter_mlops.operations.why import Cause, why_ran, why_would
+from jupyter_mlops.operations.why import Cause, code_diff, why_ran, why_would
 from jupyter_mlops.store import open_store
 from jupyter_mlops.store.store import Store
 
@@ -194,3 +194,9 @@ def test_a_value_changed_in_place_is_followed_to_the_step_that_changed_it(store:
             add_step(store, run, step, code, started_at=started, **values)
     expected = "its input 'df' changed, because step 'feat' ran again, because its code changed"
     assert newest(store, "train").sentence == expected
+
+
+def test_code_of_megabytes_is_not_compared_line_by_line() -> None:
+    lines = code_diff("a\n" * 2_000_000, "b\n" * 2_000_000, ("load v1", "load v2"))
+    assert lines[:2] == ("load v1: 4,000,000 characters", "load v2: 4,000,000 characters")
+    assert len(lines) == 3
