@@ -75,6 +75,9 @@ def _put(value: Any, margin: str, put: Callable[[str], None]) -> None:
         put(margin + "}")
     elif isinstance(value, (list, tuple)) and value:
         inner = margin + " "
+        if set(map(type, value)) == {str}:  # the lines of a cell, of which there may be millions
+            put("[" + inner + ("," + inner).join(map(encode_basestring, value)) + margin + "]")
+            return
         lead = "[" + inner
         for item in value:
             put(lead)

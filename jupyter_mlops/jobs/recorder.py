@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops import tracking
+from jupyter_mlops.analysis.lines import lines_of
 from jupyter_mlops.analysis.notebook import cells_of, steps_of
 from jupyter_mlops.capture.display import METADATA
 from jupyter_mlops.domain.run import Progress, Run, RunError
@@ -267,6 +268,10 @@ class Recorder:
 
 def first_line(source: str) -> str:
     """The first line of a cell that says something."""
-    lines = [line.strip() for line in source.splitlines()]
-    said = [line for line in lines if line and not line.startswith("%%step")]
-    return next((line for line in said if not line.startswith("#")), said[0] if said else "")
+    comment = ""
+    for line in map(str.strip, lines_of(source)):
+        if line and not line.startswith("%%step"):
+            if not line.startswith("#"):
+                return line
+            comment = comment or line
+    return comment
