@@ -226,6 +226,30 @@ def test_numbers_are_whole_and_nothing_scrolls_in_a_narrow_panel(
     assert lab_page.panel.locator(".jp-mlops-section").evaluate_all(scrolls) == 0
 
 
+def test_megabytes_of_an_earlier_build_are_shown_in_part_and_all_of_them_are_one_click_away(
+    lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
+) -> None:
+    notebook = write_notebook("%%step only\nx = 1")
+    assert lab.run("run", notebook.name, folder=notebook.parent).returncode == 0
+    parameters = {"text": "a" * 4_000_000, "rate": 0.5}
+    metrics = {f"metric_{place:05}": place for place in range(5000)}
+    with closing(sqlite3.connect(notebook.parent / ".mlops" / "index.db")) as index, index:
+        index.execute("update runs set parameters = ?, metrics = ?", (json.dumps(parameters), json.dumps(metrics)))
+    lab_page.open_notebook(address(lab, notebook))
+    lab_page.open_panel()
+    run = lab_page.run(1)
+    expect(run).to_contain_text("+4,997")
+    run.get_by_role("button", name="details").click()
+    expect(run.get_by_role("table", name="Parameters")).to_contain_text("(4,000,000 characters)")
+    expect(run.get_by_role("table", name="Parameters")).to_contain_text("rate")
+    expect(run.get_by_role("table", name="Metrics")).to_contain_text("and 4,000 more")
+    with lab_page.page.expect_popup() as popup:
+        run.get_by_role("link", name="All of it as JSON").click()
+    popup.value.wait_for_load_state()
+    whole = json.loads(popup.value.locator("pre").inner_text())
+    assert (whole["parameters"], len(whole["metrics"])) == (parameters, 5000)
+
+
 def test_schedules_show_when_they_fire_and_that_no_scheduler_is_there(
     lab: LabServer, lab_page: LabPage, write_notebook: NotebookWriter
 ) -> None:
