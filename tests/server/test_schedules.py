@@ -38,3 +38,12 @@ async def test_a_scheduler_that_beats_is_alive(ask: Ask, store: Store) -> None:
     scheduler = (await ask("schedules", path="work/study.ipynb")).data["scheduler"]
     assert (scheduler["alive"], scheduler["host"]) == (True, "host-a")
     assert datetime.fromisoformat(scheduler["beat_at"]) == now
+
+
+async def test_a_parameter_of_megabytes_is_shown_in_part(ask: Ask, store: Store) -> None:
+    given = {"rate": 0.1, "text": "a" * 4_000_000}
+    store.schedules.create(Schedule(store.new_id(), 0, "study.ipynb", "*/5 * * * *", "UTC", given, store.now()))
+    answer = await ask("schedules", path="work/study.ipynb")
+    [schedule] = answer.data["schedules"]
+    assert (schedule["parameters"]["rate"], len(schedule["parameters"]["text"])) == (0.1, 1000)
+    assert schedule["left_out"]["parameters"]["texts"] == {"text": 4_000_000}
