@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops import tracking
-from jupyter_mlops.analysis.lines import lines_of
 from jupyter_mlops.analysis.notebook import cells_of, steps_of
 from jupyter_mlops.capture.display import METADATA
+from jupyter_mlops.domain.lines import lines_of
 from jupyter_mlops.domain.run import Progress, Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError
