@@ -161,7 +161,7 @@ def test_a_step_whose_claims_are_contradicted_fails_with_two_lines(start_kernel:
     kernel = start_kernel()
     kernel.run("a, b = 1, 2")
     cell = kernel.run("%%step total --inputs a\ntotal = a + b\nran = True")
-    assert "reads 'b', which its --inputs does not name" in two_lines(cell)
+    assert "reads 'b', which its --inputs does not list" in two_lines(cell)
     assert "NameError" in kernel.run("ran").error, "it did not run"
     cell = kernel.run("%%step total --outputs total\ntotal = a + b\nextra = 1")
     assert "makes or changes 'extra'" in two_lines(cell)
