@@ -46,7 +46,7 @@ test-fast: dev ## run the Python tests without kernels (except one), MLflow or a
 
 oracle: dev ## compare reuse with plain runs: all traps, and 10,000 random edits of random notebooks (over half an hour)
 	@ORACLE_TRAPS=all pytest -q -n logical --dist worksteal tests/oracle/test_traps.py
-	@WARM_TRAPS=all pytest -q tests/jobs/warm/test_warm_shows.py
+	@WARM_TRAPS=all pytest -q tests/execution/kernels/warm/test_warm_shows.py
 	@python -m tests.popular
 	@python -m tests.oracle $(if $(SEED),--seed $(SEED)) $(if $(EDITS),--edits $(EDITS))
 

@@ -13,11 +13,11 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.measuring import Kernel, median, milliseconds, p95, ratio, started_kernel, temporary_folder
-from jupyter_mlops.analysis.notebook import all_steps_of, cells_of
-from jupyter_mlops.analysis.pipeline import edges
+from jupyter_mlops.analysis.pipeline.cells import all_steps_of, cells_of
+from jupyter_mlops.analysis.pipeline.links import edges
 from jupyter_mlops.capture.forecast import forecast
 from jupyter_mlops.store.store import Store
-from jupyter_mlops.verbs.tables import table
+from jupyter_mlops.verbs.framework.tables import table
 
 CELLS = 200
 ROUNDS = 5

@@ -11,8 +11,8 @@ import pandas as pd
 from rich.table import Table
 
 from benchmarks.measuring import median, ratio
-from jupyter_mlops.capture.digest import Walker
-from jupyter_mlops.verbs.tables import table
+from jupyter_mlops.capture.digest.content import Walker
+from jupyter_mlops.verbs.framework.tables import table
 
 ROUNDS = 5
 ROWS = 1_000_000

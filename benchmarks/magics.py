@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.measuring import median, milliseconds, p95, ratio, started_kernel, temporary_folder
-from jupyter_mlops.verbs.tables import table
+from jupyter_mlops.verbs.framework.tables import table
 
 CELLS = 100
 KERNELS = 7

@@ -12,7 +12,7 @@ import nbformat
 from rich.table import Table
 
 from benchmarks.measuring import BenchmarkError, median, ratio, temporary_folder
-from jupyter_mlops.verbs.tables import table
+from jupyter_mlops.verbs.framework.tables import table
 
 ROUNDS = 9
 BAR = 200
@@ -30,7 +30,7 @@ import time
 began = time.perf_counter()
 from pathlib import Path
 from jupyter_mlops.errors import InputError
-from jupyter_mlops.operations.params import read_parameters
+from jupyter_mlops.operations.parameters.values import read_parameters
 ready = time.perf_counter()
 try:
     read_parameters(Path("nb.ipynb"), [("rate", "7")])
@@ -42,7 +42,7 @@ FITS = """
 import time
 began = time.perf_counter()
 from pathlib import Path
-from jupyter_mlops.jobs.request import check_request
+from jupyter_mlops.jobs.queue.request import check_request
 ready = time.perf_counter()
 check_request(Path("nb.ipynb"), {"rate": 0.5, "rounds": 3})
 ended = time.perf_counter()

@@ -12,8 +12,8 @@ from rich.table import Table
 
 from benchmarks.measuring import median, milliseconds, ratio, temporary_folder
 from jupyter_mlops.capture.values import Values, pack, references, write
-from jupyter_mlops.store.objects import Objects
-from jupyter_mlops.verbs.tables import table
+from jupyter_mlops.store.objects.local import Objects
+from jupyter_mlops.verbs.framework.tables import table
 
 ROWS = 10_000_000
 TURNS = 3

@@ -10,7 +10,7 @@ from typing import Any
 
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.operations.store import moving as operation
-from jupyter_mlops.store import moving as rows
+from jupyter_mlops.store.transfer import whole_index as rows
 
 
 def move_and_die(root: str, targets: Sequence[str], name: str, when: str, call: int) -> None:
@@ -39,8 +39,8 @@ def dies_on(event: str, condition: str = "True") -> str:
     """Source: the process that executes a notebook kills itself at an event of its execution that fulfils a condition."""
     return f"""
 import os, signal
-from jupyter_mlops.jobs import execution_events
-from jupyter_mlops.jobs.recorder import Recorder
+from jupyter_mlops.execution.notebook import events as execution_events
+from jupyter_mlops.jobs.worker.recorder import Recorder
 
 def on_event(self, event, told=Recorder.on_event):
     if isinstance(event, execution_events.{event}) and ({condition}):

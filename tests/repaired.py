@@ -6,7 +6,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from jupyter_mlops.domain.run import Run
-from jupyter_mlops.jobs.stale import reconcile
+from jupyter_mlops.jobs.recovery.reconcile import reconcile
 from jupyter_mlops.store.store import Store
 
 WHILE = timedelta(minutes=10)

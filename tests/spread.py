@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-TOGETHER = ("tests/oracle/", "tests/tracking/", "tests/jobs/warm/")
+TOGETHER = ("tests/oracle/", "tests/tracking/", "tests/execution/kernels/warm/")
 """A pair of zygotes, an MLflow store, a pool of warm kernels."""
 
 

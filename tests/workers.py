@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from jupyter_mlops.domain.run import Run
-from jupyter_mlops.store.processes import is_alive
+from jupyter_mlops.store.files.processes import is_alive
 from jupyter_mlops.store.store import Store
 
 SECONDS = 120.0

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from benchmarks.history.builds import EARLIER, Asker, Build, Server, builds, closing, make_histories
 from benchmarks.measuring import BenchmarkError, milliseconds, progress, temporary_folder
-from jupyter_mlops.verbs.tables import table
+from jupyter_mlops.verbs.framework.tables import table
 
 COUNTS = (10, 1_000, 10_000)
 ROUNDS, ROUNDS_EARLIER, ROUNDS_COLD = 61, 3, 5

@@ -11,7 +11,6 @@ from pathlib import Path
 from rich.console import Console
 
 from jupyter_mlops.verbs import table
-from jupyter_mlops.verbs.verb import CLI, Context
 
 
 def main() -> None:
@@ -20,7 +19,7 @@ def main() -> None:
     for line in sys.stdin:
         words = json.loads(line)
         began = time.perf_counter()
-        view, _ = table.call(words, Context(CLI, folder, Console(file=io.StringIO())), "jupyter mlops")
+        view, _ = table.call(words, table.Context(table.CLI, folder, Console(file=io.StringIO())), "jupyter mlops")
         Console(file=io.StringIO(), width=160).print(view.show())
         print(time.perf_counter() - began, flush=True)
 

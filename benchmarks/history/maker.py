@@ -19,9 +19,13 @@ from pathlib import Path
 from jupyter_mlops.domain.run import Run, RunError
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
-from jupyter_mlops.store.locks import try_file_lock
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.tracking import lock_path
+
+try:
+    from jupyter_mlops.store.files.locks import try_file_lock
+except ImportError:  # an earlier build
+    from jupyter_mlops.store.locks import try_file_lock
 
 NOTEBOOKS = tuple(f"study_{number}.ipynb" for number in range(5))
 BETWEEN = timedelta(minutes=30)

@@ -12,7 +12,7 @@ from rich.table import Table
 from benchmarks.jobs import contenders, demo
 from benchmarks.jobs.workloads import STEPS, WORKLOADS
 from benchmarks.measuring import median, milliseconds, ratio, temporary_folder
-from jupyter_mlops.verbs.tables import table
+from jupyter_mlops.verbs.framework.tables import table
 
 ROUNDS = 3
 BARS = {"a trivial job": 15, "a job with imports": 50, "200 trivial cells": 20, "100 cells after 5 MB": 30}

@@ -16,8 +16,8 @@ from benchmarks.jobs.workloads import Workload
 from benchmarks.measuring import BenchmarkError
 from jupyter_mlops.domain.run import RunOptions
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.jobs.spawn import default_slots
-from jupyter_mlops.operations.submit import submit
+from jupyter_mlops.jobs.detached import default_slots
+from jupyter_mlops.operations.runs.submit import submit
 from jupyter_mlops.store.store import Store
 
 Run = Callable[[Workload, Path], float]

@@ -13,8 +13,8 @@ from pathlib import Path
 from rich.table import Table
 
 from benchmarks.measuring import median, ratio, temporary_folder
-from jupyter_mlops.operations.templates import new_project
-from jupyter_mlops.verbs.tables import table
+from jupyter_mlops.operations.project.templates import new_project
+from jupyter_mlops.verbs.framework.tables import table
 
 ROUNDS = 3
 

@@ -14,7 +14,7 @@ from benchmarks.measuring import BenchmarkError, progress, temporary_folder
 from benchmarks.peers import contenders, workloads
 from benchmarks.peers.place import PeerError, installed, versions
 from benchmarks.peers.traps import TRAPS, Trap
-from jupyter_mlops.verbs.tables import table
+from jupyter_mlops.verbs.framework.tables import table
 
 STALE, RIGHT, REFUSES, FAILS, NONE = "STALE", "right", "refuses", "fails", "-"
 SHOWN = 5

@@ -12,7 +12,7 @@ from benchmarks.measuring import Kernel, median, progress, started_kernel, tempo
 from benchmarks.peers.contenders import HERE, jupyter_cache
 from benchmarks.peers.place import PeerError, python, run
 from benchmarks.peers.traps import TRAPS
-from jupyter_mlops.verbs.tables import table
+from jupyter_mlops.verbs.framework.tables import table
 
 CELLS = 100
 ROUNDS = 3

@@ -11,31 +11,31 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 
-from jupyter_mlops.analysis.code import CodeFacts
-from jupyter_mlops.analysis.magics import EVERYTHING
-from jupyter_mlops.analysis.named import Scope
-from jupyter_mlops.analysis.names import Reach
-from jupyter_mlops.analysis.notebook import StepCell, all_steps_of, label_of
-from jupyter_mlops.analysis.pipeline import later_reads
-from jupyter_mlops.analysis.plain_values import bind_all, plain_values, reach_of
-from jupyter_mlops.analysis.reasons import differences, reason
-from jupyter_mlops.capture.asked import add_asked
-from jupyter_mlops.capture.digest import Undigestible, Walker
-from jupyter_mlops.capture.effects import add_effects
-from jupyter_mlops.capture.hydrate import reached
-from jupyter_mlops.capture.key import Examination, examine
-from jupyter_mlops.capture.known import Known, first_lost, known_of
-from jupyter_mlops.capture.modules import LocalModules
-from jupyter_mlops.capture.notebook import facts_of, reads_shown
-from jupyter_mlops.capture.reuse import conditions_hold, in_time, known_in, unmet
-from jupyter_mlops.capture.world import UNTOLD, shapes_in
+from jupyter_mlops.analysis.code.facts import CodeFacts
+from jupyter_mlops.analysis.code.magics import EVERYTHING
+from jupyter_mlops.analysis.code.names import Reach
+from jupyter_mlops.analysis.parameters.plain_values import bind_all, plain_values, reach_of
+from jupyter_mlops.analysis.parameters.scope import Scope
+from jupyter_mlops.analysis.pipeline.cells import StepCell, all_steps_of, label_of
+from jupyter_mlops.analysis.pipeline.links import later_reads
+from jupyter_mlops.analysis.pipeline.reasons import differences, reason
+from jupyter_mlops.capture.digest.content import Undigestible, Walker
+from jupyter_mlops.capture.key.effects import add_effects
+from jupyter_mlops.capture.key.examination import Examination, examine
+from jupyter_mlops.capture.key.modules import LocalModules
+from jupyter_mlops.capture.key.step_options import add_asked
+from jupyter_mlops.capture.key.value_facts import Known, first_lost, known_of
+from jupyter_mlops.capture.key.world import UNTOLD, shapes_in
+from jupyter_mlops.capture.restore.hydrate import reached
+from jupyter_mlops.capture.results.reuse import conditions_hold, in_time, known_in, unmet
+from jupyter_mlops.capture.session.notebook import facts_of, reads_shown
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import REUSE, RUN, SKIP, UNKNOWN, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun, cell_label
 from jupyter_mlops.secrets.known import CONDITION
-from jupyter_mlops.store.digests import EXISTS, file_digest
+from jupyter_mlops.store.files.digests import EXISTS, file_digest
 from jupyter_mlops.store.store import Store
 
 DISPLAY_MODE = "last_expr ZMQInteractiveShell"

@@ -14,7 +14,7 @@ from rich.markup import escape
 from jupyter_mlops.domain.wire import to_wire
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.verbs import table
-from jupyter_mlops.verbs.verb import CLI, Context
+from jupyter_mlops.verbs.framework.verb import CLI, Context
 
 PROGRAM = "jupyter mlops"
 

@@ -14,11 +14,11 @@ from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.analysis.notebook import MAGIC as STEP_MAGIC
-from jupyter_mlops.store.project import find_project, place_file
+from jupyter_mlops.analysis.pipeline.cells import MAGIC as STEP_MAGIC
+from jupyter_mlops.store.project.folder import find_project, place_file
 
 if TYPE_CHECKING:
-    from jupyter_mlops.capture.session import Session
+    from jupyter_mlops.capture.session.session import Session
     from jupyter_mlops.store.store import Store
 
 log = logging.getLogger(__name__)
@@ -74,14 +74,14 @@ def _complete(line: str, cell: str, session: Session) -> _Found | None:
 
 def _complete_verbs(line: str, session: Session) -> _Found:
     from jupyter_mlops.verbs.completion import complete, split_last
-    from jupyter_mlops.verbs.verb import MAGIC
+    from jupyter_mlops.verbs.framework.verb import MAGIC
 
     words, begun = split_last(line)
     return begun, [(each.text, each.kind) for each in complete(words, begun, MAGIC, KernelNames(session))]
 
 
 def _complete_step(line: str, cell: str, session: Session) -> _Found:
-    from jupyter_mlops.analysis.step_completion import complete_step
+    from jupyter_mlops.analysis.pipeline.step_completion import complete_step
     from jupyter_mlops.verbs.completion import split_last
 
     words, begun = split_last(line)

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.capture.sending import keep_last_words, keep_packing, send_before_flush_returns
-from jupyter_mlops.capture.session import Session
-from jupyter_mlops.capture.shell import ShellHooks
+from jupyter_mlops.capture.kernel.ipykernel_patches import keep_last_words, keep_packing, send_before_flush_returns
+from jupyter_mlops.capture.kernel.shell import ShellHooks
+from jupyter_mlops.capture.session.session import Session
 from jupyter_mlops.domain import variables
 from jupyter_mlops.magics.completion import add_matcher
 from jupyter_mlops.magics.listener import KernelListener

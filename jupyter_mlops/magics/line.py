@@ -11,13 +11,13 @@ from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.wire import to_wire
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.verbs import table
-from jupyter_mlops.verbs.project import notebook_file
-from jupyter_mlops.verbs.verb import MAGIC, Context
+from jupyter_mlops.verbs.framework.target import notebook_file
+from jupyter_mlops.verbs.framework.verb import MAGIC, Context
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-    from jupyter_mlops.capture.session import Session
+    from jupyter_mlops.capture.session.session import Session
 
 
 _LONGEST = 80

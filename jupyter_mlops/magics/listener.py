@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.capture.display import NOTE, WARNING
+from jupyter_mlops.capture.observe.display import NOTE, WARNING
 from jupyter_mlops.domain.reason import Reason
 from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.domain.run import TrackedAt
@@ -16,7 +16,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 
 if TYPE_CHECKING:
-    from jupyter_mlops.capture.session import Session
+    from jupyter_mlops.capture.session.session import Session
 
 log = logging.getLogger(__name__)
 

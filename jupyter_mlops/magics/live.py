@@ -8,15 +8,15 @@ from collections.abc import Coroutine, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.capture.shell import cells_within
+from jupyter_mlops.capture.kernel.shell import cells_within
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
-from jupyter_mlops.operations.live import Ended
+from jupyter_mlops.operations.runs.live import Ended
 
 if TYPE_CHECKING:
-    from jupyter_mlops.analysis.notebook import StepCell
-    from jupyter_mlops.capture.session import Session
+    from jupyter_mlops.analysis.pipeline.cells import StepCell
+    from jupyter_mlops.capture.session.session import Session
 
 
 @contextmanager
@@ -43,7 +43,7 @@ def _in_own_loop(coroutine: Coroutine[Any, Any, Any]) -> Any:
 
 
 class LiveKernel:
-    """Implements `operations.live.Live` for a session."""
+    """Implements `operations.runs.live.Live` for a session."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -86,7 +86,7 @@ class LiveKernel:
 
     def attach(self, run: Run) -> tuple[list[str], dict[str, str]]:
         """Bring what a run had made into the kernel."""
-        from jupyter_mlops.capture.attach import attach
+        from jupyter_mlops.capture.kernel.attach import attach
 
         steps = sorted(self._session.store.steps.runs(run_id=run.id), key=lambda step: step.position)
         return attach(self._session, steps)

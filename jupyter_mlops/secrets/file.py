@@ -13,8 +13,8 @@ from typing import Any
 
 from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.errors import InputError, StoreError
-from jupyter_mlops.store.disk import refused
-from jupyter_mlops.store.locks import file_lock
+from jupyter_mlops.store.files.disk import refused
+from jupyter_mlops.store.files.locks import file_lock
 
 _HEAD = '# Secrets of jupyter-mlops: read in kernels, by secret("NAME"). Keep this file to yourself (mode 600).\n'
 

@@ -102,6 +102,6 @@ def holds_bytes(data: Any) -> bool:
 
 def keyed(digest: str) -> str:
     """A digest of what holds a secret, made with the user's own key: no one without it can try out values."""
-    from jupyter_mlops.store.signing import sign
+    from jupyter_mlops.store.objects.signing import sign
 
     return sign(f"holds a secret:{digest}")[:32]

@@ -12,7 +12,7 @@ from jupyter_mlops.domain import variables
 from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.secrets.file import SecretsFile
-from jupyter_mlops.store.project import FOLDER, find_project
+from jupyter_mlops.store.project.folder import FOLDER, find_project
 
 SERVICE = "jupyter-mlops"
 _INDEX = "(names)"

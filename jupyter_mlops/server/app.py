@@ -6,12 +6,12 @@ from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 
-from jupyter_mlops.server.base import NAME, MLOpsHandler
-from jupyter_mlops.server.events import CHANGED, SCHEMA, Watch
-from jupyter_mlops.server.projects import Projects
+from jupyter_mlops.server.framework.base import NAME, MLOpsHandler
+from jupyter_mlops.server.framework.events import CHANGED, SCHEMA, Watch
+from jupyter_mlops.server.framework.projects import Projects
 from jupyter_mlops.server.runs import CancelHandler, OpenHandler, ResumeHandler, RunHandler, RunsHandler
 from jupyter_mlops.server.schedules import SchedulesHandler
-from jupyter_mlops.server.status import StatusHandler
+from jupyter_mlops.server.steps import StatusHandler
 from jupyter_mlops.server.turns import Turns
 
 ROUTES: tuple[tuple[str, type[MLOpsHandler]], ...] = (

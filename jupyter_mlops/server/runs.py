@@ -11,9 +11,9 @@ from jupyter_mlops.domain.brief import IN_DETAIL, LeftOut
 from jupyter_mlops.domain.listed import listed_run, whole_step_run
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.errors import InputError, UnknownNameError
-from jupyter_mlops.server.answers import OpenedRun, RunDetail, RunList
-from jupyter_mlops.server.base import MLOpsHandler, field, may
-from jupyter_mlops.server.paths import contents_path
+from jupyter_mlops.server.framework.answers import OpenedRun, RunDetail, RunList
+from jupyter_mlops.server.framework.base import MLOpsHandler, field, may
+from jupyter_mlops.server.framework.paths import contents_path
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
@@ -65,7 +65,7 @@ class RunsHandler(MLOpsHandler):
 
     def _submit(self, path: str, parameters: dict[str, Any]) -> Run:
         place, store = self.projects.make(path)
-        from jupyter_mlops.operations.submit import submit
+        from jupyter_mlops.operations.runs.submit import submit
 
         return submit(store, place.path, parameters)
 
@@ -125,7 +125,7 @@ class CancelHandler(_OneRunHandler):
 
     def _cancel(self, path: str, name: str) -> Run:
         store = self.store_of(path, name)
-        from jupyter_mlops.operations.cancel import cancel
+        from jupyter_mlops.operations.runs.cancel import cancel
 
         return cancel(store, name)
 
@@ -147,7 +147,7 @@ class ResumeHandler(_OneRunHandler):
 
     def _resume(self, path: str, name: str, with_edit: bool) -> Run:
         store = self.store_of(path, name)
-        from jupyter_mlops.operations.resume import resume_job
+        from jupyter_mlops.operations.runs.resume import resume_job
 
         return resume_job(store, name, with_edit=with_edit)
 
@@ -170,7 +170,7 @@ class OpenHandler(_OneRunHandler):
                 f"The notebook of run {run.number} is outside the folder that this server serves.",
                 f"In a terminal: jupyter mlops open {run.number}",
             )
-        from jupyter_mlops.operations.open import open_run
+        from jupyter_mlops.operations.runs.open import open_run
 
         opened = open_run(store, run)
         return OpenedRun(contents_path(place.served, opened.path), opened.cell_index)

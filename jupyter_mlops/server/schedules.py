@@ -5,8 +5,8 @@ from __future__ import annotations
 from tornado import web
 
 from jupyter_mlops.domain.schedule import SchedulerStatus
-from jupyter_mlops.server.answers import ScheduleList
-from jupyter_mlops.server.base import MLOpsHandler, may
+from jupyter_mlops.server.framework.answers import ScheduleList
+from jupyter_mlops.server.framework.base import MLOpsHandler, may
 
 
 class SchedulesHandler(MLOpsHandler):
@@ -22,7 +22,7 @@ class SchedulesHandler(MLOpsHandler):
         place = self.projects.place(path)
         if place.store is None:
             return ScheduleList((), SchedulerStatus(alive=False, beat_at=None, host=None))
-        from jupyter_mlops.operations.schedule import list_schedules
+        from jupyter_mlops.operations.schedules.schedule import list_schedules
 
         schedules, scheduler = list_schedules(place.store, place.store.now())
         return ScheduleList(tuple(schedules), scheduler)

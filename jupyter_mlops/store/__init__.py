@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.store.project import FOLDER, find_project, place_file, project_for
+from jupyter_mlops.store.project.folder import FOLDER, find_project, place_file, project_for
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store

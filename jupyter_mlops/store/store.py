@@ -8,20 +8,27 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from jupyter_mlops.errors import FullDiskError, NotWritableError, UnknownNameError
-from jupyter_mlops.store import schema
-from jupyter_mlops.store.guard import Guard
-from jupyter_mlops.store.index import Index
-from jupyter_mlops.store.journals import Journals
-from jupyter_mlops.store.mark import Mark, read_mark, write_mark
-from jupyter_mlops.store.notices import NoticeStore
-from jupyter_mlops.store.objects import Objects
-from jupyter_mlops.store.outbox import Outbox
-from jupyter_mlops.store.place import Place, index_url, owner_of, place_of
-from jupyter_mlops.store.project import FOLDER, INDEX_FILE, find_project, make_project, project_for, relative_path
-from jupyter_mlops.store.queue import Queue
-from jupyter_mlops.store.runs import RunStore
-from jupyter_mlops.store.schedules import ScheduleStore
-from jupyter_mlops.store.steps import StepStore
+from jupyter_mlops.store.backup.guard import Guard
+from jupyter_mlops.store.backup.mark import Mark, read_mark, write_mark
+from jupyter_mlops.store.db import schema
+from jupyter_mlops.store.db.index import Index
+from jupyter_mlops.store.files.journals import Journals
+from jupyter_mlops.store.objects.local import Objects
+from jupyter_mlops.store.project.folder import (
+    FOLDER,
+    INDEX_FILE,
+    find_project,
+    make_project,
+    project_for,
+    relative_path,
+)
+from jupyter_mlops.store.project.location import Place, index_url, owner_of, place_of
+from jupyter_mlops.store.tables.notices import NoticeStore
+from jupyter_mlops.store.tables.outbox import Outbox
+from jupyter_mlops.store.tables.queue import Queue
+from jupyter_mlops.store.tables.runs import RunStore
+from jupyter_mlops.store.tables.schedules import ScheduleStore
+from jupyter_mlops.store.tables.steps import StepStore
 
 
 class Store:
@@ -84,10 +91,10 @@ class Store:
 def open_index(place: Place, folder: Path, *, reading: bool = False) -> Index:
     """The index at `place`; made or brought up to date where need be. With `reading` one that cannot be written will do."""
     if place.index is None:
-        from jupyter_mlops.store.sqlite import SqliteIndex
+        from jupyter_mlops.store.db.sqlite import SqliteIndex
 
         return SqliteIndex(folder / INDEX_FILE, reading=reading, guard=Guard(folder / INDEX_FILE))
-    from jupyter_mlops.store.postgresql import PostgresqlIndex
+    from jupyter_mlops.store.db.postgresql import PostgresqlIndex
 
     known = read_mark(folder)
     index = PostgresqlIndex(index_url(place.index), place.project, known_at=known.place if known is not None else "")
@@ -100,6 +107,6 @@ def open_objects(place: Place, folder: Path, owner: Callable[[], str | None]) ->
     """The objects at `place`, which belong to `owner`. Nothing is asked for there yet."""
     if place.objects is None:
         return Objects(folder / "objects")
-    from jupyter_mlops.store.remote import RemoteObjects
+    from jupyter_mlops.store.objects.remote import RemoteObjects
 
     return RemoteObjects(folder / "objects", place.objects, place.project, owner)

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from jupyter_mlops.domain import variables
-from jupyter_mlops.store.locks import try_file_lock
-from jupyter_mlops.store.project import FOLDER
+from jupyter_mlops.store.files.locks import try_file_lock
+from jupyter_mlops.store.project.folder import FOLDER
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.errors import StoreError
-from jupyter_mlops.store.locks import file_lock
-from jupyter_mlops.store.project import FOLDER
+from jupyter_mlops.store.files.locks import file_lock
+from jupyter_mlops.store.project.folder import FOLDER
 from jupyter_mlops.tracking.relocated import follow_folder
 from jupyter_mlops.tracking.uri import artifacts_folder, own_database, sqlite_path, sqlite_uri
 

@@ -14,9 +14,9 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
-from jupyter_mlops.store.attempts import is_here
-from jupyter_mlops.store.outbox import Message
 from jupyter_mlops.store.store import Store
+from jupyter_mlops.store.tables.attempts import is_here
+from jupyter_mlops.store.tables.outbox import Message
 from jupyter_mlops.tracking import models
 from jupyter_mlops.tracking.identities import Identities
 from jupyter_mlops.tracking.mirror import Mirror

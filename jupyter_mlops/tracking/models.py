@@ -22,7 +22,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_mlops.store.installed import is_installed_file
+from jupyter_mlops.store.files.installed import is_installed_file
 from jupyter_mlops.tracking.signatures import Signed, differs, signed
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from html import escape
 from importlib import import_module
 from typing import Any
 
-from jupyter_mlops.analysis.quick_imports import quick_imports
+from jupyter_mlops.analysis.pipeline.quick_imports import quick_imports
 
 log = logging.getLogger(__name__)
 

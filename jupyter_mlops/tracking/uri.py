@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from jupyter_mlops.domain.run import Run, TrackedAt
-from jupyter_mlops.store.project import FOLDER
+from jupyter_mlops.store.project.folder import FOLDER
 
 
 def own_database(root: Path) -> Path:

@@ -17,9 +17,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.store.locks import try_file_lock
-from jupyter_mlops.store.processes import keep_memory
-from jupyter_mlops.store.rolling import back_up, is_due
+from jupyter_mlops.store.backup.rolling import back_up, is_due
+from jupyter_mlops.store.files.locks import try_file_lock
+from jupyter_mlops.store.files.processes import keep_memory
 from jupyter_mlops.tracking import lock_path
 
 if TYPE_CHECKING:

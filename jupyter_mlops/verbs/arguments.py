@@ -46,9 +46,8 @@ def all_arguments() -> dict[str, Arguments]:
 def _collected() -> dict[str, Arguments]:
     found = {}
     for entry in ENTRIES:
-        name = entry.module or entry.name
-        verb = importlib.import_module(f"jupyter_mlops.verbs.{name}").VERB
-        found[name] = _arguments(parser_of(verb, ""))
+        verb = importlib.import_module(entry.path).VERB
+        found[entry.module] = _arguments(parser_of(verb, ""))
     return dict(sorted(found.items()))
 
 

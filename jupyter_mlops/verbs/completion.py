@@ -59,7 +59,7 @@ def complete(words: Sequence[str], begun: str, surface: str, known: Known) -> li
     if not words:
         return beginning(begun, (Candidate(name, VERB) for name in entries))
     entry = entries.get(words[0])
-    arguments = None if entry is None else all_arguments().get(entry.module or entry.name)
+    arguments = None if entry is None else all_arguments().get(entry.module)
     if arguments is None:
         return []
     place = _Place(arguments, words[1:], list(entries), known)

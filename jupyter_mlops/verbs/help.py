@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.verbs import table as verbs
-from jupyter_mlops.verbs.verb import CLI, Context, Verb, View
+from jupyter_mlops.verbs.framework.verb import CLI, Context, Verb, View
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -34,7 +34,7 @@ def _show(surface: str, program: str) -> RenderableType:
     from rich.console import Group
     from rich.markup import escape
 
-    from jupyter_mlops.verbs.tables import table
+    from jupyter_mlops.verbs.framework.tables import table
 
     made = table("verb", "what it does")
     for name, text in verbs.help_lines(surface):

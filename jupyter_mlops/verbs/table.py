@@ -1,65 +1,32 @@
-"""Which verbs there are. Their modules are imported when a verb is called, so that `%mlops status` pays for status only."""
+"""Which verbs there are: each noun lists its own. Their modules are imported when a verb is called, so that `%mlops status`
+pays for status only.
+"""
 
 from __future__ import annotations
 
 import argparse
 import importlib
 import shlex
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from jupyter_mlops.errors import UnknownNameError
-from jupyter_mlops.verbs.verb import CLI, MAGIC, Context, Parser, Verb, View
+from jupyter_mlops.verbs import parameters, project, runs, schedules, steps, store, workers
+from jupyter_mlops.verbs.framework.entry import Entry
+from jupyter_mlops.verbs.framework.verb import CLI as CLI
+from jupyter_mlops.verbs.framework.verb import Context, Parser, Verb, View
 
 
-@dataclass(frozen=True)
-class Entry:
-    """A verb's name, its line of help, and where it is offered."""
-
-    name: str
-    help: str
-    surfaces: tuple[str, ...] = (CLI, MAGIC)
-    module: str = ""
-    """Where it is not called as the verb is: a verb of one name may do its work in another way on either surface."""
+def _listed() -> Iterator[Entry]:
+    for noun in (steps, runs, workers, parameters, schedules, store, project):
+        folder = noun.__name__.rpartition(".")[2]
+        for entry in noun.VERBS:
+            yield replace(entry, module=f"{folder}.{entry.module or entry.name}")
+    yield Entry("help", "what verbs there are, and what one takes", module="help")
 
 
-ENTRIES = (
-    Entry("status", "the notebook's steps in order, each fresh, stale, running, failed or never run, and why"),
-    Entry("steps", "all steps recorded in the project, with their versions and last run"),
-    Entry("log", "the versions and runs of one step"),
-    Entry("diff", "what changed between two versions of a step"),
-    Entry("restore", "bring back the code of an earlier version of a step"),
-    Entry("why", "why a step ran, or would run, or was reused"),
-    Entry("plan", "what would run, what would be reused, and how long it should take"),
-    Entry("deps", "what a step reads, from which step, and what reads it"),
-    Entry("graph", "draw the pipeline"),
-    Entry(
-        "runs",
-        "the project's runs, newest first; also `runs compare A B` and `runs notebook RUN`",
-    ),
-    Entry("run", "run a notebook as a job through papermill", (CLI,)),
-    Entry("run", "run the notebook's steps in this kernel, in order", (MAGIC,), "run_live"),
-    Entry("resume", "continue a run that did not complete: steps it had finished are not executed again", (CLI,)),
-    Entry("open", "make a notebook that opens at the cell where a run failed"),
-    Entry("attach", "bring the variables of a failed run into this kernel, as they were before it failed", (MAGIC,)),
-    Entry("submit", "put a run of a notebook into the queue, for a worker to execute", (CLI,)),
-    Entry("jobs", "the queue: list, show, logs, cancel, retry, remove"),
-    Entry("worker", "execute runs from the queue, in the foreground", (CLI,)),
-    Entry("service", "worker and scheduler as systemd user units: install, uninstall, status", (CLI,)),
-    Entry("capture", "make every cell a step: on, off, status", (MAGIC,)),
-    Entry("cancel", "cancel a run that has not ended"),
-    Entry("params", "the notebook's parameters: types, defaults, ranges; and the values a run would have"),
-    Entry("form", "a form for the notebook's parameters that starts a job", (MAGIC,)),
-    Entry("schedule", "schedules: add, list, remove"),
-    Entry("scheduler", "start scheduled runs when they are due, in the foreground", (CLI,)),
-    Entry("notices", "notifications about runs, to webhooks, mail and commands: list, retry, test"),
-    Entry("secrets", "secrets by name: list, set, remove, check"),
-    Entry("store", "the store: size, integrity, cleanup, export, import, move"),
-    Entry("new", "create a project from a template", (CLI,)),
-    Entry("templates", "list the available templates", (CLI,)),
-    Entry("demo", "create the demo project, run it twice and compare", (CLI,)),
-    Entry("help", "list the verbs, or show what one verb takes"),
-)
+ENTRIES = tuple(_listed())
 
 
 def entries(surface: str) -> list[Entry]:
@@ -72,7 +39,7 @@ def find(name: str, surface: str) -> Verb:
     known = {entry.name: entry for entry in entries(surface)}
     if name not in known:
         raise UnknownNameError.among("verb", name, known)
-    verb = importlib.import_module(f"jupyter_mlops.verbs.{known[name].module or name}").VERB
+    verb = importlib.import_module(known[name].path).VERB
     assert isinstance(verb, Verb)
     return verb
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import ipywidgets
 
-from jupyter_mlops.analysis.parameter_types import takes_none
-from jupyter_mlops.analysis.parameters import parse_value
+from jupyter_mlops.analysis.parameters.declared import parse_value
+from jupyter_mlops.analysis.parameters.types import takes_none
 from jupyter_mlops.domain.parameter import Parameter
 
 UNCHANGED = object()

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets
 
-from jupyter_mlops.analysis.notebook import cells_of
-from jupyter_mlops.analysis.parameters import checked_parameters
+from jupyter_mlops.analysis.parameters.declared import checked_parameters
+from jupyter_mlops.analysis.pipeline.cells import cells_of
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.store import open_store
-from jupyter_mlops.store.notebooks import read_notebook
+from jupyter_mlops.store.files.notebooks import read_notebook
 from jupyter_mlops.widgets import words
 from jupyter_mlops.widgets.fields import UNCHANGED, Field
 
@@ -167,7 +167,7 @@ class ParameterForm:
 
 
 def _reconcile(store: Store) -> None:
-    from jupyter_mlops.jobs.stale import reconcile
+    from jupyter_mlops.jobs.recovery.reconcile import reconcile
     from jupyter_mlops.tracking import wake
 
     if reconcile(store, now=store.now()):
@@ -175,12 +175,12 @@ def _reconcile(store: Store) -> None:
 
 
 def _submit_job(store: Store, notebook: Path, parameters: Mapping[str, Any]) -> Run:
-    from jupyter_mlops.operations.submit import submit
+    from jupyter_mlops.operations.runs.submit import submit
 
     return submit(store, notebook, parameters)
 
 
 def _cancel_run(store: Store, run: Run) -> Run:
-    from jupyter_mlops.operations.cancel import cancel
+    from jupyter_mlops.operations.runs.cancel import cancel
 
     return cancel(store, run.id)

@@ -1,8 +1,8 @@
 // The plugins of the extension. Each can be disabled alone; the others then do without it.
-import { apiPlugin } from './api/plugin';
-import { badgesPlugin } from './badges/plugin';
-import { notebookPlugin } from './notebook/plugin';
-import { panelPlugin } from './panel/plugin';
+import { apiPlugin } from './framework/api/plugin';
+import { badgesPlugin } from './steps/badges/plugin';
+import { notebookPlugin } from './framework/notebook/plugin';
+import { panelPlugin } from './framework/panel/plugin';
 import { runsPlugin } from './runs/plugin';
 import { schedulesPlugin } from './schedules/plugin';
 import { stepsPlugin } from './steps/plugin';

@@ -1,10 +1,10 @@
 // Stand-ins for the two seams: a notebook that is a list of cells, a server that answers what it is told to.
 import { nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
-import type { ApiError } from '../src/api/errors';
-import type { IApi, StatusBeside } from '../src/api/tokens';
-import type { IPathSource } from '../src/notebook/currentPath';
-import type { INotebookSource } from '../src/notebook/source';
+import type { ApiError } from '../src/framework/api/errors';
+import type { IApi, StatusBeside } from '../src/framework/api/tokens';
+import type { IPathSource } from '../src/framework/notebook/currentPath';
+import type { INotebookSource } from '../src/framework/notebook/source';
 import type {
   Cell,
   Json,
@@ -16,7 +16,7 @@ import type {
   RunList,
   ScheduleList,
   StepStatus
-} from '../src/wire';
+} from '../src/framework/wire';
 
 export const trans = nullTranslator.load('jupyter-mlops');
 

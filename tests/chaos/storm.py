@@ -26,12 +26,12 @@ from workers import end_tree
 
 from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.jobs.queue import enqueue
-from jupyter_mlops.jobs.request import check_request
-from jupyter_mlops.operations.jobs import retry_job
-from jupyter_mlops.store.queue import is_leased
-from jupyter_mlops.store.schema import runs
+from jupyter_mlops.jobs.queue.request import check_request
+from jupyter_mlops.jobs.queue.submission import enqueue
+from jupyter_mlops.operations.runs.jobs import retry_job
+from jupyter_mlops.store.db.schema import runs
 from jupyter_mlops.store.store import Store
+from jupyter_mlops.store.tables.queue import is_leased
 
 NOTEBOOKS = 4
 MOMENTS = ("claimed", "kernel", "first", "second", "third", "ended")
@@ -85,7 +85,9 @@ class Storm:
         self._asked: list[Run] = []
         self._retried: set[str] = set()
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["jupyter_mlops.jobs.worker", "jupyter_mlops.store.sqlite", "nbclient"])
+        self._context.set_forkserver_preload(
+            ["jupyter_mlops.jobs.worker.worker", "jupyter_mlops.store.db.sqlite", "nbclient"]
+        )
         self._workers: list[Any] = [None] * workers
         self._notebooks = [_notebook(folder / f"n{number}.ipynb", number) for number in range(NOTEBOOKS)]
 
@@ -266,7 +268,7 @@ def _notebook(path: Path, number: int) -> Path:
 
 def _work(root: str) -> None:
     """A worker's process."""
-    from jupyter_mlops.jobs.worker import WorkLoop
+    from jupyter_mlops.jobs.worker.worker import WorkLoop
 
     log = Path(root) / ".mlops" / "logs" / "chaos.log"
     log.parent.mkdir(exist_ok=True)

@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_mlops import __version__
 from jupyter_mlops.verbs import table
-from jupyter_mlops.verbs.verb import CLI, MAGIC
+from jupyter_mlops.verbs.framework.verb import CLI, MAGIC
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("templates/*/*.md")])

@@ -17,8 +17,8 @@ from jupyter_mlops.domain.reason import AUTHORS_WORD, OF_THE_WORLD, Reason, Reas
 from jupyter_mlops.domain.reason_text import phrase, phrases, sentence
 
 PACKAGE = Path(jupyter_mlops.__file__).parent
-DECIDING = ("analysis", "capture", "operations", "store", "jobs")
-"""Layers that decide what runs; `store.former_reasons` reads what earlier builds wrote."""
+DECIDING = ("analysis", "capture", "operations", "store", "jobs", "execution")
+"""Layers that decide what runs; `store.db.former_reasons` reads what earlier builds wrote."""
 WORDS = [*reason_text._PHRASES.values(), *reason_text._SENTENCES.values()]
 BEGINNINGS = {words.partition("{")[0].strip() for words in WORDS} - {"", "it", "the file", "the module", "uses"}
 TEXTS = {"phrase", "phrases", "sentence"}

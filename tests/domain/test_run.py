@@ -12,9 +12,9 @@ from jupyter_mlops.domain.run import RunKind, TrackedAt
 from jupyter_mlops.domain.wire import to_wire
 
 PACKAGE = Path(jupyter_mlops.__file__).parent
-DECIDING = ("capture", "jobs", "operations", "store")
+DECIDING = ("capture", "execution", "jobs", "operations", "store")
 OTHERS = {"cell", "metadata", "data", "item", "step", "trap"}
-"""What has tags of its own: cells, and runs as MLflow gives them. `store.former_tags` reads what earlier builds wrote."""
+"""What has tags of its own: cells, and runs as MLflow gives them. `store.db.former_tags` reads what earlier builds wrote."""
 
 
 def looked_into(node: ast.AST) -> list[ast.expr]:

@@ -22,7 +22,7 @@ from workers import SECONDS, start_worker
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.jobs.scheduler import Scheduler
+from jupyter_mlops.jobs.scheduler.scheduler import Scheduler
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.tracking import drain
 from jupyter_mlops.tracking.uri import artifacts_folder, local_folder, own_uri

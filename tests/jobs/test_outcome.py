@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jupyter_mlops.jobs.outcome import raised
+from jupyter_mlops.execution.notebook.outcome import raised
 
 
 def test_of_an_exceptions_megabytes_the_beginning_is_told_and_how_many_there_are() -> None:

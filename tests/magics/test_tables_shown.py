@@ -6,7 +6,7 @@ import pytest
 from rich.console import Group
 
 from jupyter_mlops.magics import line
-from jupyter_mlops.verbs.tables import table
+from jupyter_mlops.verbs.framework.tables import table
 
 
 def test_no_word_or_number_of_a_table_is_broken(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -309,7 +309,7 @@ def test_a_notebook_that_exchanges_the_functions_of_json_is_recorded_and_reused(
 
 
 _INTERRUPTED = """
-from jupyter_mlops.capture import step
+from jupyter_mlops.capture.step import execution as step
 def interrupted(*_):
     raise KeyboardInterrupt
 kept = step.Execution.{place}

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.analysis.notebook import cells_of
+from jupyter_mlops.analysis.pipeline.cells import cells_of
 from jupyter_mlops.capture.forecast import forecast
 from jupyter_mlops.domain.plan import REUSE, RUN, UNKNOWN
 from jupyter_mlops.store import open_store

@@ -100,6 +100,11 @@ class Given(importlib.abc.Loader):
         module.__loader__ = self._spec.loader
 
 
+FOLDERS = ("analysis", "capture", "domain", "magics", "store")
+LEFT_OUT = ("capture/libraries/", "capture/values/", "store/db/migrations/")
+"""Imported where they are needed."""
+
+
 def preload() -> Put:
     """Import all that a forked kernel will need."""
     import ipykernel.debugger
@@ -107,10 +112,11 @@ def preload() -> Put:
 
     ipykernel.debugger._is_debugpy_available = False
     ours = Path(importlib.import_module("jupyter_mlops").__file__ or "").parent
-    for folder in ("analysis", "capture", "domain", "magics", "store", "tracking"):
-        for file in sorted((ours / folder).glob("*.py")):
-            if file.stem not in ("__init__", "arrays") and not (folder == "tracking" and file.stem != "fluent"):
-                importlib.import_module(f"jupyter_mlops.{folder}.{file.stem}")
+    files = [file for folder in FOLDERS for file in sorted((ours / folder).rglob("*.py"))]
+    for file in [*files, ours / "tracking" / "fluent.py"]:
+        part = file.relative_to(ours).with_suffix("")
+        if part.name != "__init__" and not part.as_posix().startswith(LEFT_OUT):
+            importlib.import_module(".".join(("jupyter_mlops", *part.parts)))
     for name in ("sqlalchemy.dialects.sqlite", "cloudpickle", "shell", "importlib.metadata"):
         importlib.import_module(name)
     rehearse()
@@ -128,7 +134,7 @@ def rehearse() -> None:
     from jupyter_mlops.domain.run import Run
     from jupyter_mlops.domain.status import Status
     from jupyter_mlops.domain.step import StepRun
-    from jupyter_mlops.store.processes import this_process
+    from jupyter_mlops.store.files.processes import this_process
     from jupyter_mlops.store.store import Store
 
     this_process()

@@ -19,9 +19,9 @@ from notebooks import code, read, shown, write_notebook
 
 from jupyter_mlops import tracking
 from jupyter_mlops.domain.run import Run
-from jupyter_mlops.jobs.scheduler import Scheduler
-from jupyter_mlops.operations.schedule import add_schedule
-from jupyter_mlops.operations.secrets import set_secret
+from jupyter_mlops.jobs.scheduler.scheduler import Scheduler
+from jupyter_mlops.operations.project.secrets import set_secret
+from jupyter_mlops.operations.schedules.schedule import add_schedule
 from jupyter_mlops.store.store import Store
 
 pytestmark = pytest.mark.kernel

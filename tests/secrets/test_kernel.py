@@ -13,7 +13,7 @@ import canary
 import pytest
 from kernels import Cell, LiveKernel
 
-from jupyter_mlops.operations.secrets import set_secret
+from jupyter_mlops.operations.project.secrets import set_secret
 
 pytestmark = pytest.mark.kernel
 TOKEN = canary.TOKEN

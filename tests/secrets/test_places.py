@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops.errors import InputError, UnknownNameError
-from jupyter_mlops.operations.secrets import check_secrets, list_secrets, remove_secret, set_secret
+from jupyter_mlops.operations.project.secrets import check_secrets, list_secrets, remove_secret, set_secret
 from jupyter_mlops.secrets import Secret, secret
 from jupyter_mlops.secrets.file import SecretsFile
 

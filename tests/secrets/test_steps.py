@@ -10,13 +10,13 @@ import canary
 import pytest
 from kernels import LiveKernel
 
-from jupyter_mlops.capture.digest import Walker
+from jupyter_mlops.capture.digest.content import Walker
 from jupyter_mlops.capture.forecast import RecordedWorld
-from jupyter_mlops.capture.reuse import conditions_hold
+from jupyter_mlops.capture.results.reuse import conditions_hold
 from jupyter_mlops.domain.reason import NO_REASONS
 from jupyter_mlops.domain.reason_text import phrases
 from jupyter_mlops.domain.step import StepRun
-from jupyter_mlops.operations.secrets import set_secret
+from jupyter_mlops.operations.project.secrets import set_secret
 from jupyter_mlops.store import open_store
 
 pytestmark = pytest.mark.kernel

@@ -125,7 +125,7 @@ def test_in_a_notebook_the_value_is_asked_for(
     from rich.console import Console
 
     from jupyter_mlops.verbs import table
-    from jupyter_mlops.verbs.verb import MAGIC, Context
+    from jupyter_mlops.verbs.framework.verb import MAGIC, Context
 
     monkeypatch.setattr(getpass, "getpass", lambda prompt: VALUE)
     context = Context(MAGIC, in_a_project, Console())

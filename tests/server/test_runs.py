@@ -12,7 +12,7 @@ from jupyter_mlops.domain.run import Run, RunError, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.wire import to_wire
-from jupyter_mlops.operations import resume
+from jupyter_mlops.operations.runs import resume
 from jupyter_mlops.store.store import Store
 
 from .conftest import Ask, write_notebook

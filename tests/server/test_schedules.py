@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from jupyter_mlops.domain.schedule import Heartbeat, Schedule
-from jupyter_mlops.store.processes import this_process
+from jupyter_mlops.store.files.processes import this_process
 from jupyter_mlops.store.store import Store
 
 from .conftest import Ask

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.domain.run import Run
-from jupyter_mlops.operations import status
+from jupyter_mlops.operations.steps import status
 from jupyter_mlops.server.turns import Turns
-from jupyter_mlops.store.runs import RunStore
 from jupyter_mlops.store.store import Store
+from jupyter_mlops.store.tables.runs import RunStore
 
 from .conftest import Ask
 

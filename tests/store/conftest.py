@@ -15,7 +15,7 @@ from postgresql import Cluster
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
-from jupyter_mlops.store import index, schema
+from jupyter_mlops.store.db import index, schema
 from jupyter_mlops.store.store import Store
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)

@@ -18,8 +18,9 @@ from jupyter_mlops.domain.run import Run, RunError, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.wire import to_wire
-from jupyter_mlops.store import open_store, sqlite_connect
-from jupyter_mlops.store.schema import runs, step_runs
+from jupyter_mlops.store import open_store
+from jupyter_mlops.store.db import sqlite_connect
+from jupyter_mlops.store.db.schema import runs, step_runs
 from jupyter_mlops.store.store import Store
 
 from .conftest import NOON

@@ -10,9 +10,9 @@ from typing import Any
 import nbformat
 import pytest
 
-from jupyter_mlops.analysis.notebook import cells_of, checked_steps
-from jupyter_mlops.analysis.parameters import parameters_of
-from jupyter_mlops.operations.templates import list_templates
+from jupyter_mlops.analysis.parameters.declared import parameters_of
+from jupyter_mlops.analysis.pipeline.cells import cells_of, checked_steps
+from jupyter_mlops.operations.project.templates import list_templates
 
 SHELF = Path(__file__).parents[2] / "templates"
 TABULAR = SHELF / "tabular-classification" / "breast_cancer.ipynb"

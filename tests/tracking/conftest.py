@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tracked_project import TrackedProject
 
-from jupyter_mlops.store.processes import is_alive
+from jupyter_mlops.store.files.processes import is_alive
 from jupyter_mlops.tracking import log_path
 
 

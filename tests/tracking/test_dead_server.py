@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from tracked_project import TrackedProject
 
 from jupyter_mlops.domain.run import TrackedAt
-from jupyter_mlops.store.schema import outbox
+from jupyter_mlops.store.db.schema import outbox
 from jupyter_mlops.tracking import drain, log_path, wake
 from jupyter_mlops.tracking.uri import own_uri
 

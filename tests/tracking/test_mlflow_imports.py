@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.capture.imported import ImportNotes
+from jupyter_mlops.capture.key.import_notes import ImportNotes
 from jupyter_mlops.tracking.imports import ImportWatch
 
 

@@ -21,10 +21,10 @@ from jupyter_mlops import tracking
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
-from jupyter_mlops.store.outbox import Message
-from jupyter_mlops.store.processes import is_alive
-from jupyter_mlops.store.rolling import backups_of
+from jupyter_mlops.store.backup.rolling import backups_of
+from jupyter_mlops.store.files.processes import is_alive
 from jupyter_mlops.store.store import Store
+from jupyter_mlops.store.tables.outbox import Message
 from jupyter_mlops.tracking import drain, log_path, wake, writer
 from jupyter_mlops.tracking.delivery import Delivery
 

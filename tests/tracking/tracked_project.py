@@ -19,7 +19,7 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepInput, StepRun
 from jupyter_mlops.store import open_store
-from jupyter_mlops.store.processes import is_alive
+from jupyter_mlops.store.files.processes import is_alive
 from jupyter_mlops.tracking import drain, log_path
 from jupyter_mlops.tracking.uri import own_uri
 

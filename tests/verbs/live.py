@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jupyter_mlops.analysis.notebook import StepCell
-from jupyter_mlops.operations.live import Ended
+from jupyter_mlops.analysis.pipeline.cells import StepCell
+from jupyter_mlops.operations.runs.live import Ended
 
 
 class FakeKernel:
-    """Implements `operations.live.Live`; steps named in `reused` count as reused."""
+    """Implements `operations.runs.live.Live`; steps named in `reused` count as reused."""
 
     def __init__(self, reused: Iterable[str] = (), **namespace: Any) -> None:
         self.capture_all = False

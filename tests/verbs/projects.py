@@ -13,17 +13,17 @@ from typing import Any
 
 from rich.console import Console
 
-from jupyter_mlops.analysis.code import cell_facts
+from jupyter_mlops.analysis.code.facts import cell_facts
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.wire import to_wire
-from jupyter_mlops.operations.live import Live
+from jupyter_mlops.operations.runs.live import Live
 from jupyter_mlops.store import open_store
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs import table
-from jupyter_mlops.verbs.verb import CLI, Context
+from jupyter_mlops.verbs.framework.verb import CLI, Context
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
 CELLS = {"load": "%%step load\nnumbers = [1, 2]", "train": "%%step train\nscore = sum(numbers)"}

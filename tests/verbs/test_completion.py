@@ -10,7 +10,7 @@ import pytest
 
 from jupyter_mlops.verbs import arguments
 from jupyter_mlops.verbs.completion import complete, split_last
-from jupyter_mlops.verbs.verb import CLI, MAGIC
+from jupyter_mlops.verbs.framework.verb import CLI, MAGIC
 
 
 class Record:
@@ -103,7 +103,7 @@ def test_completing_imports_nothing_that_verbs_work_with() -> None:
         "import sys\n"
         "from jupyter_mlops.verbs.completion import complete\n"
         "assert complete(['runs'], '--', 'magic', None)\n"
-        "heavy = ('sqlalchemy', 'rich', 'nbformat', 'pandas', 'jupyter_mlops.operations', 'jupyter_mlops.verbs.runs')\n"
+        "heavy = ('sqlalchemy', 'rich', 'nbformat', 'pandas', 'jupyter_mlops.operations', 'jupyter_mlops.verbs.runs.runs')\n"
         "print([name for name in heavy if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ import pytest
 
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.verbs import table
-from jupyter_mlops.verbs.verb import CLI, MAGIC
+from jupyter_mlops.verbs.framework.verb import CLI, MAGIC
 
 from .projects import data_of, text_of
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlops.domain.status import Status, StepState
 from jupyter_mlops.errors import InputError
-from jupyter_mlops.verbs import tables
+from jupyter_mlops.verbs.framework import tables
 from jupyter_mlops.verbs.table import split
 
 

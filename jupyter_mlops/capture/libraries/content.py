@@ -7,7 +7,7 @@ from typing import Any
 
 import xxhash
 
-from jupyter_mlops.capture.digest import Undigestible, Walker
+from jupyter_mlops.capture.digest.content import Undigestible, Walker
 from jupyter_mlops.secrets.known import holds, keyed
 
 _ATOMS = (type(None), bool, int, float, complex, str, bytes)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from jupyter_mlops.analysis.unwarned import unwarned
+from jupyter_mlops.analysis.code.unwarned import unwarned
 
 Options = dict[str, Any]
 

@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from jupyter_mlops.capture.libraries import warned
-from jupyter_mlops.capture.libraries.origin import by_library_import
+from jupyter_mlops.capture.origin.imports import by_library_import
 
 Options = dict[str, Any]
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
-from jupyter_mlops.store.archives import source_text
+from jupyter_mlops.store.files.zipped_modules import source_text
 
 _PLAIN = (str, bytes, int, float, complex, bool, type(None))
 _OWNERS = ("cls", "self")

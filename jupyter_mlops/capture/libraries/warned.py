@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import wraps
 from typing import Any
 
-from jupyter_mlops.capture.libraries.origin import asked_by_library, by_library_import
+from jupyter_mlops.capture.origin.imports import asked_by_library, by_library_import
 
 Options = dict[str, Any]
 Entry = tuple[Any, ...]

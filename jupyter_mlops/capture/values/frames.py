@@ -10,7 +10,7 @@ import copyreg
 import sys
 from typing import Any
 
-from jupyter_mlops.capture import arrays
+from jupyter_mlops.capture.digest import layout
 from jupyter_mlops.capture.values import rebuild
 from jupyter_mlops.capture.values.memory import INDEX, SHARED, Memory
 
@@ -39,13 +39,13 @@ def _reduce_pandas(value: Any, memory: Memory) -> Any:
 
     if isinstance(value, NDFrame):
         return _frame(value)
-    if isinstance(value, Index) and arrays.frames_are_copies():
+    if isinstance(value, Index) and layout.frames_are_copies():
         reduced: Any = value.__reduce__()
         made, (kind, content), *rest = reduced
         return made, (kind, {name: _owned(item, INDEX, memory) for name, item in content.items()}), *rest
-    if isinstance(value, SingleBlockManager) and arrays.frames_are_copies():
+    if isinstance(value, SingleBlockManager) and layout.frames_are_copies():
         return type(value), (value.blocks[0], value.axes[0])
-    if isinstance(value, Block) and arrays.frames_are_copies():
+    if isinstance(value, Block) and layout.frames_are_copies():
         made, (values, *rest) = value.__reduce__()
         owner = SHARED if value.refs.has_reference() else id(value)
         return made, (_owned(values, owner, memory), *rest)
@@ -66,7 +66,7 @@ def _frame(value: Any) -> Any:
 
 def _owned(value: Any, owner: int, memory: Memory) -> Any:
     """`value`, or a shallow copy of a pandas array, with its memory marked as the owner's."""
-    if arrays.is_array(value):
+    if layout.is_array(value):
         return memory.owned(value, owner)
     if not _is_extension_array(value):
         return value

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from jupyter_mlops.capture import arrays
+from jupyter_mlops.capture.digest import layout as digest_layout
 from jupyter_mlops.capture.values import rebuild
 from jupyter_mlops.capture.values.parts import INLINE, Part, cut
 
@@ -92,12 +92,12 @@ class Memory:
 
     def _objects(self, array: Any) -> Any:
         if not array.flags.writeable:
-            writable = arrays.compact(array).view()
+            writable = digest_layout.compact(array).view()
             if not writable.flags.writeable:
                 writable = array.copy(order="K")
             self._alive.append(writable)
             return rebuild.read_only, (writable,)
-        tight = arrays.compact(array)
+        tight = digest_layout.compact(array)
         text = _text(tight) if array.dtype.char == "O" and array.size else None
         if text is None:
             return tight.__reduce_ex__(5)
@@ -199,15 +199,15 @@ def _extent(array: Any) -> tuple[int, int]:
     if array.flags.c_contiguous or array.flags.f_contiguous:
         low = array.__array_interface__["data"][0]
         return low, low + array.nbytes
-    return arrays.extent(array) or (0, 0)
+    return digest_layout.extent(array) or (0, 0)
 
 
 def _root(array: Any) -> Any:
     """The array whose objects a view shows; None where the array has its own, or they are not an array's."""
     root = array.base
-    while root is not None and arrays.is_array(root) and root.base is not None:
+    while root is not None and digest_layout.is_array(root) and root.base is not None:
         root = root.base
-    if root is None or not arrays.is_array(root) or root.dtype != array.dtype or not array.size:
+    if root is None or not digest_layout.is_array(root) or root.dtype != array.dtype or not array.size:
         return None
     return root if root.flags.c_contiguous or root.flags.f_contiguous else None
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jupyter_mlops.analysis.inert import PLAIN
+from jupyter_mlops.analysis.code.inert import PLAIN
 from jupyter_mlops.capture.values.parts import Part
 from jupyter_mlops.secrets.known import HOLDS, KNOWN
 

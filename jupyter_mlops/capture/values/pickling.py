@@ -21,7 +21,7 @@ from typing import Any
 import cloudpickle
 from cloudpickle import cloudpickle as details
 
-from jupyter_mlops.capture import arrays
+from jupyter_mlops.capture.digest import layout
 from jupyter_mlops.capture.values import by_state, frames, rebuild
 from jupyter_mlops.capture.values.memory import Memory
 from jupyter_mlops.capture.values.parts import INLINE, Part
@@ -83,7 +83,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return self._function(value)
         if isinstance(value, type):
             return self._class(value)
-        if arrays.is_array(value):
+        if layout.is_array(value):
             return self.memory.reduce(value)
         if isinstance(value, types.ModuleType):
             return self._module(value)

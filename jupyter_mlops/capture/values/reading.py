@@ -15,7 +15,7 @@ from jupyter_mlops.capture.values.memory import SMALL, Row
 from jupyter_mlops.capture.values.writing import MAGIC
 from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.errors import DamagedObjectError
-from jupyter_mlops.store.objects import MAPPED, Objects
+from jupyter_mlops.store.objects.local import MAPPED, Objects
 
 Place = list[Any]
 _HINT = "Nothing to do: the step that made it will run again."

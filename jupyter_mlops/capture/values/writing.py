@@ -14,7 +14,7 @@ import xxhash
 from jupyter_mlops.capture.values.packing import Packed, PackedComponent
 from jupyter_mlops.capture.values.parts import INLINE, Part
 from jupyter_mlops.errors import StoreError
-from jupyter_mlops.store.objects import Objects, name_of
+from jupyter_mlops.store.objects.local import Objects, name_of
 
 MAGIC = b"mlops-values-2\n"
 SYNCED = 4 << 20

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from jupyter_mlops.domain.run import RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
-from jupyter_mlops.jobs.stale import reconcile
-from jupyter_mlops.operations.schedule import scheduler_status
+from jupyter_mlops.jobs.recovery.reconcile import reconcile
+from jupyter_mlops.operations.schedules.schedule import scheduler_status
 from jupyter_mlops.store.store import Store
 
 

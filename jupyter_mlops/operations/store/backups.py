@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.domain.json_text import dumps, loads
-from jupyter_mlops.store.bucket import Bucket
-from jupyter_mlops.store.objects import write_atomically
-from jupyter_mlops.store.place import Place, index_url, read_place, shown_index
-from jupyter_mlops.store.postgresql import PostgresqlIndex
-from jupyter_mlops.store.project import INDEX_FILE
+from jupyter_mlops.store.db.postgresql import PostgresqlIndex
+from jupyter_mlops.store.objects.bucket import Bucket
+from jupyter_mlops.store.objects.local import write_atomically
+from jupyter_mlops.store.project.folder import INDEX_FILE
+from jupyter_mlops.store.project.location import Place, index_url, read_place, shown_index
 
 FILE = "backups.json"
 

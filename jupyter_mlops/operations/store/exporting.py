@@ -14,12 +14,13 @@ from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.storage import Transfer
 from jupyter_mlops.errors import DamagedObjectError, UnknownNameError
 from jupyter_mlops.operations.store.references import Closures
-from jupyter_mlops.store import archive, schema
-from jupyter_mlops.store.holdings import Holding, holdings
-from jupyter_mlops.store.portable import among
-from jupyter_mlops.store.schema import runs, step_runs, step_versions
+from jupyter_mlops.store.db import schema
+from jupyter_mlops.store.db.portable import among
+from jupyter_mlops.store.db.schema import runs, step_runs, step_versions
 from jupyter_mlops.store.store import Store
-from jupyter_mlops.store.transfer import Row, rows_of
+from jupyter_mlops.store.tables.holdings import Holding, holdings
+from jupyter_mlops.store.transfer import archive
+from jupyter_mlops.store.transfer.json_rows import Row, rows_of
 
 OnProgress = Callable[[int, int], None]
 

@@ -22,9 +22,9 @@ from jupyter_mlops.operations.store.references import Closures
 from jupyter_mlops.operations.store.soundness import require_sound
 from jupyter_mlops.operations.store.status import folder_size
 from jupyter_mlops.operations.store.trash import put_back, redate, remove_object
-from jupyter_mlops.store.holdings import Holding, holdings, posted, release, run_holdings, tracked_runs
-from jupyter_mlops.store.remote import RemoteObjects
+from jupyter_mlops.store.objects.remote import RemoteObjects
 from jupyter_mlops.store.store import Store
+from jupyter_mlops.store.tables.holdings import Holding, holdings, posted, release, run_holdings, tracked_runs
 
 KEEP = timedelta(days=30)
 UNFINISHED = timedelta(days=1)

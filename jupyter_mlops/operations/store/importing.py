@@ -14,11 +14,12 @@ from typing import IO, Any
 from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.domain.storage import Transfer
 from jupyter_mlops.errors import IndexVersionError, InputError
-from jupyter_mlops.store import archive, schema
-from jupyter_mlops.store.archive import broken
-from jupyter_mlops.store.disk import refused
+from jupyter_mlops.store.db import schema
+from jupyter_mlops.store.files.disk import refused
 from jupyter_mlops.store.store import Store
-from jupyter_mlops.store.transfer import Row, merge, parse_row
+from jupyter_mlops.store.transfer import archive
+from jupyter_mlops.store.transfer.archive import broken
+from jupyter_mlops.store.transfer.json_rows import Row, merge, parse_row
 
 OnProgress = Callable[[int, int], None]
 LARGEST_TABLE = 1 << 30

@@ -24,11 +24,14 @@ from jupyter_mlops.domain.storage import Move
 from jupyter_mlops.errors import DamagedObjectError, InputError, StoreError, UnknownNameError
 from jupyter_mlops.operations.store.at_work import refuse_at_work
 from jupyter_mlops.operations.store.backups import add_backup, backups
-from jupyter_mlops.store import moving
-from jupyter_mlops.store.locks import try_file_lock
-from jupyter_mlops.store.mark import forget_mark
-from jupyter_mlops.store.objects import Objects, write_atomically
-from jupyter_mlops.store.place import (
+from jupyter_mlops.store.backup.mark import forget_mark
+from jupyter_mlops.store.db.postgresql import PostgresqlIndex, refusal
+from jupyter_mlops.store.db.sqlite import SqliteIndex
+from jupyter_mlops.store.files.locks import try_file_lock
+from jupyter_mlops.store.objects.local import Objects, write_atomically
+from jupyter_mlops.store.objects.remote import RemoteObjects
+from jupyter_mlops.store.project.folder import FOLDER, INDEX_FILE, find_project
+from jupyter_mlops.store.project.location import (
     EMBEDDED,
     Place,
     current_place,
@@ -41,11 +44,8 @@ from jupyter_mlops.store.place import (
     without_password,
     write_place,
 )
-from jupyter_mlops.store.postgresql import PostgresqlIndex, refusal
-from jupyter_mlops.store.project import FOLDER, INDEX_FILE, find_project
-from jupyter_mlops.store.remote import RemoteObjects
-from jupyter_mlops.store.sqlite import SqliteIndex
 from jupyter_mlops.store.store import Store, open_objects
+from jupyter_mlops.store.transfer import whole_index
 from jupyter_mlops.tracking import lock_path
 
 OnProgress = Callable[[int, int], None]
@@ -224,7 +224,7 @@ def _to_file(move: _Move, reading: sa.Connection) -> None:
     index = SqliteIndex(arriving)
     with contextlib.closing(index):
         with index.write(durable=True) as writing:
-            move.rows = moving.copy_rows(reading, writing)
+            move.rows = whole_index.copy_rows(reading, writing)
         index.settle()
     forget_mark(move.folder)
     os.replace(arriving, move.folder / INDEX_FILE)
@@ -239,14 +239,14 @@ def _to_postgresql(move: _Move, reading: sa.Connection) -> PostgresqlIndex:
         state = {"index": shown_index(move.target.index), "id": index.identity()}
         write_atomically(move.folder / STATE, [dumps(state).encode()])
         with index.write(durable=True) as writing:
-            if not moving.is_empty(writing):
+            if not whole_index.is_empty(writing):
                 if not is_ours:
                     raise StoreError(
                         f"'{index.place}' holds the runs of another project.",
                         "Choose another project name: add ?project=NAME to the URL.",
                     )
-                moving.empty(writing)
-            move.rows = moving.copy_rows(reading, writing)
+                whole_index.empty(writing)
+            move.rows = whole_index.copy_rows(reading, writing)
             index.set_moved(writing, None)
     except BaseException:
         index.close()

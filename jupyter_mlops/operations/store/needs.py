@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from jupyter_mlops.store.holdings import Holding
+from jupyter_mlops.store.tables.holdings import Holding
 from jupyter_mlops.tracking.uri import sqlite_path
 
 GRACE = timedelta(hours=1)

@@ -20,19 +20,19 @@ from jupyter_mlops.domain.storage import Recovery
 from jupyter_mlops.errors import InputError, MLOpsError, StoreError, UnknownNameError
 from jupyter_mlops.operations.store.retelling import Known, retell
 from jupyter_mlops.operations.store.soundness import faults_of
-from jupyter_mlops.store import logbook
-from jupyter_mlops.store.disk import refused
-from jupyter_mlops.store.guard import STATE, Guard, new_id
-from jupyter_mlops.store.held_files import copy_file
-from jupyter_mlops.store.journals import Journals
-from jupyter_mlops.store.locks import file_lock, try_file_lock
-from jupyter_mlops.store.mark import Mark, read_mark, write_mark
-from jupyter_mlops.store.place import current_place
-from jupyter_mlops.store.project import FOLDER, INDEX_FILE, find_project
-from jupyter_mlops.store.rolling import Backup, back_up, backups_of, pages_since, unsound
-from jupyter_mlops.store.salvage import Salvage
-from jupyter_mlops.store.sqlite import SqliteIndex
-from jupyter_mlops.store.wal import restore
+from jupyter_mlops.store.backup import logbook
+from jupyter_mlops.store.backup.guard import STATE, Guard, new_id
+from jupyter_mlops.store.backup.mark import Mark, read_mark, write_mark
+from jupyter_mlops.store.backup.rolling import Backup, back_up, backups_of, pages_since, unsound
+from jupyter_mlops.store.db.sqlite import SqliteIndex
+from jupyter_mlops.store.db.wal import restore
+from jupyter_mlops.store.files.disk import refused
+from jupyter_mlops.store.files.held_files import copy_file
+from jupyter_mlops.store.files.journals import Journals
+from jupyter_mlops.store.files.locks import file_lock, try_file_lock
+from jupyter_mlops.store.project.folder import FOLDER, INDEX_FILE, find_project
+from jupyter_mlops.store.project.location import current_place
+from jupyter_mlops.store.transfer.salvage import Salvage
 
 _LOG = ("", "-wal")
 

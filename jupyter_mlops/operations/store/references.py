@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from jupyter_mlops.capture import values
 from jupyter_mlops.errors import DamagedObjectError, StoreError
-from jupyter_mlops.store.holdings import Holding
 from jupyter_mlops.store.store import Store
+from jupyter_mlops.store.tables.holdings import Holding
 
 
 def references_of(store: Store, name: str) -> list[str]:

@@ -15,16 +15,16 @@ import sqlalchemy as sa
 
 from jupyter_mlops.domain.run import Run, RunError, RunKind
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.jobs.journal import NOTEBOOK, RUN_ENDED, RUN_STARTED
-from jupyter_mlops.store.journals import Journals
-from jupyter_mlops.store.mark import Mark
-from jupyter_mlops.store.portable import among
-from jupyter_mlops.store.readable import Unreadable, readable, unreadable
-from jupyter_mlops.store.rolling import Backup
-from jupyter_mlops.store.rows import plain
-from jupyter_mlops.store.salvage import Salvage
-from jupyter_mlops.store.schema import fires, metadata, runs, schedules, step_runs
-from jupyter_mlops.store.sqlite_connect import reading_engine_of
+from jupyter_mlops.execution.notebook.journal import NOTEBOOK, RUN_ENDED, RUN_STARTED
+from jupyter_mlops.store.backup.mark import Mark
+from jupyter_mlops.store.backup.rolling import Backup
+from jupyter_mlops.store.db.portable import among
+from jupyter_mlops.store.db.readable import Unreadable, readable, unreadable
+from jupyter_mlops.store.db.rows import plain
+from jupyter_mlops.store.db.schema import fires, metadata, runs, schedules, step_runs
+from jupyter_mlops.store.db.sqlite_connect import reading_engine_of
+from jupyter_mlops.store.files.journals import Journals
+from jupyter_mlops.store.transfer.salvage import Salvage
 
 MOST = 1000
 """So many runs of which nothing but the number is known are listed one by one, the newest."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from jupyter_mlops.errors import DamagedIndexError
-from jupyter_mlops.store.holdings import run_holdings
-from jupyter_mlops.store.index import Index
-from jupyter_mlops.store.journals import Journals
+from jupyter_mlops.store.db.index import Index
+from jupyter_mlops.store.files.journals import Journals
 from jupyter_mlops.store.store import Store
+from jupyter_mlops.store.tables.holdings import run_holdings
 
 
 def require_sound(store: Store) -> None:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from jupyter_mlops.domain.storage import StepSize, StoreStatus
 from jupyter_mlops.operations.store.references import Closures
-from jupyter_mlops.store import schema
-from jupyter_mlops.store.holdings import Holding, counts, holdings, posted, run_holdings
-from jupyter_mlops.store.mark import BACKUPS
+from jupyter_mlops.store.backup.mark import BACKUPS
+from jupyter_mlops.store.db import schema
 from jupyter_mlops.store.store import Store
+from jupyter_mlops.store.tables.holdings import Holding, counts, holdings, posted, run_holdings
 
 
 def store_status(store: Store) -> StoreStatus:

@@ -6,9 +6,9 @@ import contextlib
 import os
 from pathlib import Path
 
-from jupyter_mlops.store.disk import refused
-from jupyter_mlops.store.objects import write_atomically
-from jupyter_mlops.store.remote import RemoteObjects
+from jupyter_mlops.store.files.disk import refused
+from jupyter_mlops.store.objects.local import write_atomically
+from jupyter_mlops.store.objects.remote import RemoteObjects
 from jupyter_mlops.store.store import Store
 
 MARK = ".gc.tmp"

@@ -12,7 +12,8 @@ from jupyter_mlops.errors import FullDiskError, NotWritableError, StoreError
 from jupyter_mlops.operations.store.references import Closures
 from jupyter_mlops.operations.store.soundness import faults_of
 from jupyter_mlops.operations.store.status import object_sizes
-from jupyter_mlops.store.holdings import (
+from jupyter_mlops.store.store import Store
+from jupyter_mlops.store.tables.holdings import (
     Holding,
     RunHolding,
     holdings,
@@ -21,7 +22,6 @@ from jupyter_mlops.store.holdings import (
     release_run,
     run_holdings,
 )
-from jupyter_mlops.store.store import Store
 
 OnProgress = Callable[[int, int], None]
 """Called with bytes done and bytes in all."""

@@ -1,6 +1,6 @@
 // A parameter as a field of a form: which kind of input suits its type, what stands in it, which value that is.
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Json, Parameter } from '../wire';
+import type { Json, Parameter } from '../framework/wire';
 
 /** `text` and `number` are typed, `flag` is ticked, `choice` is picked, `json` is any other value as JSON. */
 export type FieldKind =

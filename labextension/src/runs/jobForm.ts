@@ -3,8 +3,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
-import type { ApiError } from '../api/errors';
-import type { Json, Parameter } from '../wire';
+import type { ApiError } from '../framework/api/errors';
+import type { Json, Parameter } from '../framework/wire';
 import { fieldOf, readField } from './fields';
 import type { Field, FieldValue } from './fields';
 

@@ -2,12 +2,12 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
-import { isGeneral } from '../api/errors';
-import type { IPathSource } from '../notebook/currentPath';
-import { Section } from '../panel/section';
-import { Button } from '../parts/Button';
-import { Empty } from '../parts/Empty';
-import { Notice } from '../parts/Notice';
+import { isGeneral } from '../framework/api/errors';
+import type { IPathSource } from '../framework/notebook/currentPath';
+import { Section } from '../framework/panel/section';
+import { Button } from '../framework/parts/Button';
+import { Empty } from '../framework/parts/Empty';
+import { Notice } from '../framework/parts/Notice';
 import { CommandIDs } from './commands';
 import { JobFormView } from './components/JobForm';
 import { RunList } from './components/RunList';

@@ -5,10 +5,10 @@ import type {
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { IApi } from '../api/tokens';
-import { CurrentPath } from '../notebook/currentPath';
-import { INotebooks } from '../notebook/tokens';
-import { IPanel } from '../panel/tokens';
+import { IApi } from '../framework/api/tokens';
+import { CurrentPath } from '../framework/notebook/currentPath';
+import { INotebooks } from '../framework/notebook/tokens';
+import { IPanel } from '../framework/panel/tokens';
 import { CommandIDs, addRunCommands } from './commands';
 import { JobForm } from './jobForm';
 import { Runs } from './model';

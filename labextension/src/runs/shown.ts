@@ -1,8 +1,8 @@
 // Which of a run's many facts are worth a place in its row.
 import type { TranslationBundle } from '@jupyterlab/translation';
-import { shownParameters } from '../parts/named';
-import type { Shown } from '../parts/named';
-import type { Run } from '../wire';
+import { shownParameters } from '../framework/parts/named';
+import type { Shown } from '../framework/parts/named';
+import type { Run } from '../framework/wire';
 
 /** Whether it is a kernel that someone works in: it runs as long as the kernel lives and has no progress. */
 export function isLive(run: Run): boolean {

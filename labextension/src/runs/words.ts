@@ -1,6 +1,6 @@
 // What a run that did not complete says of itself, and what to do about it.
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Run, RunError } from '../wire';
+import type { Run, RunError } from '../framework/wire';
 
 /** One line on what went wrong; "" where nothing did. */
 export function errorLine(run: Run, trans: TranslationBundle): string {

@@ -3,12 +3,12 @@ import type { IDisposable } from '@lumino/disposable';
 import { Poll } from '@lumino/polling';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
-import { asApiError } from '../api/errors';
-import type { ApiError } from '../api/errors';
-import { Latest } from '../api/latest';
-import type { IApi } from '../api/tokens';
-import type { IPathSource } from '../notebook/currentPath';
-import type { ScheduleList } from '../wire';
+import { asApiError } from '../framework/api/errors';
+import type { ApiError } from '../framework/api/errors';
+import { Latest } from '../framework/api/latest';
+import type { IApi } from '../framework/api/tokens';
+import type { IPathSource } from '../framework/notebook/currentPath';
+import type { ScheduleList } from '../framework/wire';
 
 const INTERVAL = 20_000;
 const MAX_INTERVAL = 300_000;

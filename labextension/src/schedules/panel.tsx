@@ -1,10 +1,10 @@
 // The bridge from the schedules to the panel.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { isGeneral } from '../api/errors';
-import { Section } from '../panel/section';
-import { Empty } from '../parts/Empty';
-import { Notice } from '../parts/Notice';
+import { isGeneral } from '../framework/api/errors';
+import { Section } from '../framework/panel/section';
+import { Empty } from '../framework/parts/Empty';
+import { Notice } from '../framework/parts/Notice';
 import { ScheduleListView } from './components/ScheduleList';
 import type { Schedules } from './model';
 

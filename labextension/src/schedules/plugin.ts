@@ -4,10 +4,10 @@ import type {
   JupyterFrontEndPlugin
 } from '@jupyterlab/application';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { IApi } from '../api/tokens';
-import { CurrentPath } from '../notebook/currentPath';
-import { INotebooks } from '../notebook/tokens';
-import { IPanel } from '../panel/tokens';
+import { IApi } from '../framework/api/tokens';
+import { CurrentPath } from '../framework/notebook/currentPath';
+import { INotebooks } from '../framework/notebook/tokens';
+import { IPanel } from '../framework/panel/tokens';
 import { Schedules } from './model';
 import { SchedulesSection } from './panel';
 

@@ -2,7 +2,7 @@
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
-import type { Cell } from '../wire';
+import type { Cell } from '../framework/wire';
 import { stepMarkOf } from './name';
 import type { StepMark } from './name';
 

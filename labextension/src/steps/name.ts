@@ -1,6 +1,6 @@
 // What makes a cell a step, as jupyter_mlops reads it: a `%%step NAME` line on top, or the tag `step:NAME`.
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Cell } from '../wire';
+import type { Cell } from '../framework/wire';
 
 export const STEP_TAG = 'step:';
 export const STEP_MAGIC = '%%step';

@@ -2,11 +2,11 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { CommandRegistry } from '@lumino/commands';
 import * as React from 'react';
-import { isGeneral } from '../api/errors';
-import { Section } from '../panel/section';
-import { Button } from '../parts/Button';
-import { Empty } from '../parts/Empty';
-import { Notice } from '../parts/Notice';
+import { isGeneral } from '../framework/api/errors';
+import { Section } from '../framework/panel/section';
+import { Button } from '../framework/parts/Button';
+import { Empty } from '../framework/parts/Empty';
+import { Notice } from '../framework/parts/Notice';
 import { CommandIDs, LOAD_EXTENSION } from './commands';
 import { MarkFormView } from './components/MarkForm';
 import { StepList } from './components/StepList';

@@ -2,13 +2,13 @@
 import type { IDisposable } from '@lumino/disposable';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
-import { asApiError } from '../api/errors';
-import type { ApiError } from '../api/errors';
-import { Latest } from '../api/latest';
-import type { IApi } from '../api/tokens';
-import type { INotebookSource } from '../notebook/source';
-import { isWithin } from '../notebook/within';
-import type { PipelineStatus, StepStatus } from '../wire';
+import { asApiError } from '../framework/api/errors';
+import type { ApiError } from '../framework/api/errors';
+import { Latest } from '../framework/api/latest';
+import type { IApi } from '../framework/api/tokens';
+import type { INotebookSource } from '../framework/notebook/source';
+import { isWithin } from '../framework/notebook/within';
+import type { PipelineStatus, StepStatus } from '../framework/wire';
 import { stepMarkOf } from './name';
 
 const LOADS_EXTENSION = /^\s*%(re)?load_ext\s+jupyter_mlops\b/m;

@@ -3,9 +3,9 @@ import type { IDisposable } from '@lumino/disposable';
 import { Poll } from '@lumino/polling';
 import { Signal } from '@lumino/signaling';
 import type { ISignal } from '@lumino/signaling';
-import type { IApi } from '../api/tokens';
-import type { OpenNotebook } from '../notebook/openNotebook';
-import type { INotebooks } from '../notebook/tokens';
+import type { IApi } from '../framework/api/tokens';
+import type { OpenNotebook } from '../framework/notebook/openNotebook';
+import type { INotebooks } from '../framework/notebook/tokens';
 import { Pipeline } from './pipeline';
 import type { IPipelines } from './tokens';
 

@@ -5,10 +5,10 @@ import type {
 } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
-import { IApi } from '../api/tokens';
-import { INotebooks } from '../notebook/tokens';
-import type { OpenNotebook } from '../notebook/openNotebook';
-import { IPanel } from '../panel/tokens';
+import { IApi } from '../framework/api/tokens';
+import { INotebooks } from '../framework/notebook/tokens';
+import type { OpenNotebook } from '../framework/notebook/openNotebook';
+import { IPanel } from '../framework/panel/tokens';
 import { CommandIDs, addStepCommands } from './commands';
 import { MarkForm } from './markForm';
 import { MarkFormSection, StepsSection } from './panel';

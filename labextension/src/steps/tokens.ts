@@ -1,7 +1,7 @@
 // The pipelines of the open notebooks, shared by the plugins.
 import { Token } from '@lumino/coreutils';
 import type { ISignal } from '@lumino/signaling';
-import type { OpenNotebook } from '../notebook/openNotebook';
+import type { OpenNotebook } from '../framework/notebook/openNotebook';
 import type { Pipeline } from './pipeline';
 
 export interface IPipelines {

@@ -1,8 +1,8 @@
 import { Notification } from '@jupyterlab/apputils';
 import { CommandRegistry } from '@lumino/commands';
 import { afterEach, expect, test, vi } from 'vitest';
-import { ApiError } from '../../src/api/errors';
-import type { INotebooks } from '../../src/notebook/tokens';
+import { ApiError } from '../../src/framework/api/errors';
+import type { INotebooks } from '../../src/framework/notebook/tokens';
 import { CommandIDs, addRunCommands } from '../../src/runs/commands';
 import { JobForm } from '../../src/runs/jobForm';
 import { Runs } from '../../src/runs/model';

@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { JobFormView } from '../../src/runs/components/JobForm';
 import { RunList } from '../../src/runs/components/RunList';
 import { JobForm } from '../../src/runs/jobForm';
-import type { ListedStepRun, Run, RunError } from '../../src/wire';
+import type { ListedStepRun, Run, RunError } from '../../src/framework/wire';
 import { parameter, run, trans } from '../fakes';
 
 const now = new Date('2026-01-01T00:05:00Z');

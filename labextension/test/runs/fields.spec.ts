@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { fieldOf, readField } from '../../src/runs/fields';
 import type { FieldValue, Read } from '../../src/runs/fields';
-import type { Json, Parameter } from '../../src/wire';
+import type { Json, Parameter } from '../../src/framework/wire';
 import { parameter, trans } from '../fakes';
 
 const value = (given: Json): Read => ({ kind: 'value', value: given });

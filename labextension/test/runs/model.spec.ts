@@ -1,5 +1,5 @@
 import { afterEach, expect, test, vi } from 'vitest';
-import { ApiError } from '../../src/api/errors';
+import { ApiError } from '../../src/framework/api/errors';
 import { Runs } from '../../src/runs/model';
 import { FakeApi, FakePath, run, settled } from '../fakes';
 

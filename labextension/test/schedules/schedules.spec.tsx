@@ -3,7 +3,7 @@ import * as React from 'react';
 import { expect, test } from 'vitest';
 import { ScheduleListView } from '../../src/schedules/components/ScheduleList';
 import { Schedules } from '../../src/schedules/model';
-import type { ScheduleView } from '../../src/wire';
+import type { ScheduleView } from '../../src/framework/wire';
 import { FakeApi, FakePath, settled, trans } from '../fakes';
 
 const schedule: ScheduleView = {

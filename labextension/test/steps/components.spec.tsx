@@ -3,7 +3,7 @@ import * as React from 'react';
 import { expect, test, vi } from 'vitest';
 import { MarkFormView } from '../../src/steps/components/MarkForm';
 import { StepList } from '../../src/steps/components/StepList';
-import type { StepState, StepStatus } from '../../src/wire';
+import type { StepState, StepStatus } from '../../src/framework/wire';
 import { cell, step, trans } from '../fakes';
 
 const now = new Date('2026-01-01T01:00:00Z');

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { ApiError } from '../../src/api/errors';
+import { ApiError } from '../../src/framework/api/errors';
 import { Pipeline } from '../../src/steps/pipeline';
 import { FakeApi, FakeNotebook, cell, settled, status, step } from '../fakes';
 

@@ -1,10 +1,10 @@
 // The form that starts a job: a field per parameter, with the notebook's own defaults in them.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { runJobIcon } from '../../icons';
-import { Button } from '../../parts/Button';
-import { counted } from '../../parts/named';
-import { Notice } from '../../parts/Notice';
+import { runJobIcon } from '../../framework/icons';
+import { Button } from '../../framework/parts/Button';
+import { counted } from '../../framework/parts/named';
+import { Notice } from '../../framework/parts/Notice';
 import { labelOf } from '../fields';
 import type { Field, FieldValue } from '../fields';
 import type { JobFormState } from '../jobForm';

@@ -1,19 +1,19 @@
 // All of an unfolded run: its parameters, its metrics, its steps.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { formatDuration, formatTime } from '../../format';
-import { statusIcons } from '../../icons';
-import { Mark } from '../../parts/Mark';
-import { ValuesTable } from '../../parts/Values';
+import { formatDuration, formatTime } from '../../framework/format';
+import { statusIcons } from '../../framework/icons';
+import { Mark } from '../../framework/parts/Mark';
+import { ValuesTable } from '../../framework/parts/Values';
 import {
   counted,
   leftLine,
   shownMetrics,
   shownParameters
-} from '../../parts/named';
-import type { Named } from '../../parts/named';
-import { statusLabel } from '../../words';
-import type { Run, RunDetail, ListedStepRun } from '../../wire';
+} from '../../framework/parts/named';
+import type { Named } from '../../framework/parts/named';
+import { statusLabel } from '../../framework/words';
+import type { Run, RunDetail, ListedStepRun } from '../../framework/wire';
 
 export interface RunDetailsProps {
   trans: TranslationBundle;

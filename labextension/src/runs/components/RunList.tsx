@@ -1,7 +1,7 @@
 // The runs of a project, newest first.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { Run, RunDetail } from '../../wire';
+import type { Run, RunDetail } from '../../framework/wire';
 import { isResumable, tellingParametersOf } from '../shown';
 import { RunRow } from './RunRow';
 

@@ -1,7 +1,7 @@
 // How far a waiting or running run is: a bar, the cells, the step that runs now.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import type { Run } from '../../wire';
+import type { Run } from '../../framework/wire';
 
 export interface RunProgressProps {
   trans: TranslationBundle;

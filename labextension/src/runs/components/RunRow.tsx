@@ -7,21 +7,21 @@ import {
   formatRelative,
   formatTime,
   secondsBetween
-} from '../../format';
+} from '../../framework/format';
 import {
   cancelIcon,
   liveIcon,
   openIcon,
   resumeIcon,
   statusIcons
-} from '../../icons';
-import { Button, IconButton } from '../../parts/Button';
-import { Mark } from '../../parts/Mark';
-import { ValuesLine } from '../../parts/Values';
-import { shownMetrics } from '../../parts/named';
-import type { Shown } from '../../parts/named';
-import { statusLabel } from '../../words';
-import type { Run, RunDetail } from '../../wire';
+} from '../../framework/icons';
+import { Button, IconButton } from '../../framework/parts/Button';
+import { Mark } from '../../framework/parts/Mark';
+import { ValuesLine } from '../../framework/parts/Values';
+import { shownMetrics } from '../../framework/parts/named';
+import type { Shown } from '../../framework/parts/named';
+import { statusLabel } from '../../framework/words';
+import type { Run, RunDetail } from '../../framework/wire';
 import { isActive, isLive, isOpenable } from '../shown';
 import { errorHint, errorLine } from '../words';
 import { RunDetails } from './RunDetails';

@@ -1,13 +1,13 @@
 // The schedules of a project: what runs when, and whether anything is there to run it.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { formatRelative, formatTime } from '../../format';
-import { clockIcon } from '../../icons';
-import { Mark } from '../../parts/Mark';
-import { Notice } from '../../parts/Notice';
-import { ValuesLine } from '../../parts/Values';
-import { shownParameters } from '../../parts/named';
-import type { SchedulerStatus, ScheduleView } from '../../wire';
+import { formatRelative, formatTime } from '../../framework/format';
+import { clockIcon } from '../../framework/icons';
+import { Mark } from '../../framework/parts/Mark';
+import { Notice } from '../../framework/parts/Notice';
+import { ValuesLine } from '../../framework/parts/Values';
+import { shownParameters } from '../../framework/parts/named';
+import type { SchedulerStatus, ScheduleView } from '../../framework/wire';
 
 /** The same in every language. */
 const COMMAND = 'jupyter mlops scheduler';

@@ -1,8 +1,8 @@
 // The small form that gives the active cell its step name, or takes it away.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { Button } from '../../parts/Button';
-import { Notice } from '../../parts/Notice';
+import { Button } from '../../framework/parts/Button';
+import { Notice } from '../../framework/parts/Notice';
 import type { MarkFormState } from '../markForm';
 import { STEP_MAGIC } from '../name';
 

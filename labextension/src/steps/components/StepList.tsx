@@ -1,9 +1,9 @@
 // The steps of a notebook in pipeline order, with what is wrong in the notebook above them.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { Button } from '../../parts/Button';
-import { Notice } from '../../parts/Notice';
-import type { Problem, StepStatus } from '../../wire';
+import { Button } from '../../framework/parts/Button';
+import { Notice } from '../../framework/parts/Notice';
+import type { Problem, StepStatus } from '../../framework/wire';
 import { StepRow, labelOf } from './StepRow';
 
 export interface StepListProps {

@@ -1,13 +1,13 @@
 // One step: its state in a sign and a word, why, how long it took, what it needs. A click jumps to its cell.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { formatDuration, formatRelative } from '../../format';
-import { stateIcons } from '../../icons';
-import { Mark } from '../../parts/Mark';
-import { ValuesLine } from '../../parts/Values';
-import { shownMetrics } from '../../parts/named';
-import { restoredText, stateLabel } from '../../words';
-import type { StepStatus } from '../../wire';
+import { formatDuration, formatRelative } from '../../framework/format';
+import { stateIcons } from '../../framework/icons';
+import { Mark } from '../../framework/parts/Mark';
+import { ValuesLine } from '../../framework/parts/Values';
+import { shownMetrics } from '../../framework/parts/named';
+import { restoredText, stateLabel } from '../../framework/words';
+import type { StepStatus } from '../../framework/wire';
 
 export interface StepRowProps {
   trans: TranslationBundle;

@@ -1,0 +1,1 @@
+"""What a piece of Python may read, bind and touch, by its syntax tree."""

@@ -1,0 +1,1 @@
+"""A notebook's cells and steps, and who may read what from whom."""

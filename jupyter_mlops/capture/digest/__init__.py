@@ -1,0 +1,1 @@
+"""Values' digests by content, one file a family of types."""

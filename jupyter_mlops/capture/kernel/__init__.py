@@ -1,0 +1,1 @@
+"""Where capture meets IPython and ipykernel."""

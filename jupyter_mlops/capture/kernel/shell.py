@@ -1,0 +1,290 @@
+"""The one mechanism in the kernel: an input transformer takes `%%step` off, shell hooks record before and after, and a
+reuse replaces the cell's code by its restoration. The cell itself is run by IPython as ever."""
+
+from __future__ import annotations
+
+import ast
+import logging
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from jupyter_mlops.analysis.code.facts import CodeFacts, cell_facts
+from jupyter_mlops.analysis.pipeline.cells import MAGIC, StepCell, spec_from_tags, split_magic
+from jupyter_mlops.analysis.pipeline.step_options import spec_named
+from jupyter_mlops.capture import libraries
+from jupyter_mlops.capture.session.notebook import parent_metadata, sent_metadata, sent_tags
+from jupyter_mlops.capture.session.session import Session
+from jupyter_mlops.capture.step.outcome import names_bound
+from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.reason import Reason
+from jupyter_mlops.domain.step import StepSpec
+from jupyter_mlops.errors import InputError, MLOpsError, RunError
+
+log = logging.getLogger(__name__)
+_RESTORE = f"__import__({__name__!r}, fromlist=['_']).restore()"
+_OURS = re.compile(r"(%mlops\b.*|%(re|un)?load_ext\s+jupyter_mlops|#.*)?")
+"""Lines that only steer this extension: asked of each line by itself, as one expression for all would try each way to cut
+empty lines apart.
+"""
+_CALLS = re.compile(r"[(@%!/]|\bimport\b")
+"""In code that calls anything by its own words: native code may then have changed the working folder."""
+_sessions: list[ShellHooks] = []
+
+
+class ShellHooks:
+    """Ties a session to a shell. `install` and `remove` are each other's inverse."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.shell = session.shell
+        self._depth = 0
+        self._execution: Any = None
+        self._facts: CodeFacts | None = None
+        self._is_interrupted = False
+        """Whether the cell was to be stopped while it was looked at, before it began."""
+        self._names_before: dict[str, Any] = {}
+        self._thread = threading.get_ident()
+
+    def install(self) -> None:
+        """Hook into the shell."""
+        self.session.owners.heard(parent_metadata(self.shell))
+        self.shell.input_transformers_cleanup.insert(0, strip_magic)
+        self.shell.ast_transformers.append(self)
+        self.shell.events.register("pre_run_cell", self.before_cell)
+        self.shell.events.register("post_run_cell", self.after_cell)
+        _sessions.append(self)
+
+    def remove(self) -> None:
+        """Leave the shell as it was."""
+        self.shell.input_transformers_cleanup.remove(strip_magic)
+        self.shell.ast_transformers.remove(self)
+        self.shell.events.unregister("pre_run_cell", self.before_cell)
+        self.shell.events.unregister("post_run_cell", self.after_cell)
+        _sessions.remove(self)
+
+    def before_cell(self, info: Any) -> None:
+        """Before any cell. A failure of ours never keeps a cell from running: it is told, and the cell runs plainly."""
+        if threading.get_ident() != self._thread:
+            return
+        self._depth += 1
+        if self._depth > 1:
+            return
+        self._execution, self._facts, self._is_interrupted = None, None, False
+        self.session.stir()
+        # In the trap `get_ipython` is a builtin, as in a cell: a library imported here must find itself in a notebook.
+        with self.shell.builtin_trap:
+            self._before(info)
+
+    def _look_beside(self) -> None:
+        """Before and after each cell: values may have changed by what goes on, or did when this was asked last."""
+        session = self.session
+        if session.beside.look(self.shell) or session.world.has_last_words:
+            session.world.touch(None)
+
+    def _before(self, info: Any) -> None:
+        try:
+            try:
+                spec, code = split_magic(info.raw_cell)
+            except InputError:
+                return  # the input transformer has told, and IPython will not run the cell
+            self.session.tell_notices()
+            self._look_beside()
+            self._facts = cell_facts(code)
+            sent = sent_metadata(info, self.shell)
+            self.session.owners.heard(sent)
+            spec = spec or self._spec(info, code, sent)
+            if spec is not None:
+                self._begin_step(spec, code, info)
+            else:
+                self._claim(info.cell_id, None)
+                self.session.before_plain(self._facts)
+            self._names_before = dict(self.session.namespace)
+        except SyntaxError:
+            pass  # IPython is about to say so
+        except KeyboardInterrupt:
+            # IPython would print that a callback failed, and go on with the cell that was to be stopped.
+            self._abandon()
+            self._is_interrupted = True
+        except MLOpsError as error:
+            self._give_up(error.message, error.hint)
+        except Exception as error:
+            log.debug("A step could not be recorded", exc_info=True)
+            self._give_up(f"This step is not recorded: {type(error).__name__}: {error}", "The cell runs as usual.")
+
+    def _spec(self, info: Any, code: str, sent: dict[str, Any]) -> StepSpec | None:
+        """What the cell's tags ask for; where all cells are captured, any cell but one that only steers us."""
+        tags, name = sent_tags(sent)
+        if tags is None:
+            tags = () if self.session.is_job else self.session.view.tags(info.cell_id)
+        spec = spec_from_tags(tags)
+        if spec is not None or not self.session.capture_all or only_steers(code) or _is_empty(self._facts):
+            return spec
+        assert self._facts is not None
+        return spec_named(name or self.session.view.step_name(info.cell_id, self._facts), tags, named=False)
+
+    def _begin_step(self, spec: StepSpec, code: str, info: Any) -> None:
+        from jupyter_mlops.capture.step.execution import Execution
+
+        cell = Cell(-1, info.cell_id or "", "code", info.raw_cell)
+        execution = Execution(self.session, StepCell(cell, spec, code), self._facts)
+        self._execution = execution
+        execution.refused = self._claim(info.cell_id, spec)
+        execution.before()
+
+    def _claim(self, cell_id: str | None, spec: StepSpec | None) -> MLOpsError | None:
+        """The error where the step's name is another cell's. A job's notebook was looked at when it was asked for."""
+        if self.session.is_job or self._facts is None:
+            return None
+        name = spec.name if spec is not None and spec.named else None
+        return self.session.owners.claim(cell_id, name, self._facts.digest)
+
+    def _give_up(self, message: str, hint: str) -> None:
+        self._abandon()
+        self.session.listener.warn(message, hint)
+
+    def _abandon(self) -> None:
+        if self._execution is not None:
+            self._execution.abandon()
+            self._execution = None
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        """As an AST transformer: put the restoration in place of a cell whose result is reused."""
+        if self._is_interrupted and self._depth == 1:
+            return ast.parse(_RESTORE)
+        execution = self._execution
+        if self._depth != 1 or execution is None or execution.placed:
+            return node
+        if execution.reuse is None and execution.refused is None and not execution.skipped:
+            return node
+        execution.placed = True
+        return ast.parse(_RESTORE)
+
+    def restore(self) -> None:
+        """What the replaced cell calls. Raises `BadStepLine` where the step's claims are contradicted."""
+        if self._is_interrupted:
+            self._is_interrupted = False
+            raise _Interrupt
+        if self._execution.refused is not None:
+            raise BadStepLine(self._execution.refused)
+        self._execution.restore()
+
+    def after_cell(self, result: Any) -> None:
+        """After any cell."""
+        if threading.get_ident() != self._thread or self._depth == 0:
+            return
+        try:
+            if self._depth == 1:
+                with self.shell.builtin_trap:
+                    self._after(result)
+                self.session.stir()
+        finally:
+            self._depth -= 1
+
+    def _after(self, result: Any) -> None:
+        execution, facts = self._execution, self._facts
+        self._execution = None
+        self._look_beside()
+        if _CALLS.search(result.info.raw_cell):
+            libraries.cell_ended()
+        try:
+            effects: dict[str, list[Reason]] | None = None
+            if execution is not None:
+                bound = execution.after(result)
+                effects = {} if execution.reuse is not None else execution.examination.effects
+                self._refuse(execution, result)
+            else:
+                bound, _ = names_bound(self.session.world, self._names_before)
+            if facts is not None:
+                self.session.cell_ended(facts, execution.step.spec.name if execution else "", bound, effects)
+        except KeyboardInterrupt:
+            self._not_recorded("it was interrupted just after it had ended")
+        except Exception as error:
+            log.debug("A step could not be recorded", exc_info=True)
+            self._not_recorded(f"{type(error).__name__}: {error}")
+        finally:
+            self._names_before = {}
+
+    def _not_recorded(self, why: str) -> None:
+        self.session.listener.warn(
+            f"This step ran, but was not recorded: {why}",
+            "Its result is in the kernel, but will not be reused.",
+        )
+
+    def _refuse(self, execution: Any, result: Any) -> None:
+        """Let a cell fail whose claims about its outputs turned out wrong when it had run."""
+        if execution.refused is None or result.error_in_exec is not None or result.error_before_exec is not None:
+            return
+        error = (StepTimedOut if isinstance(execution.refused, RunError) else BadStepLine)(execution.refused)
+        result.error_in_exec = error
+        self.shell.showtraceback((type(error), error, None))
+
+
+class _Interrupt(KeyboardInterrupt):
+    """The cell was interrupted before its first line: IPython shows no traceback of ours."""
+
+    def _render_traceback_(self) -> list[str]:
+        return ["KeyboardInterrupt: "]
+
+
+_Interrupt.__name__ = KeyboardInterrupt.__name__
+
+
+class BadStepLine(Exception):
+    """A bad `%%step` line: IPython shows its two lines and no traceback."""
+
+    def __init__(self, error: MLOpsError) -> None:
+        super().__init__(error.message)
+        self.error = error
+
+    def _render_traceback_(self) -> list[str]:
+        return [f"Error: {self.error.message}", f"Hint: {self.error.hint}"]
+
+
+class StepTimedOut(BadStepLine):
+    """A step took longer than its `--timeout`; who executes the notebook knows it by this name."""
+
+
+def only_steers(code: str) -> bool:
+    """Whether a cell does nothing but steer this extension."""
+    return all(_OURS.fullmatch(line.strip()) for line in code.split("\n"))
+
+
+def strip_magic(lines: list[str]) -> list[str]:
+    """The input transformer: takes a `%%step` line off. Raises `BadStepLine`."""
+    if not any(line.startswith(MAGIC) for line in lines[:3]):
+        return lines
+    try:
+        spec, code = split_magic("".join(lines))
+    except InputError as error:
+        raise BadStepLine(error) from None
+    return lines if spec is None else code.splitlines(keepends=True)
+
+
+def _is_empty(facts: CodeFacts | None) -> bool:
+    return facts is None or facts.digest == cell_facts("").digest
+
+
+def current_session() -> Session:
+    """The session of this kernel."""
+    return _sessions[-1].session
+
+
+def restore() -> None:
+    """Called in place of a reused cell's code."""
+    _sessions[-1].restore()
+
+
+@contextmanager
+def cells_within(session: Session) -> Iterator[None]:
+    """While a cell of ours runs other cells (`%mlops run`): each of them counts as if it were run by hand."""
+    hooks = next(item for item in _sessions if item.session is session)
+    kept = hooks._depth, hooks._execution, hooks._facts
+    hooks._depth, hooks._execution, hooks._facts = 0, None, None
+    try:
+        yield
+    finally:
+        hooks._depth, hooks._execution, hooks._facts = kept
+        hooks._names_before = dict(session.namespace)

@@ -1,0 +1,1 @@
+"""Results put in place of running: names at once, values when they are needed."""

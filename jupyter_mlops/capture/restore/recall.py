@@ -1,0 +1,93 @@
+"""In a kernel that was started anew: takes what the cells above had made from the record, when a cell first needs it.
+
+Only names that are missing are taken, and only from steps that a run from the top would reuse, or run on the same again.
+"""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.analysis.code.facts import CodeFacts
+from jupyter_mlops.analysis.pipeline.cells import StepCell
+from jupyter_mlops.capture.forecast import forecast
+from jupyter_mlops.capture.key.world import Pending
+from jupyter_mlops.capture.results.reuse import known_in
+from jupyter_mlops.domain.plan import REUSE, SKIP, Forecast
+
+if TYPE_CHECKING:
+    from jupyter_mlops.capture.session.session import Session
+
+
+def missing_names(session: Session, facts: CodeFacts) -> set[str]:
+    """Names a cell may read that nothing is bound to."""
+    return {name for name in facts.names.reads if session.world.know(name) is None and not hasattr(builtins, name)}
+
+
+def recall(session: Session, step: StepCell, facts: CodeFacts) -> dict[str, str]:
+    """Let the world know of the missing names what the steps above made of them; gives name → step."""
+    missing = missing_names(session, facts)
+    place = session.view.place(step)
+    if not missing or place <= 0:
+        return {}
+    above = session.view.steps()[:place]
+    told = {item.cell_index: item for item in forecast(session.store, session.notebook, session.view.cells())}
+    taken: dict[str, str] = {}
+    changed: dict[str, str] = {}
+    open_ones = {item.name for item in told.values() if item.source is None and item.repeats is None}
+    for other in above:
+        item = told[other.cell.index]
+        source = None if _is_contradicted(session, item, open_ones) else item.source or item.repeats
+        _take(session, item, source, taken, changed)
+        if item.decision not in (REUSE, SKIP) and _leaves_work(session, item.name):
+            for name in list(taken):  # may have been changed since by what is not here
+                changed[name] = item.name
+                session.world.pending.pop(name, None)
+                del taken[name]
+    for name in sorted(missing & changed.keys()):
+        session.listener.warn(
+            f"'{name}' is not in this kernel, and '{changed[name]}', which makes it, has no result that is still valid.",
+            f"Run that step, or every step that is needed: %mlops run --until {step.spec.name}",
+        )
+    return {name: taken[name] for name in sorted(missing & taken.keys())}
+
+
+def _is_contradicted(session: Session, item: Forecast, open_ones: Collection[str]) -> bool:
+    """Whether a result counts on a value that a step will bind when it runs, and this kernel still holds another."""
+    foreseen = [name for name, maker in item.inputs.items() if maker in open_ones]
+    if item.source is None or not foreseen:
+        return False
+    world, inputs = session.world, session.store.steps.run(item.source).inputs
+    return any(
+        name in world.namespace and name in inputs and getattr(world.know(name), "digest", "") != inputs[name].digest
+        for name in foreseen
+    )
+
+
+def _leaves_work(session: Session, step: str) -> bool:
+    last = session.last_of(session.notebook, step)
+    return last is not None and bool(last.effects.get("behind"))
+
+
+def _take(session: Session, item: Forecast, source: str | None, taken: dict[str, str], changed: dict[str, str]) -> None:
+    if source is None:
+        for name in item.outputs:
+            changed[name] = item.name
+            taken.pop(name, None)
+        return
+    run = session.store.steps.run(source)
+    world = session.world
+    for name, known in known_in(run).items():
+        if name in world.namespace or (name in world.pending and name not in taken):
+            continue
+        result = None if known.lost else run.result
+        world.pending[name] = Pending(known, run.id, result, frozenset({name, *known.shares}))
+        session.producers[name] = item.name
+        taken[name] = item.name
+        changed.pop(name, None)
+    for name in run.effects.get("deleted", ()):
+        if taken.pop(name, None) is not None:
+            world.pending.pop(name, None)
+    for name in run.effects.get("imports", ()):
+        session.hydrator.imports[name] = None

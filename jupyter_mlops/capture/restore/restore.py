@@ -1,0 +1,36 @@
+"""Lets the world be as a result left it: names, options of libraries, generators. Values come when they are needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_mlops.capture import libraries
+from jupyter_mlops.capture.key.value_facts import Known
+from jupyter_mlops.capture.key.world import Pending
+from jupyter_mlops.capture.results.reuse import Reuse
+
+if TYPE_CHECKING:
+    from jupyter_mlops.capture.session.session import Session
+
+_AT_ONCE = {"environ", "timezone", "cwd", "sys.path", "locale", "decimal", "logging"}
+"""State of the process itself, set as soon as a step is reused; the options of libraries wait until one is needed."""
+
+
+def put_in_place(session: Session, reuse: Reuse) -> None:
+    """Let the world be as a result left it; values are loaded when they are needed."""
+    world, source = session.world, reuse.source
+    known: dict[str, Known] = reuse.known
+    for name, item in known.items():
+        group = frozenset({name, *item.shares})
+        world.pend(name, Pending(item, source.id, None if item.lost else source.result, group))
+    for name in source.effects.get("deleted", ()):
+        world.forget(name)
+    for name in source.effects.get("imports", ()):
+        session.hydrator.imports[name] = None
+    if "matplotlib" in source.effects:
+        session.hydrator.backend = source.effects["matplotlib"]
+    changed = source.effects.get("libraries", {})
+    libraries.restore_libraries({name: reuse.libraries[name] for name in changed if name in _AT_ONCE})
+    for library in changed.keys() - _AT_ONCE:
+        world.states[library] = (changed[library], reuse.libraries.get(library, {}))
+    libraries.restore_random(reuse.random)

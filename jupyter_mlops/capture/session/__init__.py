@@ -1,0 +1,1 @@
+"""One kernel's view of its notebook, its run and its store."""

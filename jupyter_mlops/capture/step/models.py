@@ -1,0 +1,76 @@
+"""Keeps the model a step names, with a sample of its input, for tracking to log."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING, Any
+
+from jupyter_mlops.analysis.pipeline.cells import StepCell
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.errors import MLOpsError
+from jupyter_mlops.secrets.known import holds_bytes
+
+if TYPE_CHECKING:
+    from jupyter_mlops.capture.key.examination import Examination
+    from jupyter_mlops.capture.session.session import Session
+
+SAMPLE_ROWS = 5
+
+
+def keep_model(session: Session, step: StepCell, step_run: StepRun, found: Examination) -> None:
+    """Store the model and tell tracking; where that cannot be, the author is told. Never raises into the cell."""
+    name = str(step.spec.model)
+    hint = "Bind the fitted model to that name in the step, or change --model."
+    if name not in session.namespace:
+        session.listener.warn(f"Model '{name}' of step '{step.spec.name}' was not logged: no such variable.", hint)
+        return
+    model = session.namespace[name]
+    try:
+        import cloudpickle
+
+        data = cloudpickle.dumps(model, protocol=5)
+        sample = _sample(model, [session.namespace.get(item) for item in found.inputs])
+        sample_data = None if sample is None else pickle.dumps(sample, protocol=5)
+    except Exception as error:  # noqa: BLE001 - pickling runs the code of foreign types, which may raise anything
+        session.listener.warn(
+            f"Model '{name}' of step '{step.spec.name}' was not logged: it cannot be stored ({error}).", hint
+        )
+        return
+    if holds_bytes(data) or (sample_data is not None and holds_bytes(sample_data)):
+        session.listener.warn(
+            f"Model '{name}' of step '{step.spec.name}' was not logged: it holds a secret.",
+            "Pass the secret to the code that needs it when it is needed, instead of storing it in the model.",
+        )
+        return
+    session.saver.do(lambda: _post(session, step_run, name, data, sample_data))
+
+
+def _post(session: Session, step_run: StepRun, name: str, data: bytes, sample: bytes | None) -> None:
+    store = session.store
+    try:
+        body = {
+            "step_run_id": step_run.id,
+            "name": name,
+            "object": store.objects.put(data, signed=True),
+            "input_object": None if sample is None else store.objects.put(sample, signed=True),
+        }
+    except MLOpsError as error:
+        store.steps.update_run(step_run.id, error=f"model '{name}' was not stored: {error.message}")
+        raise
+    store.outbox.post(step_run.run_id, "model", body, now=store.now())
+
+
+def _sample(model: Any, inputs: list[Any]) -> Any:
+    """The first rows of the input the model was most likely fitted on: same columns, or same number of them."""
+    names = getattr(model, "feature_names_in_", None)
+    count = getattr(model, "n_features_in_", None)
+    for value in inputs:
+        shape = getattr(value, "shape", None)
+        if not isinstance(shape, tuple) or len(shape) != 2 or shape[1] != count:
+            continue
+        columns = getattr(value, "columns", None)
+        if columns is None and names is None:
+            return value[:SAMPLE_ROWS].copy()
+        if columns is not None and (names is None or list(columns) == list(names)):
+            return value.head(SAMPLE_ROWS).copy()
+    return None

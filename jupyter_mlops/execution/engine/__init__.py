@@ -1,0 +1,1 @@
+"""Cell by cell through a notebook, until it ends or is stopped."""

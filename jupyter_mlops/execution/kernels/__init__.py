@@ -1,0 +1,1 @@
+"""Kernels of jobs: ordinary ones, and warm ones that are forked."""

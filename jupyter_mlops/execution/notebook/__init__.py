@@ -1,0 +1,1 @@
+"""The executed notebook: its outputs, its file, its journal."""

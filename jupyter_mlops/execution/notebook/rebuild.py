@@ -1,0 +1,164 @@
+"""The notebook of a run from its journal, as far as it came: the very outputs that its execution would have saved."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+from jupyter_mlops.domain.run import RunError
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.execution.notebook import journal
+from jupyter_mlops.execution.notebook.outcome import Outcome
+from jupyter_mlops.execution.notebook.papermill_metadata import COMPLETED, Ledger
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class Rebuilt:
+    """What a journal tells: the notebook, the cell it was in, the end if it was told, the kernel's and runner's process."""
+
+    notebook: Any = None
+    running: int | None = None
+    status: Status | None = None
+    error: RunError | None = None
+    kernel: tuple[int, float] | None = None
+    host: str = ""
+    unsaved: Outcome | None = None
+    """With what end the notebook was to be saved, where it could not be."""
+    events_lost: int = 0
+    """How many events the disk did not take, so that the notebook misses them."""
+    began: datetime | None = None
+    """When the execution began, as its notebook says it."""
+    at: datetime | None = None
+    """When it was last heard of."""
+
+
+class _Nowhere:
+    """Stands for the kernel of an execution that is over: whatever is said to it is not heard."""
+
+    def __init__(self) -> None:
+        self.client_factory: Any = None
+        self.session = self.shell_channel = self
+
+    def msg(self, *_: Any, **__: Any) -> dict[str, Any]:
+        """No message."""
+        return {}
+
+    def send(self, *_: Any, **__: Any) -> None:
+        """Say nothing."""
+
+
+class _Reader:
+    """Applies events, one after the other, as the execution applied the messages they were."""
+
+    def __init__(self) -> None:
+        self.found = Rebuilt()
+        self._client: Any = None
+        self._ledger: Any = None
+        self._request = ""
+        self._ended: set[int] = set()
+        """Cells that have ended: what tasks of theirs say comes later."""
+
+    def read(self, event: dict[str, Any]) -> None:
+        """Apply one event."""
+        found, kind = self.found, event["event"]
+        found.at = datetime.fromisoformat(event["at"])
+        if kind == journal.RUN_STARTED:
+            found.host = event.get("host", "")
+        elif kind == journal.KERNEL_STARTED and event.get("pid"):
+            found.kernel = event["pid"], event.get("pid_started") or 0.0
+        elif kind == journal.NOTEBOOK:
+            self._begin(event["notebook"])
+        elif kind == journal.RUN_ENDED:
+            found.status = Status(event["status"])
+            found.error = _error(event)
+            found.events_lost = event.get("events_lost", 0)
+            if event.get("unsaved"):
+                told = event["unsaved"]
+                found.unsaved = Outcome(Status(told["status"]), _error(told), told["hint"])
+        elif self._client is not None:
+            self._cell(kind, event)
+
+    def _begin(self, notebook: dict[str, Any]) -> None:
+        from nbformat import from_dict
+
+        from jupyter_mlops.execution.notebook.cell_client import CellClient
+
+        self.found.notebook = from_dict(notebook)
+        self.found.began = began_of(notebook)
+        self._ledger = Ledger(self.found.notebook, self._now)
+        self._ledger.begin()
+        nowhere = _Nowhere()
+        self._client = CellClient(self.found.notebook, nowhere, lambda output: None, record_timing=False)
+        self._client.kc = nowhere
+
+    def _now(self) -> datetime:
+        assert self.found.at is not None
+        return self.found.at
+
+    def _cell(self, kind: str, event: dict[str, Any]) -> None:
+        index = event.get("cell")
+        if index is None:
+            return
+        cell = self.found.notebook.cells[index]
+        if kind == journal.PASSED:
+            if self._is_passed(cell):
+                self._ledger.passed(index)
+        elif kind == journal.CELL_STARTED:
+            self.found.running = index
+            self._client.clear_before_next_output = False
+            self._ledger.cell_started(index)
+        elif kind == journal.CELL_ENDED:
+            self.found.running = None
+            self._ended.add(index)
+            self._ledger.cell_ended(index, failed=event["status"] != COMPLETED)
+            cell.execution_count = event["execution_count"]
+            if event.get("execution"):
+                cell.metadata["execution"] = event["execution"]
+        else:
+            self._message(event, index, cell)
+
+    @staticmethod
+    def _is_passed(cell: Any) -> bool:
+        from jupyter_mlops.execution.notebook.papermill_metadata import SKIP_TAG
+
+        return cell.cell_type != "code" or SKIP_TAG not in cell.metadata.get("tags", [])
+
+    def _message(self, event: dict[str, Any], index: int, cell: Any) -> None:
+        self._request = event.get("request", self._request)
+        message = journal.message_of(event, self._request)
+        if message is not None and index in self._ended:
+            self._client.take_late(message, index)
+        elif message is not None:
+            self._client.process_message(message, cell, index)
+
+    def end(self) -> Rebuilt:
+        """All events were read."""
+        if self._client is not None:
+            self._client.settle()
+            self._client.set_widgets_metadata()
+        return self.found
+
+
+def began_of(notebook: dict[str, Any]) -> datetime | None:
+    """When the execution of a notebook began, by papermill's record in it; None where there is none."""
+    text = notebook.get("metadata", {}).get("papermill", {}).get("start_time")
+    found = None if text is None else datetime.fromisoformat(text)
+    # Older releases of papermill wrote UTC without saying so.
+    return found if found is None or found.tzinfo is not None else found.replace(tzinfo=timezone.utc)
+
+
+def _error(told: dict[str, Any]) -> RunError | None:
+    return RunError(**told["error"]) if told.get("error") else None
+
+
+def rebuild(events: Iterable[dict[str, Any]]) -> Rebuilt:
+    """What the events of a run tell. `notebook` is None where the kernel was given none."""
+    reader = _Reader()
+    for event in events:
+        reader.read(event)
+    return reader.end()

@@ -1,0 +1,1 @@
+"""Word of how runs ended, to webhooks, mail and commands."""

@@ -1,0 +1,1 @@
+"""Due runs put into the queue, each fire time once."""

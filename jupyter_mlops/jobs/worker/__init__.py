@@ -1,0 +1,1 @@
+"""Runs taken from the queue and executed."""

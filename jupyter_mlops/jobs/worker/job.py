@@ -1,0 +1,187 @@
+"""One run from its row in the index to its executed notebook: the same for the command line and the detached process."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.variables import KernelTask
+from jupyter_mlops.errors import CanceledError, CellFailedError, KernelDiedError, MLOpsError, RunError
+from jupyter_mlops.execution.engine.ahead import Beside
+from jupyter_mlops.execution.engine.execution import Execution, Plan
+from jupyter_mlops.execution.engine.stop import Stop, on_stop_signal
+from jupyter_mlops.execution.notebook.outcome import Outcome
+from jupyter_mlops.execution.notebook.output_file import check_output, file_saver
+from jupyter_mlops.execution.notebook.overflow import Overflows
+from jupyter_mlops.jobs.queue.prepared import mark_failure, prepare
+from jupyter_mlops.jobs.queue.request import Request, default_output
+from jupyter_mlops.jobs.queue.sources import has_other_modules
+from jupyter_mlops.jobs.worker.events import OnEvent
+from jupyter_mlops.jobs.worker.recorder import Recorder
+from jupyter_mlops.jobs.worker.span import chosen_cells
+from jupyter_mlops.store.project.output_limit import folder_of, output_limit
+from jupyter_mlops.store.store import Store
+
+
+def execute(
+    store: Store,
+    run: Run,
+    request: Request,
+    output: Path | None,
+    on_event: OnEvent | None = None,
+    *,
+    pool: Any = None,
+    stop: Stop | None = None,
+) -> Run:
+    """Take the pending `run` and execute it, in a warm kernel of `pool` where there is one; returns it completed.
+
+    A run that a worker has claimed is its worker's already. Who holds `stop` can have the execution stopped.
+
+    Raises `CellFailedError`, `KernelDiedError` or `CanceledError` with the details run, output, cell_index, step,
+    source and traceback; the run has then ended, and its notebook is saved as far as it came.
+    """
+    stop = stop or Stop()
+    with on_stop_signal(stop):
+        recorder = Recorder(store, run, on_event)
+        if not recorder.begin():
+            raise taken(store.runs.get(run.id))
+        try:
+            output = _output(store, recorder.run, request, output)
+            execution = Execution(_plan(recorder, request, output, pool, stop), recorder.listeners)
+            outcome = execution.run()
+        except BaseException as error:
+            # Whatever it was, the run has ended, and the index must say so.
+            recorder.fail(error)
+            raise
+        run = recorder.end(outcome)
+    if outcome.status is not Status.COMPLETED:
+        raise error_of(run, outcome, source=outcome.source, output=output)
+    return run
+
+
+def _output(store: Store, run: Run, request: Request, output: Path | None) -> Path:
+    """Where the executed notebook goes, which is in the index from now on."""
+    if output is None and run.options.output:
+        output = store.root / run.options.output
+    output = Path(os.path.abspath(output)) if output is not None else default_output(store, run)
+    check_output(output, request.path)
+    store.runs.update(run.id, output_path=store.relative(output))
+    return output
+
+
+def _plan(recorder: Recorder, request: Request, output: Path, pool: Any, stop: Stop) -> Plan:
+    run, options = recorder.run, recorder.run.options
+    recorder.describe(request.path.parent, environment=request.same_python)
+    plan = Plan(
+        load=lambda: prepare(request, output),
+        kernel_name=request.kernel_name,
+        folder=request.path.parent,
+        environment=kernel_environment(recorder.store, run),
+        save=file_saver(output),
+        output_limit=output_limit(recorder.store.root),
+        overflows=Overflows(folder_of(output)),
+        mark=mark,
+        cell_seconds=options.cell_seconds,
+        run_seconds=options.run_seconds,
+        on_environment=None if request.same_python else recorder.keep_environment,
+        mode=options.kernel,
+        pool=pool,
+        notebook=request.notebook,
+        same_python=request.same_python,
+        memory=options.memory,
+        stop=stop,
+        chosen=lambda notebook: chosen_cells(notebook, options),
+    )
+    if options.workers < 2:
+        return plan
+    steps = recorder.store.steps
+    beside = Beside(
+        options.workers - 1,
+        plan,
+        results=lambda: {step.step: step.id for step in steps.runs(run_id=run.id) if step.status.succeeded},
+        forget=lambda step: steps.forget_failed(run.id, step),
+    )
+    return replace(plan, beside=beside)
+
+
+def mark(notebook: Any, outcome: Outcome) -> None:
+    """Put papermill's marks at the cell where it ended."""
+    if outcome.error is not None and outcome.error.cell_index is not None:
+        mark_failure(notebook, outcome.error.cell_index)
+
+
+def kernel_environment(store: Store, run: Run) -> dict[str, str]:
+    """What a job's kernel is told by environment variables."""
+    forced = run.options.only or run.options.force
+    task = KernelTask(
+        run_id=run.id,
+        project=str(store.root),
+        notebook=run.notebook,
+        captures_all=True,
+        forced=(forced,) if forced else (),
+        resumes=tuple(_continued(store, run)),
+        is_ahead=run.options.workers > 1,
+        has_snapshot=has_other_modules(run),
+    )
+    return task.to_environment()
+
+
+def _continued(store: Store, run: Run) -> list[str]:
+    """Ids of the run that `run` continues, of the one that this continued, and so on."""
+    found: list[str] = []
+    while run.resumes is not None and run.resumes not in found:
+        found.append(run.resumes)
+        run = store.runs.get(run.resumes)
+    return found
+
+
+_KINDS = {
+    "canceled": CanceledError,
+    "interrupted": CanceledError,
+    "kernel_died": KernelDiedError,
+    "out_of_memory": KernelDiedError,
+    "cell_error": CellFailedError,
+    "step_timeout": CellFailedError,
+}
+_VERBS = {
+    "canceled": "was stopped",
+    "interrupted": "was stopped",
+    "kernel_died": "lost its kernel",
+    "out_of_memory": "ran out of memory",
+}
+
+
+def error_of(run: Run, outcome: Outcome, **details: Any) -> RunError:
+    """The error that says how a run ended."""
+    error = outcome.error
+    assert error is not None
+    step = run.error.step if run.error is not None else None
+    if error.cell_index is None:
+        where = f"Run {run.number}"
+    elif step:
+        where = f"Step '{step}'"
+    else:
+        count = outcome.count
+        where = f"Cell In [{count}]" if count else f"Cell {error.cell_index + 1} of the executed notebook"
+    return _KINDS.get(error.cause, RunError)(
+        f"{where} {_VERBS.get(error.cause, 'failed')}: {error.message}",
+        outcome.hint,
+        run=run,
+        cell_index=error.cell_index,
+        step=step,
+        traceback=list(outcome.traceback),
+        **details,
+    )
+
+
+def taken(run: Run) -> MLOpsError:
+    """The error that says a run cannot be taken: another process has it, or it has ended."""
+    if run.status is Status.CANCELED:
+        return CanceledError(f"Run {run.number} was canceled before it started.", "Submit it again.", run=run)
+    return RunError(
+        f"Run {run.number} is already {run.status}.", "A run is executed only once. Submit a new one.", run=run
+    )

@@ -1,0 +1,1 @@
+"""The values a notebook would run with, and where they come from."""

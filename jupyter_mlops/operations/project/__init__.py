@@ -1,0 +1,1 @@
+"""Projects: making one from a template, the demo, and the secrets it has."""

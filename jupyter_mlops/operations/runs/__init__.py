@@ -1,0 +1,1 @@
+"""Runs: asking for them, stopping, continuing, comparing them."""

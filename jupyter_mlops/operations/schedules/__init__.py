@@ -1,0 +1,1 @@
+"""Schedules: adding, removing and listing them."""

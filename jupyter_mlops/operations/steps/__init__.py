@@ -1,0 +1,1 @@
+"""Steps: their state, their reasons, their versions, and what depends on what."""

@@ -1,0 +1,1 @@
+"""Worker and scheduler as services of the machine."""

@@ -1,0 +1,1 @@
+"""Files, locks and processes, as the operating system has them."""

@@ -1,0 +1,1 @@
+"""Content-addressed bytes, in the project's folder or behind a URL."""

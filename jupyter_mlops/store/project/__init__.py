@@ -1,0 +1,1 @@
+"""Where a project is, where its store is, and what its `mlops.toml` says."""

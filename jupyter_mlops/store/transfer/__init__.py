@@ -1,0 +1,1 @@
+"""Rows and objects on their way to another store."""

@@ -1,0 +1,1 @@
+"""What a verb is, which there are, and how tables look."""

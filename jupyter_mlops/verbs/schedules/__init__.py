@@ -1,0 +1,7 @@
+"""Verbs about schedules."""
+
+from __future__ import annotations
+
+from jupyter_mlops.verbs.framework.entry import Entry
+
+VERBS = (Entry("schedule", "schedules: add, list, remove"),)
