@@ -17,7 +17,8 @@ from typing import Any
 from jupyter_mlops.analysis.pipeline.ahead import Ahead, ahead_of_turn
 from jupyter_mlops.analysis.pipeline.cells import StepCell, all_steps_of, cells_of
 from jupyter_mlops.errors import MLOpsError
-from jupyter_mlops.execution.kernels import ordinary
+from jupyter_mlops.execution.kernels import opening
+from jupyter_mlops.execution.kernels.kernel import DRAIN, PRELUDE
 
 logger = logging.getLogger(__name__)
 
@@ -153,7 +154,7 @@ class _Worker:
         self._taken.update(ids)
         self._last = max(place, self._last)
         failed = await self._run(index)
-        await self._client.run_silently(ordinary.DRAIN)
+        await self._client.run_silently(DRAIN)
         return not failed
 
     async def _run(self, index: int) -> bool:
@@ -169,10 +170,10 @@ class _Worker:
         return False
 
     async def _start(self) -> None:
-        self._kernel = await ordinary.open_kernel(self._plan)
+        self._kernel = await opening.open_kernel(self._plan)
         self._client = self._kernel.client(self.notebook, lambda output: None, cell_seconds=None)
         await self._client.start()
-        reply = await self._client.run_silently(ordinary.PRELUDE)
+        reply = await self._client.run_silently(PRELUDE)
         if reply.get("status") != "ok":
             raise RuntimeError(f"{reply.get('ename')}: {reply.get('evalue')}")
 

@@ -6,11 +6,10 @@ import asyncio
 import contextlib
 import logging
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.domain import variables
@@ -21,7 +20,8 @@ from jupyter_mlops.execution.engine.leftovers import left_behind, named
 from jupyter_mlops.execution.engine.memory import MemoryWatch
 from jupyter_mlops.execution.engine.stop import Stop, in_event_loop
 from jupyter_mlops.execution.engine.termination import Ending
-from jupyter_mlops.execution.kernels import ordinary
+from jupyter_mlops.execution.kernels import opening
+from jupyter_mlops.execution.kernels.kernel import DRAIN, PRELUDE, KernelPlan, environment_in
 from jupyter_mlops.execution.notebook import outcome as outcomes
 from jupyter_mlops.execution.notebook.events import (
     CellEnded,
@@ -48,18 +48,14 @@ STOP_SECONDS = 0.5
 """How long it may then take to end its process in good order: its results are saved by then."""
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, kw_only=True)
+class Plan(KernelPlan):
     """What is to be executed, and where. `load` gives the notebook; it is called while the kernel starts."""
 
     load: Callable[[], Any]
-    kernel_name: str
-    folder: Path
-    environment: Mapping[str, str] = field(default_factory=dict)
     save: Save | None = None
     save_in_cells: bool = True
     """Whether outputs are saved while their cell still runs."""
-    start_seconds: int = 60
     cell_seconds: float | None = None
     """How long a cell may take."""
     run_seconds: float | None = None
@@ -67,14 +63,6 @@ class Plan:
     grace_seconds: float = GRACE_SECONDS
     on_environment: Callable[[dict[str, Any] | None], None] | None = None
     """Where given, a Python kernel is asked for its environment, and this is told."""
-    mode: str = "auto"
-    """Which kind of kernel is wanted: auto, warm or ordinary."""
-    pool: Any = None
-    """The `execution.kernels.warm.Pool` of this process, where it has one."""
-    notebook: Any = None
-    """The notebook as it was asked for: what it imports, a warm kernel has loaded."""
-    same_python: bool = False
-    """Whether the kernel is one of the interpreter that runs us."""
     memory: int | None = None
     """The most bytes the kernel's process may have, with all it started."""
     stop: Stop | None = None
@@ -126,7 +114,7 @@ class Execution:
         with self._stop.heard_by(loop, self._asked):
             if self.plan.run_seconds is not None:
                 loop.call_later(self.plan.run_seconds, self._ending.ask, outcomes.run_took_long(self.plan.run_seconds))
-            self._kernel = self._ending.kernel = await ordinary.open_kernel(self.plan)
+            self._kernel = self._ending.kernel = await opening.open_kernel(self.plan)
             helpers = [asyncio.create_task(self._ending.enforce())]
             outcome: Outcome | None = None
             try:
@@ -201,7 +189,7 @@ class Execution:
         info = await self._client.language_info()
         self.notebook.metadata["language_info"] = info
         if info.get("name") == "python":
-            reply = await self._client.run_silently(ordinary.PRELUDE)
+            reply = await self._client.run_silently(PRELUDE)
             if reply.get("status") != "ok":
                 self._warn(
                     f"The kernel cannot load jupyter_mlops ({reply.get('ename')}: {reply.get('evalue')}): "
@@ -210,7 +198,7 @@ class Execution:
                     f"'{self.plan.kernel_name}', or choose another with --kernel.",
                 )
             if self.plan.on_environment is not None:
-                self.plan.on_environment(await ordinary.environment_in(self._client))
+                self.plan.on_environment(await environment_in(self._client))
 
     async def _cells(self) -> Outcome:
         chosen = self.plan.chosen(self.notebook) if self.plan.chosen is not None else None
@@ -309,7 +297,7 @@ class Execution:
             return
         with contextlib.suppress(DeadKernelError, asyncio.TimeoutError):
             timeout = self.plan.grace_seconds if self._ending.reason is not None else None
-            await asyncio.wait_for(self._client.run_silently(ordinary.DRAIN), timeout)
+            await asyncio.wait_for(self._client.run_silently(DRAIN), timeout)
 
     async def _stop_kernel(self) -> None:
         if self._ending.reason is None:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 
-from jupyter_mlops.execution.kernels.ordinary import Kernel
+from jupyter_mlops.execution.kernels.kernel import Kernel
 from jupyter_mlops.execution.notebook.outcome import Reason
 
 logger = logging.getLogger(__name__)

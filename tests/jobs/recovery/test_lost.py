@@ -50,7 +50,7 @@ except MLOpsError as error:
 """Executes a notebook; `before` arranges when its process kills itself."""
 
 MOMENTS = {
-    "before its kernel": "from jupyter_mlops.execution.kernels import ordinary as kernel\nkernel.open_kernel = die",
+    "before its kernel": "from jupyter_mlops.execution.kernels import opening\nopening.open_kernel = die",
     "before the journal": "from jupyter_mlops.store.files.journals import Journals\nJournals.open = die",
     "before the first save": "from jupyter_mlops.execution.notebook.output_file import OutputFile\nOutputFile.save = die",
     "kernel starting": dies_on("KernelStarted"),

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyter_client.jsonutil import json_default
 from jupyter_client.session import Session
@@ -16,9 +16,6 @@ from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKer
 
 from jupyter_mlops.execution.kernels.warm.wire import Frames, date_of, framed, together
 from jupyter_mlops.execution.notebook.cell_client import CellClient
-
-if TYPE_CHECKING:
-    from jupyter_mlops.execution.kernels.warm.kernel import WarmKernel
 
 
 class _Pending:
@@ -95,11 +92,18 @@ class WarmClient(CellClient):
     """Executes one cell at a time into its notebook."""
 
     def __init__(
-        self, notebook: Any, kernel: WarmKernel, on_output: Callable[[Any], None], *, timeout: int | None
+        self,
+        notebook: Any,
+        connection: socket.socket,
+        language_info: dict[str, Any],
+        on_output: Callable[[Any], None],
+        *,
+        timeout: int | None,
     ) -> None:
         super().__init__(notebook, SimpleNamespace(), on_output, timeout=timeout)
         self.km = None
-        self._kernel = kernel
+        self._connection = connection
+        self._language_info = language_info
         self._session = _session()
         self._link = _Link()
         self._link.on_late = self.take_late
@@ -110,15 +114,14 @@ class WarmClient(CellClient):
 
     async def start(self) -> None:
         """See `CellRunner`: what is asked before the kernel is there waits in the socket."""
-        connection: socket.socket = self._kernel.connection
-        connection.setblocking(False)
+        self._connection.setblocking(False)
         loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: self._link, sock=connection.dup())
+        await loop.create_connection(lambda: self._link, sock=self._connection.dup())
 
     def close(self) -> None:
         if self._link.transport is not None:
             self._link.transport.abort()
-            self._kernel.connection.setblocking(True)
+            self._connection.setblocking(True)
 
     def _send(self, message: dict[str, Any]) -> None:
         plain = {key: message[key] for key in ("header", "parent_header", "metadata", "content")}
@@ -200,4 +203,4 @@ class WarmClient(CellClient):
 
     async def language_info(self) -> dict[str, Any]:
         """See `CellRunner`: the process that it was forked from has told."""
-        return self._kernel.language_info
+        return self._language_info

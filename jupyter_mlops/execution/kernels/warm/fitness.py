@@ -13,7 +13,7 @@ from jupyter_mlops.execution.kernels.specs import find_kernel
 from jupyter_mlops.execution.kernels.warm.imports import cells_to_learn, imports_of
 
 if TYPE_CHECKING:
-    from jupyter_mlops.execution.engine.execution import Plan
+    from jupyter_mlops.execution.kernels.kernel import KernelPlan
 
 NEVER = frozenset(("tensorflow", "jax", "jaxlib", "grpc", "ray", "cupy", "cudf", "pycuda", "faiss"))
 """Libraries that do not outlive a fork: a kernel imports them itself."""
@@ -45,7 +45,7 @@ class Wish:
     """The code of cells that later jobs will have too."""
 
     @classmethod
-    def of(cls, plan: Plan) -> Wish:
+    def of(cls, plan: KernelPlan) -> Wish:
         """That of a plan. Raises `NotWarm` where it can have none."""
         command, environment = command_of(plan)
         # Python's own modules load in no time, and would make a process of its own of nearly every notebook.
@@ -59,7 +59,7 @@ def top(name: str) -> str:
     return name.partition(":")[0].partition(".")[0]
 
 
-def command_of(plan: Plan) -> tuple[tuple[str, ...], dict[str, str]]:
+def command_of(plan: KernelPlan) -> tuple[tuple[str, ...], dict[str, str]]:
     """The interpreter with its options, and the whole environment a kernel gets. Raises `NotWarm`."""
     why = unfit(plan)
     if why:
@@ -76,7 +76,7 @@ def command_of(plan: Plan) -> tuple[tuple[str, ...], dict[str, str]]:
     return (sys.executable, *argv[1:at]), environment
 
 
-def unfit(plan: Plan) -> str:
+def unfit(plan: KernelPlan) -> str:
     """Why a plan can have no warm kernel at all; "" where it can."""
     if sys.platform != "linux":
         return f"kernels are not forked on {sys.platform}"

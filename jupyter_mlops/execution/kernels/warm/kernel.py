@@ -10,11 +10,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import KernelDiedError
-from jupyter_mlops.execution.kernels.ordinary import KILL, death_by
+from jupyter_mlops.execution.kernels.kernel import KILL, death_by
 from jupyter_mlops.execution.kernels.warm.wire import packed
 
 if TYPE_CHECKING:
-    from jupyter_mlops.execution.kernels.ordinary import CellRunner
+    from jupyter_mlops.execution.kernels.kernel import CellRunner
 
 END_SECONDS = 30.0
 """How long a kernel may take to end in good order, as jupyter_client has it for others."""
@@ -65,7 +65,7 @@ class WarmKernel:
     def client(self, notebook: Any, on_output: Callable[[Any], None], *, cell_seconds: int | None) -> CellRunner:
         from jupyter_mlops.execution.kernels.warm.client import WarmClient
 
-        return WarmClient(notebook, self, on_output, timeout=cell_seconds)
+        return WarmClient(notebook, self.connection, self.language_info, on_output, timeout=cell_seconds)
 
     async def is_alive(self) -> bool:
         return not self._ended.is_set()

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 from jupyter_mlops.execution.kernels.warm.fitness import NotWarm, unfit
 
 if TYPE_CHECKING:
-    from jupyter_mlops.execution.engine.execution import Plan
-    from jupyter_mlops.execution.kernels.ordinary import Kernel
+    from jupyter_mlops.execution.kernels.kernel import Kernel, KernelPlan
 
 __all__ = ["NotWarm", "open_warm"]
 
 
-async def open_warm(plan: Plan) -> Kernel:
+async def open_warm(plan: KernelPlan) -> Kernel:
     """Raises `NotWarm`."""
     why = unfit(plan)
     if why:

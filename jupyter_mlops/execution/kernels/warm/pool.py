@@ -19,7 +19,7 @@ from jupyter_mlops.execution.kernels.warm.sharing import Lender
 from jupyter_mlops.execution.kernels.warm.wire import packed
 
 if TYPE_CHECKING:
-    from jupyter_mlops.execution.engine.execution import Plan
+    from jupyter_mlops.execution.kernels.kernel import KernelPlan
 
 MOST = 4
 """How many processes that fork kernels are kept."""
@@ -41,7 +41,7 @@ class Pool:
         self._closed = False
         self._lender = Lender(self) if lends and sys.platform == "linux" else None
 
-    async def open(self, plan: Plan) -> WarmKernel:
+    async def open(self, plan: KernelPlan) -> WarmKernel:
         """Fork a kernel. Raises `NotWarm` where that would not be the same as an ordinary one."""
         wish = Wish.of(plan)
         parent = self.ready(wish)

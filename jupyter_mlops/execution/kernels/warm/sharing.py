@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_mlops.execution.kernels.warm.fitness import NotWarm, Wish
 from jupyter_mlops.execution.kernels.warm.kernel import WarmKernel
@@ -19,7 +19,7 @@ from jupyter_mlops.execution.kernels.warm.wire import Frames, packed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jupyter_mlops.execution.kernels.warm.pool import Pool
+    from jupyter_mlops.execution.kernels.warm.parent import Parent, Told
 
 PROTOCOL = 3
 """How kernels speak to their runners: only where both know it is a kernel lent."""
@@ -43,10 +43,26 @@ def any_lender() -> bool:
     return any(folder().glob("*.sock"))
 
 
+class Lendable(Protocol):
+    """A pool whose kernels may be lent."""
+
+    def ready(self, wish: Wish) -> Parent | None:
+        """A process that forks such kernels, where there is one."""
+
+    def make(self, wish: Wish) -> Parent:
+        """Start one. Raises `NotWarm`."""
+
+    def note(self, wish: Wish) -> str:
+        """What a kernel has to import itself, and why."""
+
+    def fork(self, parent: Parent, wish: Wish, theirs: socket.socket, ours: socket.socket | None, told: Told) -> None:
+        """Have `parent` fork a kernel that speaks over `theirs`. Raises `NotWarm`."""
+
+
 class Lender:
     """Lends the kernels of a pool until it is closed."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Lendable) -> None:
         self._pool = pool
         self.path = folder() / f"{os.getpid()}.sock"
         self.path.unlink(missing_ok=True)
