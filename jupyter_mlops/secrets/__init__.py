@@ -5,7 +5,7 @@ It is looked up in the kernel, in the environment (`MLOPS_SECRET_<NAME>`), the p
 
 from __future__ import annotations
 
-from jupyter_mlops.secrets.text import Secret
+from jupyter_mlops.secrets.text import Secret, look_up_by
 
 __all__ = ["Secret", "secret"]
 
@@ -32,3 +32,6 @@ def _warn_of_short(name: str) -> None:
         f"The secret '{name}' is shorter than 4 characters: it is hidden only where it appears as a separate word.",
         stacklevel=3,
     )
+
+
+look_up_by.append(secret)

@@ -31,8 +31,11 @@ class Known:
         self._first: list[Callable[[], None]] = []
         self._asking: list[Callable[[str], None]] = []
 
-    def add(self, name: str, value: str) -> None:
-        """From now on this value shows as its name; what it was before does too."""
+    def add(self, name: str, value: str, protect: Callable[[], None] | None = None) -> None:
+        """From now on this value shows as its name; what it was before does too.
+
+        `protect` is called with the first one, before whoever waits for that.
+        """
         with self._lock:
             values = self._values.setdefault(name, {})
             first, new = self.patterns is None, value not in values
@@ -42,9 +45,8 @@ class Known:
                 values[value] = None
                 self.patterns = Patterns(self._values)
         if first:
-            from jupyter_mlops.secrets.kernel import protect
-
-            protect()
+            if protect is not None:
+                protect()
             for call in list(self._first):
                 call()
 

@@ -50,7 +50,7 @@ def look_up(name: str, start: Path | None = None) -> Secret:
         raise problem
     assert value is not None
     with KNOWN.lookup():
-        KNOWN.add(name, value)
+        KNOWN.add(name, value, _protect_kernel)
     return Secret(name, value)
 
 
@@ -62,7 +62,7 @@ def digest_now(name: str) -> str:
         value, _ = _found(name, None)
         if value is None:
             return ABSENT
-        KNOWN.add(name, value)
+        KNOWN.add(name, value, _protect_kernel)
         return keyed(f"{name}\0{value}")
 
 
@@ -72,7 +72,13 @@ def register_environment() -> None:
     for name in environment.names():
         value = environment.get(name)
         if value:
-            KNOWN.add(name, _tidy(value))
+            KNOWN.add(name, _tidy(value), _protect_kernel)
+
+
+def _protect_kernel() -> None:
+    from jupyter_mlops.secrets.kernel import protect
+
+    protect()
 
 
 def _found(name: str, start: Path | None) -> tuple[str | None, InputError | None]:

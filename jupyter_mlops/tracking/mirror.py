@@ -18,7 +18,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepLine, StepRun, is_named
 from jupyter_mlops.domain.wire import to_wire
 from jupyter_mlops.errors import MLOpsError
-from jupyter_mlops.store.objects.local import write_atomically
+from jupyter_mlops.store.files.atomic import write_atomically
 from jupyter_mlops.store.project.output_limit import overflows_of
 from jupyter_mlops.tracking import note
 from jupyter_mlops.tracking.identities import Identities

@@ -7,7 +7,7 @@ from mlflow.tracking.context.abstract_context import RunContextProvider
 from mlflow.tracking.default_experiment.abstract_context import DefaultExperimentProvider
 
 from jupyter_mlops.tracking import tags, uri
-from jupyter_mlops.tracking.fluent import Attachment, current_address
+from jupyter_mlops.tracking.attachment import Attachment, current_address
 
 
 class StepContext(RunContextProvider):

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Union
 from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 from jupyter_mlops.analysis.parameters.constants import evaluate
-from jupyter_mlops.analysis.parameters.types import arguments_of, enum_members
+from jupyter_mlops.analysis.parameters.definitions import arguments_of, enum_members
 from jupyter_mlops.domain.parameter import Member
 
 _DURATION = re.compile(

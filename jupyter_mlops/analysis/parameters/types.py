@@ -14,6 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.parameters.constants import evaluate
+from jupyter_mlops.analysis.parameters.definitions import arguments_of, enum_members, head_of, members_of, node_of
 from jupyter_mlops.domain.json_text import loads
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def parse(definition: str, text: str, *, none: bool) -> Any:
 def named(definition: str) -> str:
     """The type in words, for a hint."""
     base, limits = base_of(definition), range_of(definition)
-    words = _ARTICLES.get(base) or _ARTICLES.get(_head(node_of(definition)), "")
+    words = _ARTICLES.get(base) or _ARTICLES.get(head_of(node_of(definition)), "")
     choices = choices_of(definition)
     if choices:
         return "one of " + ", ".join(str(choice) for choice in choices)
@@ -87,28 +88,28 @@ def named(definition: str) -> str:
 
 def base_of(definition: str) -> str:
     """The one plain type of the values, None aside; "" where there are several."""
-    members = [member for member in _members(node_of(definition)) if _head(member) != "None"]
+    members = [member for member in members_of(node_of(definition)) if head_of(member) != "None"]
     if len(members) != 1:
         return ""
-    head = _head(members[0])
+    head = head_of(members[0])
     return "" if head in ("Literal", "Unknown", "Any") else head
 
 
 def takes_none(definition: str) -> bool:
     """Whether the type says that None is a value."""
-    return any(_head(member) == "None" for member in _members(node_of(definition)))
+    return any(head_of(member) == "None" for member in members_of(node_of(definition)))
 
 
 def choices_of(definition: str) -> tuple[Any, ...]:
     """All values, in JSON form, of a type that names each: those of `Literal` and Enums, and None where a union adds it."""
-    members = _members(node_of(definition))
+    members = members_of(node_of(definition))
     found: list[Any] = []
     for member in members:
-        if _head(member) == "Literal":
+        if head_of(member) == "Literal":
             found += _literals(member)
-        elif _head(member) == "Enum":
+        elif head_of(member) == "Enum":
             found += [name for name, _ in enum_members(member)]
-        elif _head(member) != "None":
+        elif head_of(member) != "None":
             return ()
     if not found:
         return ()
@@ -117,35 +118,13 @@ def choices_of(definition: str) -> tuple[Any, ...]:
 
 def range_of(definition: str) -> str:
     """Which values a type takes, in words: "> 0, <= 1"; "" where all."""
-    for member in _members(node_of(definition), plain=False):
-        if _head(member) == "Annotated":
+    for member in members_of(node_of(definition), plain=False):
+        if head_of(member) == "Annotated":
             (_, field) = arguments_of(member)
             assert isinstance(field, ast.Call)
             signs = {**_SIGNS, **_LENGTHS}
             return ", ".join(f"{signs[str(item.arg)]} {_shown(evaluate(item.value))}" for item in field.keywords)
     return ""
-
-
-@lru_cache(maxsize=512)
-def node_of(definition: str) -> ast.expr:
-    """A definition's tree; one that is no Python is of no type known."""
-    try:
-        return ast.parse(definition.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ast.Name("Any")
-
-
-def arguments_of(node: ast.expr) -> list[ast.expr]:
-    """What stands in the brackets of a type."""
-    if not isinstance(node, ast.Subscript):
-        return []
-    return list(node.slice.elts) if isinstance(node.slice, ast.Tuple) else [node.slice]
-
-
-def enum_members(node: ast.expr) -> list[tuple[str, tuple[Any, ...]]]:
-    """The members of an Enum: name, and its value where that is known."""
-    pairs = [ast.literal_eval(item) for item in arguments_of(node)[1:]]
-    return [(pair[0], pair[1:]) for pair in pairs]
 
 
 @lru_cache(maxsize=512)
@@ -158,23 +137,6 @@ def adapter(definition: str, *, reading: bool) -> TypeAdapter[Any]:
     return TypeAdapter(build(node_of(definition), reading=reading))
 
 
-def _head(node: ast.expr) -> str:
-    if isinstance(node, ast.Subscript):
-        node = node.value
-    if isinstance(node, ast.Constant) and node.value is None:
-        return "None"
-    return node.id if isinstance(node, ast.Name) else ""
-
-
-def _members(node: ast.expr, *, plain: bool = True) -> list[ast.expr]:
-    """The members of a union; a type that is none is its only member. With `plain`, limits are taken off."""
-    if isinstance(node, ast.BinOp):
-        return [*_members(node.left, plain=plain), *_members(node.right, plain=plain)]
-    if plain and _head(node) == "Annotated":
-        return _members(arguments_of(node)[0])
-    return [node]
-
-
 def _literals(node: ast.expr) -> list[Any]:
     return [ast.literal_eval(item) for item in arguments_of(node)]
 
@@ -184,11 +146,11 @@ def _shown(value: Any) -> str:
 
 
 def _parse(node: ast.expr, text: str) -> Any:
-    members = _members(node)
-    if any(_head(member) == "None" for member in members) and text in ("None", "null"):
+    members = members_of(node)
+    if any(head_of(member) == "None" for member in members) and text in ("None", "null"):
         return None
     problem = ValueError("it has no value of this type")
-    for member in sorted(members, key=lambda member: _TURNS.get(_head(member), 3)):
+    for member in sorted(members, key=lambda member: _TURNS.get(head_of(member), 3)):
         try:
             value = _parse_one(member, text)
             return value if len(members) == 1 else fit(ast.unparse(member), value)
@@ -198,7 +160,7 @@ def _parse(node: ast.expr, text: str) -> Any:
 
 
 def _parse_one(node: ast.expr, text: str) -> Any:
-    head = _head(node)
+    head = head_of(node)
     if head == "bool":
         if text.strip().lower() in (*_TRUE, *_FALSE):
             return text.strip().lower() in _TRUE

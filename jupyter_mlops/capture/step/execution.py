@@ -384,8 +384,3 @@ class Execution:
         session.listener.reused(self.record.step_run, source.duration or 0.0, source)
         session.listener.after(self.record.step_run)
         session.settle(reuse.known)
-
-
-def failed_status(error: BaseException) -> Status:
-    """How a step that raised ended."""
-    return Status.CANCELED if isinstance(error, KeyboardInterrupt) else Status.FAILED

@@ -72,8 +72,6 @@ class Recorded:
 
     def failed(self, error: BaseException, duration: float) -> None:
         """The step raised."""
-        from jupyter_mlops.capture.step.execution import failed_status
-
         told = beginning(f"{type(error).__name__}: {error}", KEPT_ERROR)
         self._end(
             status=failed_status(error), error=told, duration=duration, unrepeatable=Reasons.of(self._found.reasons)
@@ -170,3 +168,8 @@ def without_magic(code: str) -> str:
     """A step's code without what stands for its `%%step` line."""
     first, _, rest = code.partition("\n")
     return rest if first.startswith("# %%step") else code
+
+
+def failed_status(error: BaseException) -> Status:
+    """How a step that raised ended."""
+    return Status.CANCELED if isinstance(error, KeyboardInterrupt) else Status.FAILED

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from jupyter_mlops.capture.values import rebuild
+from jupyter_mlops.capture.values.components import pack_one
 from jupyter_mlops.capture.values.memory import SMALL
-from jupyter_mlops.capture.values.packing import pack_one
 
 MOST = 8 << 20
 """Bytes of a pickle up to which it is read again, only to name a part."""

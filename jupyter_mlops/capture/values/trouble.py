@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from jupyter_mlops.capture.values.packing import TOO_DEEP, pack_one, told
+from jupyter_mlops.capture.values.components import TOO_DEEP, pack_one, told
 from jupyter_mlops.capture.values.pickling import refused
 
 SECONDS = 1.0

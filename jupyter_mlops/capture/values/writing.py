@@ -11,7 +11,8 @@ from typing import Any
 
 import xxhash
 
-from jupyter_mlops.capture.values.packing import Packed, PackedComponent
+from jupyter_mlops.capture.values.components import PackedComponent
+from jupyter_mlops.capture.values.packing import Packed
 from jupyter_mlops.capture.values.parts import INLINE, Part
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store.objects.local import Objects, name_of

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 
 from jupyter_mlops.errors import InputError, NotWritableError
 from jupyter_mlops.execution.notebook.notebook_json import json_of
+from jupyter_mlops.store.files.atomic import write_atomically
 from jupyter_mlops.store.files.disk import refused
-from jupyter_mlops.store.objects.local import write_atomically
 
 LEAST_SECONDS = 2.0
 COST_FACTOR = 50.0

@@ -14,7 +14,7 @@ from papermill.iorw import LocalHandler, papermill_io, write_ipynb
 from jupyter_mlops.errors import NotWritableError
 from jupyter_mlops.execution.notebook.output_file import Save, encoded, file_saver
 from jupyter_mlops.execution.notebook.rebuild import began_of
-from jupyter_mlops.store.objects.local import write_atomically
+from jupyter_mlops.store.files.atomic import write_atomically
 
 STREAM = "-"
 _REACH = "Check that papermill can reach it from here: its libraries, the address and the credentials."

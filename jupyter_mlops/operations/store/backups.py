@@ -9,8 +9,8 @@ from typing import Any
 
 from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.store.db.postgresql import PostgresqlIndex
+from jupyter_mlops.store.files.atomic import write_atomically
 from jupyter_mlops.store.objects.bucket import Bucket
-from jupyter_mlops.store.objects.local import write_atomically
 from jupyter_mlops.store.project.folder import INDEX_FILE
 from jupyter_mlops.store.project.location import Place, index_url, read_place, shown_index
 

@@ -27,8 +27,9 @@ from jupyter_mlops.operations.store.backups import add_backup, backups
 from jupyter_mlops.store.backup.mark import forget_mark
 from jupyter_mlops.store.db.postgresql import PostgresqlIndex, refusal
 from jupyter_mlops.store.db.sqlite import SqliteIndex
+from jupyter_mlops.store.files.atomic import write_atomically
 from jupyter_mlops.store.files.locks import try_file_lock
-from jupyter_mlops.store.objects.local import Objects, write_atomically
+from jupyter_mlops.store.objects.local import Objects
 from jupyter_mlops.store.objects.remote import RemoteObjects
 from jupyter_mlops.store.project.folder import FOLDER, INDEX_FILE, find_project
 from jupyter_mlops.store.project.location import (

@@ -6,8 +6,8 @@ import contextlib
 import os
 from pathlib import Path
 
+from jupyter_mlops.store.files.atomic import write_atomically
 from jupyter_mlops.store.files.disk import refused
-from jupyter_mlops.store.objects.local import write_atomically
 from jupyter_mlops.store.objects.remote import RemoteObjects
 from jupyter_mlops.store.store import Store
 

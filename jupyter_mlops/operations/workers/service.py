@@ -13,7 +13,7 @@ from pathlib import Path
 
 from jupyter_mlops.errors import InputError, MLOpsError
 from jupyter_mlops.jobs.worker.worker import GRACE_SECONDS, STOP_SECONDS
-from jupyter_mlops.store.objects.local import write_atomically
+from jupyter_mlops.store.files.atomic import write_atomically
 
 PARTS = ("worker", "scheduler")
 

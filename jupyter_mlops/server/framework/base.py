@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar, cast
 
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
@@ -19,7 +19,7 @@ from jupyter_mlops.errors import InputError, MLOpsError, TooLargeError
 from jupyter_mlops.server.framework.answers import ErrorAnswer
 
 if TYPE_CHECKING:
-    from jupyter_mlops.server.app import MLOpsApp
+    from jupyter_mlops.server.framework.events import Watch
     from jupyter_mlops.server.framework.projects import Projects
 
 P = ParamSpec("P")
@@ -41,6 +41,13 @@ def may(action: str) -> Callable[[Method], Method]:
     return cast("Callable[[Method], Method]", authorized(action))
 
 
+class Extension(Protocol):
+    """What handlers need of the server extension, which they find in the settings."""
+
+    projects: Projects
+    watch: Watch
+
+
 class MLOpsHandler(APIHandler):
     """Base of our handlers."""
 
@@ -54,8 +61,8 @@ class MLOpsHandler(APIHandler):
         return self._app.projects
 
     @property
-    def _app(self) -> MLOpsApp:
-        app: MLOpsApp = self.settings[NAME]
+    def _app(self) -> Extension:
+        app: Extension = self.settings[NAME]
         return app
 
     async def on_thread(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

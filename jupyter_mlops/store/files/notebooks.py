@@ -7,7 +7,7 @@ from typing import Any
 
 from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.errors import NotebookError, UnknownNameError
-from jupyter_mlops.store.objects.local import write_atomically
+from jupyter_mlops.store.files.atomic import write_atomically
 
 
 def read_notebook(path: Path) -> dict[str, Any]:

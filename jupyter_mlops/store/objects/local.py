@@ -9,72 +9,29 @@ import contextlib
 import hashlib
 import mmap
 import os
-import secrets
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from jupyter_mlops.errors import DamagedObjectError, FullDiskError, NotWritableError, StoreError
+from jupyter_mlops.store.files.atomic import PIECE, Chunk, pieces, write_atomically
 from jupyter_mlops.store.files.disk import refused, room_hint
 from jupyter_mlops.store.objects import signing
 
-Chunk = bytes | bytearray | memoryview
-
-PIECE = 16 << 20
-"""Large buffers are hashed and written in pieces of this many bytes, so that a full disk or an interrupt is met early."""
 SPARE = 32 << 20
 """Bytes of the disk that a large object leaves free, for the index and for everyone else."""
 MAPPED = 16 << 20
 """From this many bytes on a buffer is mapped instead of read. Each mapping holds a file descriptor, so few are wanted."""
 
 
-def write_atomically(path: Path, chunks: Iterable[Chunk], sync: bool = True) -> None:
-    """Write `path` so that a reader, or (with `sync`) a power cut, finds the old content or the new, nothing between.
-
-    Raises `NotWritableError` where the folder cannot be written, `FullDiskError` on a full disk.
-    """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        with open(temporary, "xb") as file:
-            for chunk in chunks:
-                for piece in _pieces(chunk):
-                    file.write(piece)
-            file.flush()
-            if sync:
-                os.fsync(file.fileno())
-        os.replace(temporary, path)
-        if sync:
-            _sync_folder(path.parent)
-    except OSError as error:
-        raise refused(error, f"'{path}' cannot be written", path.parent) from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _pieces(chunk: Chunk) -> Iterator[memoryview]:
-    view = memoryview(chunk).cast("B") if memoryview(chunk).nbytes else memoryview(b"")
-    for start in range(0, view.nbytes, PIECE):
-        yield view[start : start + PIECE]
-
-
 def name_of(*chunks: Chunk) -> str:
     """The name an object of these bytes has."""
     digest = hashlib.sha256()
     for chunk in chunks:
-        for piece in _pieces(chunk):
+        for piece in pieces(chunk):
             digest.update(piece)
     return digest.hexdigest()
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name != "posix":
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Objects:

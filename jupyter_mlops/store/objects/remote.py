@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from jupyter_mlops.errors import DamagedObjectError, StoreError
+from jupyter_mlops.store.files.atomic import PIECE, Chunk, write_atomically
 from jupyter_mlops.store.files.disk import refused
 from jupyter_mlops.store.objects import signing
 from jupyter_mlops.store.objects.bucket import Bucket
-from jupyter_mlops.store.objects.local import PIECE, Chunk, Objects, write_atomically
+from jupyter_mlops.store.objects.local import Objects
 
 YOUNG = 1800.0
 """Seconds for which an object that is there need not be renewed: less than half of what gc leaves alone."""

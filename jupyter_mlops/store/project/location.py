@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlops.domain import variables
 from jupyter_mlops.domain.json_text import dumps, loads
 from jupyter_mlops.errors import StoreError
-from jupyter_mlops.store.objects.local import write_atomically
+from jupyter_mlops.store.files.atomic import write_atomically
 from jupyter_mlops.store.project.folder import INDEX_FILE, PLACE_FILE
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.recovery.reconcile import reconcile_for_reading
-from jupyter_mlops.store.objects.local import write_atomically
+from jupyter_mlops.store.files.atomic import write_atomically
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs.framework.numbers import count
 from jupyter_mlops.verbs.framework.target import open_project

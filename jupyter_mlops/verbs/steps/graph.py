@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from jupyter_mlops.operations.steps.graph import Graph, pipeline_graph
-from jupyter_mlops.store.objects.local import write_atomically
+from jupyter_mlops.store.files.atomic import write_atomically
 from jupyter_mlops.verbs.framework.target import add_notebook, notebook_project, read_cells, view_of
 from jupyter_mlops.verbs.framework.verb import CLI, Context, Verb, View
 

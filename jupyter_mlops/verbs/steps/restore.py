@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlops.domain.step import StepVersion
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.operations.steps.restore import code_of, find_version, values_of
-from jupyter_mlops.store.objects.local import write_atomically
+from jupyter_mlops.store.files.atomic import write_atomically
 from jupyter_mlops.verbs.framework.target import notebook_of, open_project
 from jupyter_mlops.verbs.framework.verb import Context, Verb, View
 

@@ -19,9 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jupyter_mlops.errors import DamagedObjectError, NotWritableError, StoreError
+from jupyter_mlops.store.files.atomic import write_atomically
 from jupyter_mlops.store.objects import local as objects_module
 from jupyter_mlops.store.objects import signing
-from jupyter_mlops.store.objects.local import Objects, name_of, write_atomically
+from jupyter_mlops.store.objects.local import Objects, name_of
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ def test_a_process_killed_while_it_writes_leaves_no_half_object_under_its_name(t
     code = """
         import sys, time
         from pathlib import Path
-        from jupyter_mlops.store.objects.local import write_atomically
+        from jupyter_mlops.store.files.atomic import write_atomically
         def chunks():
             yield b"x" * (1 << 20)
             print("half", flush=True)
