@@ -19,16 +19,15 @@ from jupyter_mlops.analysis.parameters.scope import Scope
 from jupyter_mlops.analysis.pipeline.cells import StepCell, all_steps_of, label_of
 from jupyter_mlops.analysis.pipeline.links import later_reads
 from jupyter_mlops.analysis.pipeline.reasons import differences, reason
+from jupyter_mlops.analysis.pipeline.shown import facts_of, reads_shown
 from jupyter_mlops.capture.digest.content import Undigestible, Walker
 from jupyter_mlops.capture.key.effects import add_effects
 from jupyter_mlops.capture.key.examination import Examination, examine
 from jupyter_mlops.capture.key.modules import LocalModules
 from jupyter_mlops.capture.key.step_options import add_asked
-from jupyter_mlops.capture.key.value_facts import Known, first_lost, known_of
+from jupyter_mlops.capture.key.value_facts import Known, first_lost, known_of, reached
 from jupyter_mlops.capture.key.world import UNTOLD, shapes_in
-from jupyter_mlops.capture.restore.hydrate import reached
 from jupyter_mlops.capture.results.reuse import conditions_hold, in_time, known_in, unmet
-from jupyter_mlops.capture.session.notebook import facts_of, reads_shown
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import REUSE, RUN, SKIP, UNKNOWN, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.capture.kernel.ipykernel_patches import keep_last_words, keep_packing, send_before_flush_returns
-from jupyter_mlops.capture.kernel.shell import ShellHooks
+from jupyter_mlops.capture.kernel.shell import ShellHooks, open_session
 from jupyter_mlops.capture.session.session import Session
 from jupyter_mlops.domain import variables
 from jupyter_mlops.magics.completion import add_matcher
@@ -24,7 +24,7 @@ def load(shell: Any, form: Callable[[Path], None] | None = None) -> None:
     if id(shell) in _loaded:
         return
     listener = KernelListener()
-    session = Session(shell, listener)
+    session = open_session(shell, listener)
     listener.session = session
     hooks = ShellHooks(session)
     hooks.install()

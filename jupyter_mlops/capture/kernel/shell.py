@@ -15,8 +15,9 @@ from jupyter_mlops.analysis.code.facts import CodeFacts, cell_facts
 from jupyter_mlops.analysis.pipeline.cells import MAGIC, StepCell, spec_from_tags, split_magic
 from jupyter_mlops.analysis.pipeline.step_options import spec_named
 from jupyter_mlops.capture import libraries
+from jupyter_mlops.capture.restore.hydrate import Hydrator
 from jupyter_mlops.capture.session.notebook import parent_metadata, sent_metadata, sent_tags
-from jupyter_mlops.capture.session.session import Session
+from jupyter_mlops.capture.session.session import Listener, Session
 from jupyter_mlops.capture.step.outcome import names_bound
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.reason import Reason
@@ -32,6 +33,11 @@ empty lines apart.
 _CALLS = re.compile(r"[(@%!/]|\bimport\b")
 """In code that calls anything by its own words: native code may then have changed the working folder."""
 _sessions: list[ShellHooks] = []
+
+
+def open_session(shell: Any, listener: Listener) -> Session:
+    """A kernel's session, and what gives its cells the values of reused steps."""
+    return Session(shell, listener, Hydrator)
 
 
 class ShellHooks:

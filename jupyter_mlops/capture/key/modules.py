@@ -22,7 +22,8 @@ from jupyter_mlops.capture.key.fixed_modules import fixed_source, has_changed, i
 from jupyter_mlops.capture.key.import_notes import ImportNotes, find_by_others
 from jupyter_mlops.capture.key.module_state import held_by
 from jupyter_mlops.capture.libraries.snapshots import note_module
-from jupyter_mlops.capture.observe.watch import begin, import_reads, is_library_file
+from jupyter_mlops.capture.observe.watch import begin, import_reads
+from jupyter_mlops.capture.origin.calls import is_library_file
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.store.files.digests import file_digest
 from jupyter_mlops.store.files.zipped_modules import archive_of, source_text

@@ -11,7 +11,7 @@ from typing import Any
 
 from jupyter_mlops.capture.digest.content import Fingerprint
 from jupyter_mlops.capture.digest.walk import LastWords, Undigestible, module_of
-from jupyter_mlops.capture.observe.watch import is_library_file
+from jupyter_mlops.capture.origin.calls import is_library_file
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.secrets.known import HOLDS, redact
 
@@ -100,6 +100,21 @@ def first_lost(known: Mapping[str, Mapping[str, Any]]) -> Reason | None:
     """Why a step ran a value of which cannot be stored, with the part of it; None where all could be."""
     lost = ((name, str(data["lost"])) for name, data in known.items() if data.get("lost"))
     return next((Reason(ReasonCode.LOST_VALUE, name, part) for name, part in lost), None)
+
+
+def reached(know: Callable[[str], Known | None], names: Iterable[str]) -> set[str]:
+    """The names, and those that notebook functions among their values look up when called."""
+    found: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found.add(name)
+        known = know(name)
+        if known is not None:
+            waiting += known.globals
+    return found
 
 
 def _home(value: Any) -> tuple[str, ...]:

@@ -9,18 +9,12 @@ import json
 import sys
 import threading
 from io import StringIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.terminal import standing
-from jupyter_mlops.errors import InputError
 from jupyter_mlops.secrets.events import without_secrets
-from jupyter_mlops.store.project.output_limit import CHARACTERS, output_limit
-
-if TYPE_CHECKING:
-    from jupyter_mlops.capture.key.world import Pending
-    from jupyter_mlops.capture.session.session import Session
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTE = "application/vnd.jupyter-mlops.note+json"
@@ -40,17 +34,6 @@ _to_json = json.JSONEncoder(ensure_ascii=False).encode
 def can_record(shell: Any) -> bool:
     """Whether this shell's displays are messages."""
     return hasattr(shell, "kernel") and hasattr(shell.display_pub, "register_hook")
-
-
-def limit_of(session: Session) -> int:
-    """Characters that are kept of what a step prints; asked of the project once per session."""
-    if session.output_limit is None:
-        try:
-            session.output_limit = output_limit(session.store.root)
-        except InputError as error:
-            session.output_limit = CHARACTERS
-            session.listener.warn(error.message, error.hint)
-    return session.output_limit
 
 
 class DisplayRecorder:
@@ -230,19 +213,3 @@ def _execute_result(shell: Any, content: dict[str, Any]) -> None:
     hook = shell.displayhook
     content = {**content, "execution_count": hook.prompt_count}
     hook.session.send(hook.pub_socket, "execute_result", content, parent=hook.parent_header, ident=hook.topic)
-
-
-class NotRestored:
-    """Stands in `_` and `Out` for a value that a reused step showed: its step (`source`) runs again where it is read.
-
-    Where the value is that of a name which is not loaded yet, `name` and `held` say so: it comes with that.
-    """
-
-    def __init__(self, step: str, source: str, name: str = "", held: Pending | None = None) -> None:
-        self._step = step
-        self.source = source
-        self.name = name
-        self.held = held
-
-    def __repr__(self) -> str:
-        return f"<the value that step '{self._step}' showed was not stored; run it with --no-cache to see it>"

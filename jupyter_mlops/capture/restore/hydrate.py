@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlops.analysis.code.doubts import SHELL_NAMES
 from jupyter_mlops.analysis.code.facts import CodeFacts
 from jupyter_mlops.capture import libraries
-from jupyter_mlops.capture.key.value_facts import Known
+from jupyter_mlops.capture.key.value_facts import reached
 from jupyter_mlops.capture.key.world import Pending
-from jupyter_mlops.capture.observe.display import NotRestored
 from jupyter_mlops.domain.reason import DAMAGED
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import DamagedObjectError, NotStoredError
@@ -28,19 +27,20 @@ SMALL_BYTES = 1 << 20
 """Results up to this size are loaded at once in a notebook that someone works in."""
 
 
-def reached(know: Any, names: Iterable[str]) -> set[str]:
-    """The names, and those that notebook functions among their values look up when called."""
-    found: set[str] = set()
-    waiting = list(names)
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        found.add(name)
-        known: Known | None = know(name)
-        if known is not None:
-            waiting += known.globals
-    return found
+class NotRestored:
+    """Stands in `_` and `Out` for a value that a reused step showed: its step (`source`) runs again where it is read.
+
+    Where the value is that of a name which is not loaded yet, `name` and `held` say so: it comes with that.
+    """
+
+    def __init__(self, step: str, source: str, name: str = "", held: Pending | None = None) -> None:
+        self._step = step
+        self.source = source
+        self.name = name
+        self.held = held
+
+    def __repr__(self) -> str:
+        return f"<the value that step '{self._step}' showed was not stored; run it with --no-cache to see it>"
 
 
 class Hydrator:

@@ -25,6 +25,14 @@ def missing_names(session: Session, facts: CodeFacts) -> set[str]:
     return {name for name in facts.names.reads if session.world.know(name) is None and not hasattr(builtins, name)}
 
 
+def recall_missing(session: Session, step: StepCell, facts: CodeFacts) -> None:
+    """In a kernel started anew, let a step find what the cells above it had made."""
+    if session.view.steps() and missing_names(session, facts):
+        taken = recall(session, step, facts)
+        if taken:
+            session.listener.recalled(taken)
+
+
 def recall(session: Session, step: StepCell, facts: CodeFacts) -> dict[str, str]:
     """Let the world know of the missing names what the steps above made of them; gives name → step."""
     missing = missing_names(session, facts)

@@ -3,28 +3,44 @@
 from __future__ import annotations
 
 import logging
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from jupyter_mlops.analysis.code.facts import CodeFacts, cell_facts
+from jupyter_mlops.analysis.code.facts import CodeFacts
 from jupyter_mlops.analysis.pipeline.cells import StepCell, all_steps_of, cells_of, tags_of
 from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import MLOpsError
 
 if TYPE_CHECKING:
-    from jupyter_mlops.capture.session.session import Session
+    from jupyter_mlops.store.store import Store
 
 log = logging.getLogger(__name__)
-_SHOWN = re.compile(r"(?<![\w.])(_{1,3}|Out|_oh|_\d+)(?!\w)")
+
+
+class Working(Protocol):
+    """A kernel that works for a notebook."""
+
+    is_job: bool
+
+    @property
+    def notebook_path(self) -> Path | None:
+        """The live notebook's file."""
+
+    @property
+    def run_id(self) -> str:
+        """The run it works for."""
+
+    @property
+    def store(self) -> Store:
+        """The project's store."""
 
 
 class NotebookView:
     """Reads the notebook when it is asked for, and again when the file has changed."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Working) -> None:
         self._session = session
         self._read: tuple[Any, tuple[Cell, ...]] = (None, ())
         self._looked = False
@@ -133,28 +149,6 @@ def sent_position(shell: Any) -> int | None:
     """The place that the engine gave the running cell in its notebook; None where it gave none."""
     sent = parent_metadata(shell).get("mlops")
     return sent.get("position") if isinstance(sent, dict) else None
-
-
-def reads_shown(steps: Iterable[StepCell]) -> bool:
-    """Whether any of these steps names what a cell before showed: `_`, `Out` and their like, also in a text."""
-    for step in steps:
-        facts = facts_of(step)
-        if facts is None:
-            continue
-        names = facts.names
-        if any(_SHOWN.fullmatch(name) for name in (*names.reads, *names.carries)):
-            return True
-        if (names.everything or names.anything) and any(_SHOWN.search(text) for text in names.strings):
-            return True
-    return False
-
-
-def facts_of(step: StepCell) -> CodeFacts | None:
-    """The facts of a step's code; None where it is not Python."""
-    try:
-        return cell_facts(step.code)
-    except SyntaxError:
-        return None
 
 
 def _modified(path: Path) -> tuple[int, int]:

@@ -15,14 +15,16 @@ from jupyter_mlops.analysis.code.facts import CodeFacts
 from jupyter_mlops.analysis.code.magics import EVERYTHING
 from jupyter_mlops.analysis.pipeline.cells import StepCell, cells_of
 from jupyter_mlops.analysis.pipeline.links import later_reads
+from jupyter_mlops.analysis.pipeline.shown import reads_shown
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.key.effects import add_effects, effects_of
 from jupyter_mlops.capture.key.examination import reads_everything
 from jupyter_mlops.capture.key.modules import LocalModules
+from jupyter_mlops.capture.key.value_facts import reached
 from jupyter_mlops.capture.key.world import LiveWorld
 from jupyter_mlops.capture.observe.threads import Beside
-from jupyter_mlops.capture.restore.hydrate import Hydrator, reached
-from jupyter_mlops.capture.session.notebook import NotebookView, reads_shown, sent_position
+from jupyter_mlops.capture.session.hydrating import Hydrating
+from jupyter_mlops.capture.session.notebook import NotebookView, sent_position
 from jupyter_mlops.capture.session.owners import Owners
 from jupyter_mlops.capture.session.rewriters import has_rewriters
 from jupyter_mlops.domain.reason import Reason
@@ -73,13 +75,13 @@ class Listener(Protocol):
 class Session:
     """Made when the extension is loaded; costs nothing until the first step."""
 
-    def __init__(self, shell: Any, listener: Listener) -> None:
+    def __init__(self, shell: Any, listener: Listener, hydrator_of: Callable[[Session], Hydrating]) -> None:
         libraries.begin()
         self.shell = shell
         self.listener = listener
         self.modules = LocalModules().install()
         self.world = LiveWorld(shell.user_ns, shell.user_ns_hidden)
-        self.hydrator = Hydrator(self)
+        self.hydrator = hydrator_of(self)
         self.world.load = lambda names: self.hydrator.ready(names, libraries_used=False)
         self.view = NotebookView(self)
         self.beside = Beside()
@@ -294,17 +296,6 @@ class Session:
     def remember_last(self, step_run: StepRun) -> None:
         """Note the newest run of a step."""
         self._last[step_run.notebook, step_run.step] = step_run
-
-    def recall(self, step: StepCell, facts: CodeFacts) -> None:
-        """In a kernel started anew, let a step find what the cells above it had made."""
-        if self.is_job or not self.view.steps():
-            return
-        from jupyter_mlops.capture.restore.recall import missing_names, recall
-
-        if missing_names(self, facts):
-            taken = recall(self, step, facts)
-            if taken:
-                self.listener.recalled(taken)
 
     def before_plain(self, facts: CodeFacts) -> None:
         """Make ready what a cell that is not a step may read."""

@@ -24,7 +24,7 @@ from jupyter_mlops.capture.step.attempts import Attempts
 from jupyter_mlops.capture.step.declarations import contradicted_inputs, contradicted_outputs
 from jupyter_mlops.capture.step.outcome import Outcome, judge, named_metrics, names_bound
 from jupyter_mlops.capture.step.record import Recorded
-from jupyter_mlops.capture.step.result import keep
+from jupyter_mlops.capture.step.result import keep, limit_of
 from jupyter_mlops.capture.step.serving import lacking
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.status import Status
@@ -64,7 +64,10 @@ class Execution:
             self.examination = Examination(self.facts)
             return
         started_at = session.store.now()
-        session.recall(self.step, self.facts)
+        if not session.is_job:
+            from jupyter_mlops.capture.restore.recall import recall_missing
+
+            recall_missing(session, self.step, self.facts)
         if self._is_left_out():
             return
         self.examination = self._examine()
@@ -90,7 +93,7 @@ class Execution:
         session.listener.before(self.record.step_run)
         self._look_before()
         if display.can_record(session.shell):
-            self._recorder = display.DisplayRecorder(session.shell, display.limit_of(session))
+            self._recorder = display.DisplayRecorder(session.shell, limit_of(session))
             self._recorder.start()
         self._watch = watch.Unneeded() if self._is_inert else watch.Watch((session.store.folder,))
         self._watch.__enter__()

@@ -11,6 +11,8 @@ from jupyter_mlops.capture.observe import display
 from jupyter_mlops.capture.results.reuse import STATE
 from jupyter_mlops.capture.results.saver import Saving
 from jupyter_mlops.domain.reason import Reason, ReasonCode
+from jupyter_mlops.errors import InputError
+from jupyter_mlops.store.project.output_limit import CHARACTERS, output_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,6 +24,17 @@ if TYPE_CHECKING:
 
 LONG = 0.1
 """Seconds from which on the result of a job's step is written at once: a process may be killed, and it would go on here."""
+
+
+def limit_of(session: Session) -> int:
+    """Characters that are kept of what a step prints; asked of the project once per session."""
+    if session.output_limit is None:
+        try:
+            session.output_limit = output_limit(session.store.root)
+        except InputError as error:
+            session.output_limit = CHARACTERS
+            session.listener.warn(error.message, error.hint)
+    return session.output_limit
 
 
 def keep(

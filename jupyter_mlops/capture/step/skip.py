@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlops.analysis.code.facts import CodeFacts, cell_facts
 from jupyter_mlops.analysis.pipeline.cells import StepCell
 from jupyter_mlops.analysis.pipeline.links import later_reads, names_of_step
-from jupyter_mlops.capture.restore.hydrate import reached
+from jupyter_mlops.capture.key.value_facts import reached
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.errors import InputError
 

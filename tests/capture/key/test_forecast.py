@@ -9,11 +9,11 @@ import pytest
 from jupyter_mlops.analysis.parameters import plain_values
 from jupyter_mlops.analysis.parameters.scope import bind
 from jupyter_mlops.analysis.pipeline.cells import all_steps_of
+from jupyter_mlops.analysis.pipeline.shown import facts_of
 from jupyter_mlops.capture.forecast import DISPLAY_MODE, RecordedWorld, _Forecaster, forecast
 from jupyter_mlops.capture.key.examination import examine
 from jupyter_mlops.capture.key.modules import LocalModules
 from jupyter_mlops.capture.key.value_facts import Known
-from jupyter_mlops.capture.session.notebook import facts_of
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import RUN, UNKNOWN, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons

@@ -13,11 +13,11 @@ import pytest
 
 from jupyter_mlops.analysis.code import facts as code_facts
 from jupyter_mlops.analysis.pipeline.cells import all_steps_of
+from jupyter_mlops.analysis.pipeline.shown import facts_of
 from jupyter_mlops.capture import forecast
 from jupyter_mlops.capture.key import environment, examination
 from jupyter_mlops.capture.key.modules import LocalModules
 from jupyter_mlops.capture.key.value_facts import Known
-from jupyter_mlops.capture.session.notebook import facts_of
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
 from jupyter_mlops.domain.plan import Forecast
 from jupyter_mlops.domain.reason import DAMAGED
