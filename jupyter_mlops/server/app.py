@@ -6,23 +6,13 @@ from typing import Any
 
 from jupyter_server.extension.application import ExtensionApp
 
-from jupyter_mlops.server.framework.base import NAME, MLOpsHandler
+from jupyter_mlops.server import runs, schedules, steps
+from jupyter_mlops.server.framework.base import NAME, Routes
 from jupyter_mlops.server.framework.events import CHANGED, SCHEMA, Watch
 from jupyter_mlops.server.framework.projects import Projects
-from jupyter_mlops.server.runs import CancelHandler, OpenHandler, ResumeHandler, RunHandler, RunsHandler
-from jupyter_mlops.server.schedules import SchedulesHandler
-from jupyter_mlops.server.steps import StatusHandler
-from jupyter_mlops.server.turns import Turns
+from jupyter_mlops.server.framework.turns import Turns
 
-ROUTES: tuple[tuple[str, type[MLOpsHandler]], ...] = (
-    (r"/jupyter-mlops/status", StatusHandler),
-    (r"/jupyter-mlops/runs", RunsHandler),
-    (r"/jupyter-mlops/runs/([^/]+)", RunHandler),
-    (r"/jupyter-mlops/runs/([^/]+)/cancel", CancelHandler),
-    (r"/jupyter-mlops/runs/([^/]+)/resume", ResumeHandler),
-    (r"/jupyter-mlops/runs/([^/]+)/open", OpenHandler),
-    (r"/jupyter-mlops/schedules", SchedulesHandler),
-)
+ROUTES: Routes = (*steps.ROUTES, *runs.ROUTES, *schedules.ROUTES)
 
 
 class MLOpsApp(ExtensionApp):

@@ -12,7 +12,7 @@ from jupyter_mlops.domain.listed import listed_run, whole_step_run
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.server.framework.answers import OpenedRun, RunDetail, RunList
-from jupyter_mlops.server.framework.base import MLOpsHandler, field, may
+from jupyter_mlops.server.framework.base import MLOpsHandler, Routes, field, may
 from jupyter_mlops.server.framework.paths import contents_path
 
 if TYPE_CHECKING:
@@ -174,3 +174,12 @@ class OpenHandler(_OneRunHandler):
 
         opened = open_run(store, run)
         return OpenedRun(contents_path(place.served, opened.path), opened.cell_index)
+
+
+ROUTES: Routes = (
+    (r"/jupyter-mlops/runs", RunsHandler),
+    (r"/jupyter-mlops/runs/([^/]+)", RunHandler),
+    (r"/jupyter-mlops/runs/([^/]+)/cancel", CancelHandler),
+    (r"/jupyter-mlops/runs/([^/]+)/resume", ResumeHandler),
+    (r"/jupyter-mlops/runs/([^/]+)/open", OpenHandler),
+)

@@ -6,7 +6,7 @@ from tornado import web
 
 from jupyter_mlops.domain.schedule import SchedulerStatus
 from jupyter_mlops.server.framework.answers import ScheduleList
-from jupyter_mlops.server.framework.base import MLOpsHandler, may
+from jupyter_mlops.server.framework.base import MLOpsHandler, Routes, may
 
 
 class SchedulesHandler(MLOpsHandler):
@@ -26,3 +26,6 @@ class SchedulesHandler(MLOpsHandler):
 
         schedules, scheduler = list_schedules(place.store, place.store.now())
         return ScheduleList(tuple(schedules), scheduler)
+
+
+ROUTES: Routes = ((r"/jupyter-mlops/schedules", SchedulesHandler),)

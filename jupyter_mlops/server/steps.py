@@ -10,7 +10,7 @@ from tornado import web
 
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
 from jupyter_mlops.errors import InputError
-from jupyter_mlops.server.framework.base import MLOpsHandler, field, may
+from jupyter_mlops.server.framework.base import MLOpsHandler, Routes, field, may
 from jupyter_mlops.server.framework.paths import contents_path
 
 
@@ -82,3 +82,6 @@ def _cell(value: Any) -> Cell:
         source=field(value, "source", str),
         tags=tuple(tags),
     )
+
+
+ROUTES: Routes = ((r"/jupyter-mlops/status", StatusHandler),)

@@ -21,6 +21,7 @@ from jupyter_mlops.server.framework.answers import ErrorAnswer
 if TYPE_CHECKING:
     from jupyter_mlops.server.framework.events import Watch
     from jupyter_mlops.server.framework.projects import Projects
+    from jupyter_mlops.server.framework.turns import Turns
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,6 +47,7 @@ class Extension(Protocol):
 
     projects: Projects
     watch: Watch
+    turns: Turns
 
 
 class MLOpsHandler(APIHandler):
@@ -147,3 +149,7 @@ _WORDS: dict[type, str] = {
     dict: "an object",
     bool: "true or false",
 }
+
+
+Routes = tuple[tuple[str, type[MLOpsHandler]], ...]
+"""What a noun offers: a pattern of paths, and who answers there."""

@@ -12,7 +12,7 @@ import pytest
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.operations.steps import status
-from jupyter_mlops.server.turns import Turns
+from jupyter_mlops.server.framework.turns import Turns
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.store.tables.runs import RunStore
 
