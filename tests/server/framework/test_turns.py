@@ -16,7 +16,7 @@ from jupyter_mlops.server.framework.turns import Turns
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.store.tables.runs import RunStore
 
-from .conftest import Ask
+from ..conftest import Ask
 
 LIST, PIPELINE_STATUS = RunStore.list, status.pipeline_status
 
