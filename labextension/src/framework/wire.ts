@@ -1,4 +1,4 @@
-// Made from the dataclasses of jupyter_mlops by `python -m jupyter_mlops.server.wire`.
+// Made from the dataclasses of jupyter_mlops by `python -m jupyter_mlops.server.framework.wire`.
 // Change those and run it again; a test compares.
 
 /** A value of JSON. */

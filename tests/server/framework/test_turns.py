@@ -15,8 +15,7 @@ from jupyter_mlops.operations.steps import status
 from jupyter_mlops.server.framework.turns import Turns
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.store.tables.runs import RunStore
-
-from ..conftest import Ask
+from server.conftest import Ask
 
 LIST, PIPELINE_STATUS = RunStore.list, status.pipeline_status
 
