@@ -214,20 +214,25 @@ class _TrackingVariable:
     def __init__(self, own: str) -> None:
         self._own = own
         self._added = False
+        self._before: str | None = None
 
     def set(self) -> None:
         import mlflow
 
-        there = os.environ.get("MLFLOW_TRACKING_URI")
+        self._before = os.environ.get("MLFLOW_TRACKING_URI")
         if not mlflow.is_tracking_uri_set():
             mlflow.set_tracking_uri(self._own)
-        if there is None and mlflow.get_tracking_uri() == self._own:
+        if not self._before and mlflow.get_tracking_uri() == self._own:  # an empty text is no choice, to MLflow too
             os.environ["MLFLOW_TRACKING_URI"] = self._own
             self._added = True
 
     def restore(self) -> None:
-        if self._added and os.environ.get("MLFLOW_TRACKING_URI") == self._own:
+        if not self._added or os.environ.get("MLFLOW_TRACKING_URI") != self._own:
+            return
+        if self._before is None:
             del os.environ["MLFLOW_TRACKING_URI"]
+        else:
+            os.environ["MLFLOW_TRACKING_URI"] = self._before
 
 
 def current_address() -> str:

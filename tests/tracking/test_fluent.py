@@ -10,6 +10,7 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import mlflow
 import pytest
 from mlflow.entities import Run as MLflowRun
 from tracked_project import TrackedProject
@@ -17,6 +18,7 @@ from tracked_project import TrackedProject
 from jupyter_mlops import tracking
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.tracking.attachment import _TrackingVariable
 
 KERNEL = """
 import json, sys, traceback, warnings
@@ -291,3 +293,22 @@ def test_kernel_and_writer_at_once_make_one_run(cells: Cells) -> None:
     cells.project.deliver()
     assert len(cells.project.children(cells.project.mlflow_run(cells.run))) == 5
     assert all(cells.of(number).data.metrics == {"loss": 1.0} for number in range(5))
+
+
+@pytest.mark.parametrize("before", [None, ""])
+def test_a_tracking_uri_that_is_empty_counts_as_unset_and_is_so_again_afterwards(
+    monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    own = "sqlite:////of/the/project.db"
+    monkeypatch.setattr(mlflow, "is_tracking_uri_set", lambda: False)
+    monkeypatch.setattr(mlflow, "set_tracking_uri", lambda _uri: None)
+    monkeypatch.setattr(mlflow, "get_tracking_uri", lambda: own)
+    if before is None:
+        monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    else:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", before)
+    variable = _TrackingVariable(own)
+    variable.set()
+    assert os.environ["MLFLOW_TRACKING_URI"] == own
+    variable.restore()
+    assert os.environ.get("MLFLOW_TRACKING_URI") == before
