@@ -7,7 +7,12 @@ import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { DisposableSet } from '@lumino/disposable';
 import type { IDisposable } from '@lumino/disposable';
 import { ApiError, asApiError } from '../framework/api/errors';
-import { cancelIcon, openIcon, resumeIcon, runJobIcon } from '../framework/icons';
+import {
+  cancelIcon,
+  openIcon,
+  resumeIcon,
+  runJobIcon
+} from '../framework/icons';
 import type { IApi } from '../framework/api/tokens';
 import type { INotebooks } from '../framework/notebook/tokens';
 import type { Json } from '../framework/wire';
