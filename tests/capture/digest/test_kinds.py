@@ -57,7 +57,7 @@ _PROGRAM = """
 import json, sys, warnings
 warnings.simplefilter("ignore")
 sys.path.insert(0, sys.argv[1])
-from capture.values import table
+from capture.sample_values import table
 from jupyter_mlops.capture.digest.content import Walker
 print(json.dumps({name: Walker({}).fingerprint("value", make()).digest for name, make in table().items()}))
 """

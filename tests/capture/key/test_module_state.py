@@ -163,7 +163,7 @@ def test_the_loader_and_a_traceback_are_what_they_are_without_us(modules: LocalM
         exec("import mlopsheldbroken")
     except ZeroDivisionError as error:
         files = [Path(frame.filename).name for frame in traceback.extract_tb(error.__traceback__)]
-    assert files == ["test_modules_held.py", "<string>", "mlopsheldbroken.py"]
+    assert files == ["test_module_state.py", "<string>", "mlopsheldbroken.py"]
 
 
 def test_a_package_that_is_imported_and_configured_in_one_cell_shows() -> None:

@@ -20,7 +20,7 @@ import pandas as pd
 import psutil
 import pytest
 
-from jupyter_mlops.capture.values import Values, pack, packing, references, write
+from jupyter_mlops.capture.values import Values, components, pack, references, write
 from jupyter_mlops.errors import DamagedObjectError, StoreError
 from jupyter_mlops.store.objects import local as objects_module
 from jupyter_mlops.store.objects.local import Objects
@@ -53,8 +53,8 @@ def test_a_small_plain_value_is_packed_as_the_pickler_would(value: Any, monkeypa
         return [bytes(part.peek()) for part in component.parts()]
 
     quick = pieces()
-    monkeypatch.setattr(packing, "SMALL", 0)
-    monkeypatch.setattr(packing, "PLAIN", frozenset())
+    monkeypatch.setattr(components, "SMALL", 0)
+    monkeypatch.setattr(components, "PLAIN", frozenset())
     assert pieces() == quick
 
 
