@@ -76,7 +76,9 @@ def labels_of(connection: sa.Connection, of: Iterable[StepRun]) -> dict[str, str
     unnamed = {version for version in versions.values() if not is_named(version[1])}
     heads = {}
     if unnamed:
-        asked = {f"of_{name}": dumps(sorted({str(each[at]) for each in unnamed})) for at, name in enumerate(_VERSION)}
+        asked = {
+            f"of_{name}": dumps(sorted({str(each[at]) for each in unnamed})) for at, name in enumerate(_VERSION[:2])
+        }
         heads = {(row.notebook, row.step, row.number): row.head for row in connection.execute(_HEADS, asked)}
     return {id_: label_of_code(heads.get(version, "")) or version[1] for id_, version in versions.items()}
 
@@ -89,7 +91,7 @@ def durations_of(connection: sa.Connection, ids: Iterable[str]) -> dict[str, flo
 _VERSION = ("notebook", "step", "number")
 _HEADS = sa.select(
     *(step_versions.c[name] for name in _VERSION), sa.func.substr(step_versions.c.source, 1, 1000).label("head")
-).where(*(in_list(sa.cast(step_versions.c[name], sa.String), f"of_{name}") for name in _VERSION))
+).where(in_list(step_versions.c.step, "of_step"), in_list(step_versions.c.notebook, "of_notebook"))
 _DURATIONS = sa.select(step_runs.c.id, step_runs.c.duration).where(in_list(step_runs.c.id, "of_ids"))
 
 
