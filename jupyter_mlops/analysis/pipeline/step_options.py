@@ -128,7 +128,7 @@ def check_step_name(name: str) -> str:
     if len(name) > LONGEST_NAME:
         raise InputError(
             f"The step name that begins with '{name[:40]}' has {len(name):,} characters.",
-            f"Use at most {LONGEST_NAME}.",
+            f"Use at most {LONGEST_NAME} characters.",
         )
     if not _NAME.match(name):
         raise InputError(

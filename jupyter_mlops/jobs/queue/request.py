@@ -178,8 +178,8 @@ def check_injected(cells: Iterable[Cell], arguments: Mapping[str, Any]) -> None:
         if not is_int and not same(written, value):
             raise InputError(
                 f"papermill would set '{name}' to {written!r}, which is not the value you passed, {value!r}.",
-                "papermill itself has no such values: give it by `jupyter mlops run -p`, or declare a list in place of a "
-                "tuple, a text in place of a path or date.",
+                "papermill itself has no such values: pass it with `jupyter mlops run -p`, or declare a list instead of a "
+                "tuple, a text instead of a path or date.",
             )
 
 

@@ -170,7 +170,7 @@ def _read(path: Path) -> Template:
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise InputError(
             f"'{path}' does not describe a template: {error!r}.",
-            'It must be JSON with "title", "description" and "notebook", each a string.',
+            'Make it JSON with "title", "description" and "notebook", each a string.',
         ) from error
     return template
 

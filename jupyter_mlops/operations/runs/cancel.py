@@ -38,7 +38,8 @@ def _stop_process(store: Store, found: Run) -> Run:
     """Stop a run that no worker executes, by a signal to its process."""
     if not is_here(found):
         raise InputError(
-            f"Run {found.number} is executed by a process on another machine, {found.host}.", "Stop it there."
+            f"Run {found.number} is executed by a process on another machine, {found.host}.",
+            f"On that machine: jupyter mlops cancel {found.number}",
         )
     if found.in_shared_process and processes.is_alive(found.pid, found.pid_started):
         raise InputError(

@@ -73,7 +73,7 @@ def retry_job(store: Store, run: str | int) -> Run:
     reconcile(store, now=store.now())
     found = store.runs.get(run)
     if found.kind is RunKind.SESSION:
-        raise InputError(f"Run {found.number} is a live notebook session.", "Run its cells in its own kernel.")
+        raise InputError(f"Run {found.number} is a live notebook session.", "Run its cells again in its own kernel.")
     if not found.status.ended:
         raise InputError(
             f"Run {found.number} has not ended: it is {found.status}.",

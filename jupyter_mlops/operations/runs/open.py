@@ -51,7 +51,8 @@ def _executed(store: Store, run: Run) -> dict[str, Any]:
         return parse_notebook(path.read_bytes(), str(path))
     if run.notebook_object is None or run.notebook_object not in store.objects:
         raise InputError(
-            f"The notebook of run {run.number} no longer exists.", "Both its file and its stored copy are gone."
+            f"The notebook of run {run.number} no longer exists.",
+            f"Its file and its stored copy are gone. Run the notebook again: jupyter mlops run {run.notebook}",
         )
     return parse_notebook(bytes(store.objects.get(run.notebook_object)), run.notebook)
 

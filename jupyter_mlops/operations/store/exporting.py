@@ -154,5 +154,6 @@ def _add_object(store: Store, writer: archive.Writer, name: str, size: int) -> N
         ) from None
     if digest.hexdigest() != name:
         raise DamagedObjectError(
-            f"Object {name[:12]} is damaged, so nothing was exported.", "`jupyter mlops store verify` sets it aside."
+            f"Object {name[:12]} is damaged, so nothing was exported.",
+            "Run `jupyter mlops store verify`, which sets it aside, then export again.",
         )

@@ -117,7 +117,7 @@ def _alone(root: Path, folder: Path) -> Iterator[None]:
     """No other move, and no process that feeds MLflow from the old index."""
     with try_file_lock(folder / "move.lock") as free:
         if not free:
-            raise StoreError("Another process is moving the store.", "Wait until it has finished.")
+            raise StoreError("Another process is moving the store.", "Wait until it has finished, then try again.")
         deadline = time.monotonic() + WRITER_SECONDS
         while True:
             with try_file_lock(lock_path(root)) as quiet:
@@ -127,7 +127,7 @@ def _alone(root: Path, folder: Path) -> Iterator[None]:
             if time.monotonic() > deadline:
                 raise StoreError(
                     "Runs are still being logged to MLflow.",
-                    "Wait until `.mlops/logs/tracking.log` says that it is done.",
+                    "Wait until `.mlops/logs/tracking.log` says that it is done, then try again.",
                 )
             time.sleep(0.2)
 

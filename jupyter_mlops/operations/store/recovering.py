@@ -67,7 +67,9 @@ def recover_store(start: Path, *, now: datetime) -> Recovery:
         raise InputError("The index of this project is in PostgreSQL.", "Restore it from the server's own backups.")
     with try_file_lock(folder / "move.lock") as is_ours:
         if not is_ours:
-            raise StoreError("Another process is moving or recovering the store.", "Wait until it has finished.")
+            raise StoreError(
+                "Another process is moving or recovering the store.", "Wait until it has finished, then try again."
+            )
         _require_need(folder)
         with _staging(folder, now) as staging, file_lock(folder / "index.lock"):
             return _recover(folder, staging, now)

@@ -249,7 +249,7 @@ def _go_on(known: Known, highest: int) -> None:
     if highest <= max(taken, default=0):
         return
     lost = list(range(max(taken, default=0) + 1, highest + 1))[-MOST:]
-    error = RunError("record_lost", "What was recorded of this run was lost with the index.")
+    error = RunError("record_lost", "The record of this run was lost with the index.")
     for number in lost:
         run_id = f"lost{number:028d}"
         known.add(

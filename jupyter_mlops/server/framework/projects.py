@@ -106,7 +106,7 @@ class Projects:
             open_store(place.path).close()
             place = replace(place, store=self._store(place.project))
         if place.store is None:
-            raise UnknownNameError(f"The project at '{place.project}' is gone.", "Try again.")
+            raise UnknownNameError(f"The project at '{place.project}' is gone.", "Reload the page, then try again.")
         return place, place.store
 
     def served(self) -> Path:

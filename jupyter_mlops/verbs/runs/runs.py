@@ -69,7 +69,7 @@ def _notebook(store: Store, arguments: argparse.Namespace, context: Context) -> 
     if run.notebook_object is None:
         raise InputError(
             f"The notebook of run {run.number} was not stored.",
-            "A session without a saved notebook has no notebook to show.",
+            "Only a run of a saved notebook has one: save the notebook before you run it.",
         )
     data = store.objects.get(run.notebook_object)
     named = arguments.output

@@ -231,9 +231,7 @@ def test_numbers_go_on_after_the_highest_that_anything_tells_of(tmp_path: Path) 
     assert made.missing == ("all but the number of runs 1, 2, 3, 4, 5, 6, 7, 8 and 9",)
     with open_store(tmp_path) as store:
         assert add_run(store).number == 10
-        assert store.runs.get(4).error == RunError(
-            "record_lost", "What was recorded of this run was lost with the index."
-        )
+        assert store.runs.get(4).error == RunError("record_lost", "The record of this run was lost with the index.")
 
 
 def test_mlflows_own_store_tells_of_runs_of_which_nothing_else_does(tmp_path: Path) -> None:
