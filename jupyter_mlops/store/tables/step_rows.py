@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from jupyter_mlops.domain.json_text import dumps
-from jupyter_mlops.domain.step import StepRun, is_named, label_of_code
+from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.step import StepLine, StepRun, is_named, label_of_code
 from jupyter_mlops.store.db.excerpts import Excerpts
 from jupyter_mlops.store.db.portable import in_list
 from jupyter_mlops.store.db.rows import step_run_from
@@ -76,9 +77,8 @@ def labels_of(connection: sa.Connection, of: Iterable[StepRun]) -> dict[str, str
     unnamed = {version for version in versions.values() if not is_named(version[1])}
     heads = {}
     if unnamed:
-        asked = {
-            f"of_{name}": dumps(sorted({str(each[at]) for each in unnamed})) for at, name in enumerate(_VERSION[:2])
-        }
+        notebooks, steps = ({version[at] for version in unnamed} for at in (0, 1))
+        asked = {"of_notebook": dumps(sorted(notebooks)), "of_step": dumps(sorted(steps))}
         heads = {(row.notebook, row.step, row.number): row.head for row in connection.execute(_HEADS, asked)}
     return {id_: label_of_code(heads.get(version, "")) or version[1] for id_, version in versions.items()}
 
@@ -88,10 +88,21 @@ def durations_of(connection: sa.Connection, ids: Iterable[str]) -> dict[str, flo
     return {row.id: row.duration for row in connection.execute(_DURATIONS, {"of_ids": dumps(sorted(ids))})}
 
 
-_VERSION = ("notebook", "step", "number")
+def lines_of(connection: sa.Connection, run_id: str) -> list[StepLine]:
+    """The step runs of a run in short, newest first."""
+    rows = connection.execute(_LINES, {"in_run": run_id}).mappings()
+    return [StepLine(**{**row, "status": Status(row["status"])}) for row in rows]
+
+
 _HEADS = sa.select(
-    *(step_versions.c[name] for name in _VERSION), sa.func.substr(step_versions.c.source, 1, 1000).label("head")
+    *(step_versions.c[name] for name in ("notebook", "step", "number")),
+    sa.func.substr(step_versions.c.source, 1, 1000).label("head"),
 ).where(in_list(step_versions.c.step, "of_step"), in_list(step_versions.c.notebook, "of_notebook"))
+_LINES = (
+    sa.select(*(step_runs.c[name] for name in StepLine._fields))
+    .where(step_runs.c.run_id == sa.bindparam("in_run"))
+    .order_by(NEWEST)
+)
 _DURATIONS = sa.select(step_runs.c.id, step_runs.c.duration).where(in_list(step_runs.c.id, "of_ids"))
 
 

@@ -32,6 +32,7 @@ from jupyter_mlops.store.tables.step_rows import (
     durations_of,
     history,
     labels_of,
+    lines_of,
 )
 
 UNSAVED = Reasons.of([Reason(ReasonCode.UNSAVED)])
@@ -244,8 +245,7 @@ class StepStore:
     def lines(self, run_id: str) -> list[StepLine]:
         """The step runs of a run in short, newest first."""
         with self._index.read() as connection:
-            rows = connection.execute(_LINES, {"in_run": run_id})
-            return [StepLine(**{**row, "status": Status(row["status"])}) for row in rows.mappings()]
+            return lines_of(connection, run_id)
 
     def candidates(self, key: str, *, limit: int = 20) -> list[StepRun]:
         """Completed step runs of this key whose result may be reused, newest first."""
@@ -385,11 +385,6 @@ _INSERT = step_runs.insert()
 _UPSERT = Upsert(step_runs)
 _UPDATE = step_runs.update().where(step_runs.c.id == sa.bindparam("of_id"))
 _RUN = sa.select(step_runs).where(step_runs.c.id == sa.bindparam("of_id"))
-_LINES = (
-    sa.select(*(step_runs.c[name] for name in StepLine._fields))
-    .where(step_runs.c.run_id == sa.bindparam("in_run"))
-    .order_by(NEWEST)
-)
 _OPEN_OF = sa.select(step_runs.c.id, step_runs.c.cell_id).where(
     step_runs.c.run_id == sa.bindparam("in_run"), step_runs.c.status == Status.RUNNING.value
 )
