@@ -51,7 +51,7 @@ def test_the_last_words_of_a_killed_kernel_are_kept_every_time(
     for _ in range(times):
         executed, outcome, told = play(notebook, tmp_path, pool if kind == "warm" else None)
         assert (told.kind, outcome.status) == (kind, Status.FAILED), told.why
-        said = {name: "" for name in ("stdout", "stderr")}
+        said = dict.fromkeys(("stdout", "stderr"), "")
         for output in executed.cells[1].outputs:
             if output.output_type == "stream":
                 said[output.name] += output.text
