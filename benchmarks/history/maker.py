@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.run import Run, RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.store.store import Store
@@ -117,7 +117,7 @@ def _again(store: Store, number: int, made: dict[str, tuple[Run, list[StepRun]]]
     failed = turn % FAILED_EVERY == FAILED_EVERY - 1
     edited = turn % EDITED_EVERY == EDITED_EVERY - 1
     back = BETWEEN * (count - number - 1)
-    error = RunError("cell_error", "ValueError: no rows are left", 7, "train", "ValueError", "no rows are left")
+    error = RunFailure("cell_error", "ValueError: no rows are left", 7, "train", "ValueError", "no rows are left")
     run = replace(
         pattern,
         id=store.new_id(),

@@ -23,7 +23,7 @@ class RunKind(str, Enum):
 
 
 @dataclass(frozen=True)
-class RunError:
+class RunFailure:
     """Why a run did not complete: which cell (index from 0 in the executed notebook), which exception or cause."""
 
     cause: str
@@ -109,7 +109,7 @@ class Run:
     notebook_object: str | None = None
     environment: str | None = None
     output_path: str | None = None
-    error: RunError | None = None
+    error: RunFailure | None = None
     progress: Progress = field(default_factory=Progress)
     schedule_id: str | None = None
     mlflow_run_id: str | None = None

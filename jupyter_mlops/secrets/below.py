@@ -17,7 +17,7 @@ import threading
 from typing import Any
 
 from jupyter_mlops.secrets.known import KNOWN
-from jupyter_mlops.secrets.merged import Merged, Piece
+from jupyter_mlops.secrets.merged import MergedStreams, Piece
 
 _PIECE = 1 << 16
 _LATE_SECONDS = 0.3
@@ -35,7 +35,7 @@ class Below:
         self._lock = threading.RLock()
         self._inside = False
         self._pid = os.getpid()
-        self._terminal = Merged()
+        self._terminal = MergedStreams()
         self._streams: dict[int, Any] = {}
         self._decoders: dict[int, Any] = {}
         self._poll = select.poll()

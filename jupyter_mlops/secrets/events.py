@@ -12,11 +12,11 @@ def without_secrets(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
     patterns = KNOWN.patterns
     if patterns is None:
         return events
-    from jupyter_mlops.secrets.merged import Merged, Piece
+    from jupyter_mlops.secrets.merged import MergedStreams, Piece
     from jupyter_mlops.secrets.redaction import Stream, redact_all
 
     made: list[dict[str, Any]] = []
-    merged = Merged()
+    merged = MergedStreams()
     streams: dict[str, Stream] = {}
 
     def show(pieces: list[Piece]) -> None:

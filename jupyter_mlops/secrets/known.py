@@ -18,7 +18,7 @@ CONDITION = "secret:"
 """In front of a name: the secret of that name, where else a file is depended on."""
 
 
-class Known:
+class KnownSecrets:
     """What was looked up: `patterns` find it in texts, None where nothing was; `asked` names what cells asked for."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class Known:
                 self.looking.discard(identity)
 
 
-KNOWN = Known()
+KNOWN = KnownSecrets()
 
 
 def redact(value: Value) -> Value:

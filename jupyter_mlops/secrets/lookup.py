@@ -9,7 +9,7 @@ from pathlib import Path
 from jupyter_mlops.domain.parameter import SECRET
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.secrets.known import ABSENT, KNOWN
-from jupyter_mlops.secrets.places import Environment, Place, places
+from jupyter_mlops.secrets.places import Environment, SecretPlace, places
 from jupyter_mlops.secrets.text import Secret
 
 
@@ -98,7 +98,7 @@ def _found(name: str, start: Path | None) -> tuple[str | None, InputError | None
     return None, NoSecretError(message, f"{meant}: jupyter mlops secrets set {name}")
 
 
-def _ask(place: Place, name: str) -> tuple[str | None, InputError | None]:
+def _ask(place: SecretPlace, name: str) -> tuple[str | None, InputError | None]:
     try:
         value = place.get(name)
     except InputError as error:
@@ -106,7 +106,7 @@ def _ask(place: Place, name: str) -> tuple[str | None, InputError | None]:
     return (None if value is None else _tidy(value)), None
 
 
-def _names(place: Place) -> list[str]:
+def _names(place: SecretPlace) -> list[str]:
     try:
         return place.names()
     except InputError:

@@ -17,7 +17,7 @@ class Piece:
     rest: Any = None
 
 
-class Merged:
+class MergedStreams:
     """Of one cell or process. What may be the beginning of a secret is held back until the next piece, or `end`.
 
     A secret within one piece is not its matter: who shows the pieces looks for those.

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jupyter_mlops.secrets.known import KNOWN
-from jupyter_mlops.secrets.merged import Merged, Piece
+from jupyter_mlops.secrets.merged import MergedStreams, Piece
 from jupyter_mlops.secrets.redaction import Patterns, Stream, redact_all
 
 _LATE_SECONDS = 0.3
@@ -41,7 +41,7 @@ class Outgoing:
         self._session = session
         self._send = session.send
         self._lock = threading.RLock()
-        self._merged = Merged()
+        self._merged = MergedStreams()
         self._ends: dict[str, _End] = {}
         self._ended = ""
         self._pid = os.getpid()

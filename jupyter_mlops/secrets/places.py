@@ -20,7 +20,7 @@ _INDEX = "(names)"
 ENVIRONMENT, PROJECT, USER, KEYRING = "environment", "project", "user", "keyring"
 
 
-class Place(Protocol):
+class SecretPlace(Protocol):
     """One place. `get` and `names` raise `InputError` where it cannot be used as it is."""
 
     @property
@@ -43,9 +43,9 @@ class Place(Protocol):
         """Forget a name; whether it was there."""
 
 
-def places(start: Path) -> list[Place]:
+def places(start: Path) -> list[SecretPlace]:
     """All of them, in the order in which they are looked at, for who works in the folder `start`."""
-    found: list[Place] = [Environment()]
+    found: list[SecretPlace] = [Environment()]
     project = variables.KernelTask.of_environment(os.environ).project
     root = Path(project) if project else find_project(start)
     if root is not None:
@@ -69,7 +69,7 @@ class Environment:
         return f"the environment ({variables.SECRET_PREFIX}{_as_variable(name)})"
 
     def get(self, name: str) -> str | None:
-        """See `Place`; as the name is written, or in capitals."""
+        """See `SecretPlace`; as the name is written, or in capitals."""
         for written in (name, _as_variable(name), _as_variable(name).upper()):
             value = os.environ.get(variables.SECRET_PREFIX + written)
             if value:
@@ -84,7 +84,7 @@ class Environment:
         )
 
     def set(self, name: str, value: str) -> None:
-        """See `Place`; it cannot be set for other processes."""
+        """See `SecretPlace`; it cannot be set for other processes."""
         raise InputError(
             "An environment variable is set where the kernel's process is started, not here.",
             "Store the secret in a file: --in user, or --in project.",
@@ -113,7 +113,7 @@ class Keyring:
         return None if library is None else self._ask(library, name)
 
     def names(self) -> list[str]:
-        """See `Place`; those that were kept by `set`."""
+        """See `SecretPlace`; those that were kept by `set`."""
         library, _ = _keyring()
         if library is None:
             return []
@@ -124,7 +124,7 @@ class Keyring:
         return sorted(str(item) for item in listed) if isinstance(listed, list) else []
 
     def set(self, name: str, value: str) -> None:
-        """See `Place`. Raises `InputError` where there is no keyring."""
+        """See `SecretPlace`. Raises `InputError` where there is no keyring."""
         library = self._needed()
         problem = _tried(library.set_password, SERVICE, name, value)
         problem = problem or _tried(library.set_password, SERVICE, _INDEX, dumps(sorted({*self.names(), name})))

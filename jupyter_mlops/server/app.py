@@ -8,7 +8,7 @@ from jupyter_server.extension.application import ExtensionApp
 
 from jupyter_mlops.server import runs, schedules, steps
 from jupyter_mlops.server.framework.base import NAME, Routes
-from jupyter_mlops.server.framework.events import CHANGED, SCHEMA, Watch
+from jupyter_mlops.server.framework.events import CHANGED, SCHEMA, ProjectsWatch
 from jupyter_mlops.server.framework.projects import Projects
 from jupyter_mlops.server.framework.turns import Turns
 
@@ -21,7 +21,7 @@ class MLOpsApp(ExtensionApp):
     name = NAME
 
     projects: Projects
-    watch: Watch
+    watch: ProjectsWatch
     turns: Turns
 
     def initialize_settings(self) -> None:
@@ -29,7 +29,7 @@ class MLOpsApp(ExtensionApp):
         server: Any = self.serverapp
         self.projects = Projects(server.contents_manager)
         self.turns = Turns()
-        self.watch = Watch(self.projects, lambda data: server.event_logger.emit(schema_id=CHANGED, data=data))
+        self.watch = ProjectsWatch(self.projects, lambda data: server.event_logger.emit(schema_id=CHANGED, data=data))
         server.event_logger.register_event_schema(SCHEMA)
 
     def initialize_handlers(self) -> None:

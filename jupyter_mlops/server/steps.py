@@ -15,7 +15,7 @@ from jupyter_mlops.server.framework.paths import contents_path
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _StepsBody:
     """What a body holds: `kernel` is an id, `papermill` what the notebook's metadata hold under this name."""
 
     path: str
@@ -41,12 +41,12 @@ class StatusHandler(MLOpsHandler):
         kernel = None if asked.kernel is None else self._process_of(asked.kernel)
         self.answer(await self.in_turn(asked.path, (digest, kernel), self._status, asked, kernel))
 
-    def _asked(self) -> tuple[_Asked, bytes]:
+    def _asked(self) -> tuple[_StepsBody, bytes]:
         """What the body asks, and its digest. Raises `InputError`."""
         body = self.body()
         kernel = None if body.get("kernel") is None else field(body, "kernel", str)
         cells = tuple(_cell(value) for value in field(body, "cells", list))
-        asked = _Asked(field(body, "path", str), cells, kernel, body.get("papermill"))
+        asked = _StepsBody(field(body, "path", str), cells, kernel, body.get("papermill"))
         return asked, hashlib.sha256(self.request.body).digest()
 
     def _process_of(self, kernel_id: str) -> int:
@@ -55,7 +55,7 @@ class StatusHandler(MLOpsHandler):
         found = manager.get_kernel(kernel_id) if kernel_id in manager else None
         return getattr(getattr(found, "provisioner", None), "pid", None) or 0
 
-    def _status(self, asked: _Asked, kernel: int | None) -> PipelineStatus:
+    def _status(self, asked: _StepsBody, kernel: int | None) -> PipelineStatus:
         place = self.projects.place(asked.path)
         from jupyter_mlops.operations.steps.in_view import find_view, maybe_outputs
         from jupyter_mlops.operations.steps.status import pipeline_status

@@ -22,7 +22,7 @@ from jupyter_mlops.store.project.folder import (
     project_for,
     relative_path,
 )
-from jupyter_mlops.store.project.location import Place, index_url, owner_of, place_of
+from jupyter_mlops.store.project.location import StorePlace, index_url, owner_of, place_of
 from jupyter_mlops.store.tables.notices import NoticeStore
 from jupyter_mlops.store.tables.outbox import Outbox
 from jupyter_mlops.store.tables.queue import Queue
@@ -34,7 +34,7 @@ from jupyter_mlops.store.tables.steps import StepStore
 class Store:
     """All that a project keeps in `.mlops/`. Gives out identity (`new_id`) and time (`now`)."""
 
-    def __init__(self, root: Path, place: Place | None = None, *, reading: bool = False) -> None:
+    def __init__(self, root: Path, place: StorePlace | None = None, *, reading: bool = False) -> None:
         """With `reading` also where nothing can be written: then `index.refusal` says why, and so does each write."""
         self.root = root
         self.folder = root / FOLDER
@@ -88,7 +88,7 @@ class Store:
         self.close()
 
 
-def open_index(place: Place, folder: Path, *, reading: bool = False) -> Index:
+def open_index(place: StorePlace, folder: Path, *, reading: bool = False) -> Index:
     """The index at `place`; made or brought up to date where need be. With `reading` one that cannot be written will do."""
     if place.index is None:
         from jupyter_mlops.store.db.sqlite import SqliteIndex
@@ -103,7 +103,7 @@ def open_index(place: Place, folder: Path, *, reading: bool = False) -> Index:
     return index
 
 
-def open_objects(place: Place, folder: Path, owner: Callable[[], str | None]) -> Objects:
+def open_objects(place: StorePlace, folder: Path, owner: Callable[[], str | None]) -> Objects:
     """The objects at `place`, which belong to `owner`. Nothing is asked for there yet."""
     if place.objects is None:
         return Objects(folder / "objects")

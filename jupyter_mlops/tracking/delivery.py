@@ -42,7 +42,7 @@ log = logging.getLogger("jupyter_mlops.tracking.writer")
 
 
 @dataclass(frozen=True)
-class Group:
+class MessageGroup:
     """Messages that tell of the same thing: what it is now is told once. Not `whole`: more is coming, keep it open."""
 
     messages: list[Message]
@@ -142,7 +142,7 @@ class Delivery:
             self._failures += 1
             self._retry_at = now + pause
 
-    def _deliver(self, group: Group, unreachable: dict[str, str]) -> None:
+    def _deliver(self, group: MessageGroup, unreachable: dict[str, str]) -> None:
         message = group.messages[-1]
         try:
             run = self.store.runs.get(message.run_id)
@@ -171,7 +171,7 @@ class Delivery:
             self.store.outbox.done(told)
             self.delivered += len(told)
 
-    def _keep(self, group: Group, error: str) -> None:
+    def _keep(self, group: MessageGroup, error: str) -> None:
         for message in group.messages if group.whole else ():
             self.store.outbox.failed(message.id, error[:2000])
             self._failed.add(message.id)
@@ -224,7 +224,7 @@ class Delivery:
         mirror.step(step_run.id)
         mirror.run(self.store.runs.get(run.id), whole=True)
 
-    def _load(self, body: dict[str, Any], step_run: StepRun) -> tuple[models.Loaded, Any, models.Plan]:
+    def _load(self, body: dict[str, Any], step_run: StepRun) -> tuple[models.Loaded, Any, models.ModelFormat]:
         """The model, a sample of its input (or None), and how to save it."""
         objects = self.store.objects
         for folder in (self.store.root, Path(self.store.root, step_run.notebook).parent):
@@ -239,7 +239,7 @@ class Delivery:
         mirror.deliver(made, tags={"mlops.model_error": f"{name}: {error}"[:2000]})
 
 
-def _groups(messages: Sequence[Message]) -> list[Group]:
+def _groups(messages: Sequence[Message]) -> list[MessageGroup]:
     """What to tell, in order. A step is told once, where it was first mentioned; a Run whole at the end, and, where there
     are steps, first."""
     same: dict[tuple[str, str], list[Message]] = {}
@@ -250,9 +250,9 @@ def _groups(messages: Sequence[Message]) -> list[Group]:
     for message in messages:
         group = same[_subject(message)]
         if message is group[-1 if message.kind == "run" else 0]:
-            found.append(Group(group))
+            found.append(MessageGroup(group))
         elif message is group[0] and message.run_id in others:
-            found.append(Group(group, whole=False))
+            found.append(MessageGroup(group, whole=False))
     return found
 
 

@@ -92,7 +92,7 @@ class Loaded:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ModelFormat:
     """How a model will be saved: MLflow's flavour, arguments of its `save_model`, and the reason of a lesser format."""
 
     flavour: str
@@ -103,21 +103,21 @@ class Plan:
 def load(data: bytes | bytearray) -> Loaded:
     """Unpickle `data` (which the caller has proven to be signed), noting what it imports."""
     loaded = Loaded(None)
-    loaded.value = _Unpickler(data, loaded.modules).load()
+    loaded.value = _ImportNotingUnpickler(data, loaded.modules).load()
     return loaded
 
 
-def plan(model: Loaded) -> Plan:
+def plan(model: Loaded) -> ModelFormat:
     """How to save the model. Raises `UnsupportedModelError`."""
     flavour = flavour_of(model.value)
     if flavour != "sklearn":
-        return Plan(flavour, {})
+        return ModelFormat(flavour, {})
     if not hasattr(model.value, "predict") and not hasattr(model.value, "transform"):
         raise UnsupportedModelError(f"{_type_name(model.value)} has neither predict nor transform")
     trusted, reason = _skops(model.value)
     if reason:
-        return Plan(flavour, {"serialization_format": "cloudpickle"}, reason)
-    return Plan(flavour, {"serialization_format": "skops", "skops_trusted_types": trusted})
+        return ModelFormat(flavour, {"serialization_format": "cloudpickle"}, reason)
+    return ModelFormat(flavour, {"serialization_format": "skops", "skops_trusted_types": trusted})
 
 
 def flavour_of(model: Any) -> str:
@@ -135,7 +135,7 @@ def log_model(
     name: str,
     model: Loaded,
     sample: Any,
-    how: Plan,
+    how: ModelFormat,
     *,
     root: Path,
     params: dict[str, str],
@@ -170,7 +170,7 @@ def _logged_model(client: MlflowClient, run: MLflowRun, name: str, params: dict[
     return client.create_logged_model(experiment, name, run_id, tags, params)
 
 
-def _save(path: Path, model: Loaded, sample: Any, how: Plan, kept: LoggedModel, run_id: str, root: Path) -> str:
+def _save(path: Path, model: Loaded, sample: Any, how: ModelFormat, kept: LoggedModel, run_id: str, root: Path) -> str:
     """Save with a signature, or without where MLflow would then hand other data to the model. Returns what to say."""
     found = signed(model.value, sample)
     needed = model.modules | set(ALWAYS.get(how.flavour, ())) | {type(sample).__module__}
@@ -222,7 +222,7 @@ def _write(
         )
 
 
-def tags_of(name: str, how: Plan, signature_note: str = "") -> dict[str, str]:
+def tags_of(name: str, how: ModelFormat, signature_note: str = "") -> dict[str, str]:
     """What the step's MLflow run tells of its model."""
     found = {"mlops.model": name, "mlops.model_flavour": how.flavour}
     if "serialization_format" in how.arguments:
@@ -234,7 +234,7 @@ def tags_of(name: str, how: Plan, signature_note: str = "") -> dict[str, str]:
     return found
 
 
-def requirements(modules: Iterable[str], how: Plan) -> list[str]:
+def requirements(modules: Iterable[str], how: ModelFormat) -> list[str]:
     """`name==version` of each distribution that provides one of the modules, and of what the format needs."""
     owners = metadata.packages_distributions()
     tops = {module.partition(".")[0] for module in modules} | {"mlflow"}
@@ -276,7 +276,7 @@ def _type_name(value: Any) -> str:
     return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
-class _Unpickler(pickle.Unpickler):
+class _ImportNotingUnpickler(pickle.Unpickler):
     """Notes the modules that are imported, also those that functions kept by value refer to."""
 
     def __init__(self, data: bytes | bytearray, modules: set[str]) -> None:

@@ -43,7 +43,7 @@ def _once(make: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]:
     return kept
 
 
-class _Code(str):
+class _CodeHtml(str):
     """HTML that pygments made of code, in which nothing of the code is left unescaped."""
 
 
@@ -93,16 +93,16 @@ def _exporter() -> Callable[[Any, dict[str, Any]], str]:
         return formatter_of(cssclass=escape(f" highlight hl-{language}"))
 
     @lru_cache(maxsize=5_000)
-    def highlighted(source: str, language: str, magic: str | None) -> _Code:
+    def highlighted(source: str, language: str, magic: str | None) -> _CodeHtml:
         metadata = {"magics_language": magic} if magic else None
-        return _Code(pygments_highlight(source or " ", formatter(language), language, metadata))
+        return _CodeHtml(pygments_highlight(source or " ", formatter(language), language, metadata))
 
     def export(notebook: Any, resources: dict[str, Any]) -> str:
         notebook = uncopied(notebook)
         about = notebook.metadata.get("language_info", {})
         own = about.get("pygments_lexer", about.get("name")) or "ipython3"
 
-        def highlight(source: str, language: str | None = None, metadata: Any = None) -> _Code:
+        def highlight(source: str, language: str | None = None, metadata: Any = None) -> _CodeHtml:
             return highlighted(source, language or own, (metadata or {}).get("magics_language"))
 
         resources = exporter._init_resources(resources)
@@ -110,7 +110,7 @@ def _exporter() -> Callable[[Any, dict[str, Any]], str]:
         exporter.register_filter("highlight_code", highlight)
         exporter.register_filter("filter_data_type", data_type)
         exporter.register_filter(
-            "clean_html", lambda text: text if isinstance(text, _Code) else filters.clean_html(text)
+            "clean_html", lambda text: text if isinstance(text, _CodeHtml) else filters.clean_html(text)
         )
         page, _ = base.from_notebook_node(exporter, notebook, resources)
         if "<img " in page:

@@ -1,6 +1,6 @@
 """What may stand at the end of a line of verbs: their names, options and values, and names that are on record.
 
-Names on record (steps, runs, notebooks) are asked of `Known`, and only where a verb takes them.
+Names on record (steps, runs, notebooks) are asked of `KnownNames`, and only where a verb takes them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jupyter_mlops.verbs.arguments import NOTEBOOK, RUN, STEP, VERB, VERSION, Ar
 _NOTHING: Arguments = {"options": [], "free": []}
 
 
-class Known(Protocol):
+class KnownNames(Protocol):
     """Names on record. Nothing is made to find them; where they cannot be told at once there are none."""
 
     def steps(self) -> Iterable[str]:
@@ -53,7 +53,7 @@ def split_last(line: str) -> tuple[list[str], str]:
     return shlex.split(line[:start]), line[start:]
 
 
-def complete(words: Sequence[str], begun: str, surface: str, known: Known) -> list[Candidate]:
+def complete(words: Sequence[str], begun: str, surface: str, known: KnownNames) -> list[Candidate]:
     """What may stand in place of `begun`, after `words`: a verb and its arguments."""
     entries = {entry.name: entry for entry in table.entries(surface)}
     if not words:
@@ -90,7 +90,7 @@ def _quoted(text: str, quote: str) -> str:
 class _Place:
     """Where in a verb's arguments the line ends."""
 
-    def __init__(self, arguments: Arguments, words: Sequence[str], verbs: list[str], known: Known) -> None:
+    def __init__(self, arguments: Arguments, words: Sequence[str], verbs: list[str], known: KnownNames) -> None:
         self._verbs = verbs
         self._known = known
         self._options: list[Arguments] = arguments["options"]

@@ -6,7 +6,7 @@ import html
 import math
 from datetime import datetime
 
-from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.run import Run, RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError
 
@@ -87,7 +87,7 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def _cause(error: RunError) -> str:
+def _cause(error: RunFailure) -> str:
     text = f"{error.ename}: {error.evalue}" if error.ename else error.message
     where = (
         f"step '{error.step}'" if error.step else f"cell {error.cell_index + 1}" if error.cell_index is not None else ""

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlops.domain.pipeline import PipelineStatus
 from jupyter_mlops.domain.reason import NO_REASONS, Reason, ReasonCode, Reasons
-from jupyter_mlops.domain.run import Progress, Run, RunError, RunKind, RunOptions, TrackedAt
+from jupyter_mlops.domain.run import Progress, Run, RunFailure, RunKind, RunOptions, TrackedAt
 from jupyter_mlops.domain.schedule import Schedule, ScheduleView
 from jupyter_mlops.domain.status import Status, StepState
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
@@ -31,7 +31,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
     max_leaves=8,
 )
-ERRORS = st.builds(RunError, TEXT, TEXT, st.none() | st.integers(0, 99), st.none() | TEXT, TEXT, TEXT)
+ERRORS = st.builds(RunFailure, TEXT, TEXT, st.none() | st.integers(0, 99), st.none() | TEXT, TEXT, TEXT)
 RUNS = st.builds(
     Run,
     id=TEXT,
@@ -79,7 +79,7 @@ def time_of(text: str | None) -> datetime | None:
 
 def run_of(wire: dict[str, Any]) -> Run:
     times = {name: time_of(wire[name]) for name in ("created_at", "started_at", "ended_at", "lease_until")}
-    error = RunError(**wire["error"]) if wire["error"] else None
+    error = RunFailure(**wire["error"]) if wire["error"] else None
     options = RunOptions(**wire["options"] | {"notify": tuple(wire["options"]["notify"])})
     nested = {"status": Status(wire["status"]), "error": error, "progress": Progress(**wire["progress"])}
     nested |= {"options": options, "kind": RunKind(wire["kind"]), "tracked_at": TrackedAt(**wire["tracked_at"])}

@@ -13,7 +13,7 @@ from keyrings.alt.file import PlaintextKeyring
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from jupyter_mlops.secrets.known import KNOWN, Known
+from jupyter_mlops.secrets.known import KNOWN, KnownSecrets
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +42,7 @@ def user_file(own_places: Path) -> Path:
 @pytest.fixture(autouse=True)
 def nothing_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """This process forgets after each test which secrets it has looked up."""
-    for name, value in vars(Known()).items():
+    for name, value in vars(KnownSecrets()).items():
         monkeypatch.setattr(KNOWN, name, value)
     yield
     monkeypatch.undo()

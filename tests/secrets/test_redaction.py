@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from jupyter_mlops.secrets.events import without_secrets
 from jupyter_mlops.secrets.known import KNOWN
-from jupyter_mlops.secrets.merged import Merged, Piece
+from jupyter_mlops.secrets.merged import MergedStreams, Piece
 from jupyter_mlops.secrets.redaction import Patterns, Stream, redact_all
 from jupyter_mlops.secrets.scan import Scan
 
@@ -238,7 +238,7 @@ def test_the_tests_own_search_finds_what_it_looks_for(tmp_path: canary.Path) -> 
 def test_a_secret_that_streams_print_by_turns_is_hidden_and_all_else_is_shown(
     secret: str, sizes: list[int], before: str, after: str
 ) -> None:
-    patterns, merged = Patterns({"N": [secret]}), Merged()
+    patterns, merged = Patterns({"N": [secret]}), MergedStreams()
     whole, shown, start = before + secret + after, [], 0
     for number, size in enumerate(itertools.cycle(sizes)):
         if start >= len(whole):
@@ -251,7 +251,7 @@ def test_a_secret_that_streams_print_by_turns_is_hidden_and_all_else_is_shown(
 
 
 def test_of_a_secret_that_a_display_breaks_in_two_neither_half_is_shown() -> None:
-    patterns, merged = Patterns({"N": ["abcdefghijkl"]}), Merged()
+    patterns, merged = Patterns({"N": ["abcdefghijkl"]}), MergedStreams()
     assert merged.feed(patterns, Piece("1", "the abcdefghij")) == [Piece("1", "the ")]
     assert merged.end(patterns) == [Piece("1", "<secret N>")]
     assert merged.feed(patterns, Piece("2", "kl and more")) == [Piece("2", "<secret N> and more")]

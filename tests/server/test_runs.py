@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.domain.run import Run, RunError, RunOptions
+from jupyter_mlops.domain.run import Run, RunFailure, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.wire import to_wire
@@ -228,7 +228,7 @@ async def test_a_failed_run_opens_as_a_notebook_at_its_failing_cell(
     ask: Ask, notebook: Path, store: Store, add_run: Callable[..., Run]
 ) -> None:
     kept = store.objects.put(notebook.read_bytes())
-    add_run(status=Status.FAILED, notebook_object=kept, error=RunError("cell_error", "boom", cell_index=1))
+    add_run(status=Status.FAILED, notebook_object=kept, error=RunFailure("cell_error", "boom", cell_index=1))
     answer = await ask("runs/1/open", {"path": "work/study.ipynb"})
     assert (answer.status, answer.data) == (201, {"path": "work/study-run1.ipynb", "cell_index": 1})
     assert "attach 1" in (notebook.parent / "study-run1.ipynb").read_text()

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from jupyter_mlops.domain.brief import IN_DETAIL, IN_LIST, IN_SOURCE, LeftOut
 from jupyter_mlops.domain.reason import Reason, ReasonCode
-from jupyter_mlops.domain.run import Run, RunError, RunOptions
+from jupyter_mlops.domain.run import Run, RunFailure, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.wire import to_wire
@@ -79,7 +79,7 @@ def test_one_run_is_given_whole_and_its_detail_says_what_it_leaves_out(store: St
 
 
 def test_a_run_without_large_values_leaves_nothing_out(store: Store, add_run: AddRun) -> None:
-    run = add_run(parameters={"rate": 0.5}, error=RunError("cell_error", "boom", step="train"))
+    run = add_run(parameters={"rate": 0.5}, error=RunFailure("cell_error", "boom", step="train"))
     assert store.runs.list() == [store.runs.get(run.id)] == [store.runs.detail(run.id)]
     assert run.left_out == {}
 
@@ -111,7 +111,7 @@ def test_thousands_of_metrics_are_counted(store: Store, add_run: AddRun) -> None
 def test_an_error_of_megabytes_is_cut_where_it_is_recorded(store: Store, add_run: AddRun) -> None:
     run = add_run(status=Status.RUNNING)
     message = "x" * 10_000_000
-    error = RunError("cell_error", f"ValueError: {message}", cell_index=3, ename="ValueError", evalue=message)
+    error = RunFailure("cell_error", f"ValueError: {message}", cell_index=3, ename="ValueError", evalue=message)
     store.runs.finish(run.id, Status.FAILED, now=NOON, error=error)
     kept = store.runs.get(run.id).error
     assert kept is not None

@@ -10,7 +10,7 @@ import pytest
 from tracked_project import TrackedProject
 
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
-from jupyter_mlops.domain.run import RunError
+from jupyter_mlops.domain.run import RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.tracking.uri import experiment_name, local_folder
 
@@ -97,7 +97,7 @@ def test_a_file_that_tags_tell_of_and_is_not_there_is_written(project: TrackedPr
     ],
 )
 def test_the_end_of_a_run_is_told_truthfully(project: TrackedProject, status: Status, word: str) -> None:
-    error = None if status is Status.COMPLETED else RunError("cell_error", "no such column", step="load")
+    error = None if status is Status.COMPLETED else RunFailure("cell_error", "no such column", step="load")
     run = project.run()
     project.deliver()
     assert project.mlflow_run(run).info.status == "RUNNING"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.domain.run import Progress, Run, RunError
+from jupyter_mlops.domain.run import Progress, Run, RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
 from jupyter_mlops.store import open_store
@@ -63,7 +63,7 @@ class Runner:
 
     def cancel(self, store: Store, run: Run) -> Run:
         self.canceled.append(run.number)
-        store.runs.finish(run.id, Status.CANCELED, now=store.now(), error=RunError("canceled", "It was canceled."))
+        store.runs.finish(run.id, Status.CANCELED, now=store.now(), error=RunFailure("canceled", "It was canceled."))
         return store.runs.get(run.id)
 
     def move(self, change: Callable[[Store], object]) -> None:
@@ -152,7 +152,7 @@ def test_nothing_goes_on_after_the_end_and_the_next_run_starts_clean(form: Param
     for number in (1, 2):
         form.start_button.click()
         until(lambda: form.run is not None and form.run.number == number)  # noqa: B023 - called within this turn
-        runner.finish(Status.FAILED, error=RunError("cell_error", "m", 1, "load", "ValueError", "no"))
+        runner.finish(Status.FAILED, error=RunFailure("cell_error", "m", 1, "load", "ValueError", "no"))
         assert form.wait(PATIENCE)
         assert "ValueError: no" in form.result.value
     assert [thread.name for thread in threading.enumerate() if thread.name.startswith("mlops-form")] == []

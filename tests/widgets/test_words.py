@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from jupyter_mlops.domain.run import Progress, Run, RunError
+from jupyter_mlops.domain.run import Progress, Run, RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.widgets.words import duration, error_of, outcome, status_line
@@ -45,13 +45,13 @@ def test_what_came_of_a_run_is_told_and_escaped() -> None:
 
 @pytest.mark.parametrize("cause", ["cell_error", "kernel_died", "canceled", "runner_lost"])
 def test_every_cause_comes_with_what_to_do_next(cause: str) -> None:
-    text = outcome(run_with(status=Status.FAILED, error=RunError(cause, "It <went> wrong.", 3)))
+    text = outcome(run_with(status=Status.FAILED, error=RunFailure(cause, "It <went> wrong.", 3)))
     assert "It &lt;went&gt; wrong. (in cell 4)" in text
     assert "again" in text
 
 
 def test_an_exception_is_told_by_its_name_and_where() -> None:
-    error = RunError("cell_error", "m", 3, "train", "ValueError", "no <x>")
+    error = RunFailure("cell_error", "m", 3, "train", "ValueError", "no <x>")
     assert "ValueError: no &lt;x&gt; (in step &#x27;train&#x27;)" in outcome(
         run_with(status=Status.FAILED, error=error)
     )

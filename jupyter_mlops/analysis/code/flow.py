@@ -11,7 +11,7 @@ from jupyter_mlops.analysis.code import scopes
 from jupyter_mlops.analysis.code.changes import root_of
 from jupyter_mlops.analysis.code.scopes import Called
 from jupyter_mlops.analysis.code.tree import children, walk
-from jupyter_mlops.analysis.code.walk import NO_ARGUMENTS, Found, Walk
+from jupyter_mlops.analysis.code.walk import NO_ARGUMENTS, CellWalk, Found
 
 _TRANSPARENT = frozenset({"property", "staticmethod", "classmethod", "abstractmethod", "cached_property", "overload"})
 """Decorators that call nothing of what they decorate when they do."""
@@ -43,10 +43,10 @@ class _Loop:
     """States at the end of a round: by `continue`, or at the bottom."""
 
 
-class Flow(Walk):
+class Flow(CellWalk):
     """A walk that knows the statements."""
 
-    def __init__(self, found: Found, *, outer: Walk | None = None, private: str = ""):
+    def __init__(self, found: Found, *, outer: CellWalk | None = None, private: str = ""):
         super().__init__(found, outer=outer, private=private)
         self.loops: list[_Loop] = []
 

@@ -39,7 +39,7 @@ class Called:
 
 
 @dataclass
-class _Scope:
+class _BodyScope:
     """One function or class being walked. `free` are names found, in it and in what it holds, that may not be its own."""
 
     stores: set[str] = field(default_factory=set)
@@ -51,7 +51,7 @@ class _Scope:
     private: str = ""
     imports: set[str] = field(default_factory=set)
 
-    def closed(self, *, hides: bool = True) -> _Scope:
+    def closed(self, *, hides: bool = True) -> _BodyScope:
         """The scope seen from around it: `free` without its own names."""
         own = (self.stores - self.globals - self.nonlocals) if hides else set()
         for kind in ("reads", "writes", "changes"):
@@ -61,7 +61,7 @@ class _Scope:
         self.settled.writes |= self.stores & self.globals
         return self
 
-    def take(self, inner: _Scope) -> None:
+    def take(self, inner: _BodyScope) -> None:
         """Take in a closed scope that stands in this one."""
         self.free.add(inner.free)
         self.settled.add(inner.settled)
@@ -73,7 +73,7 @@ def called(node: Function | ast.stmt, *, private: str = "") -> tuple[Called, set
 
     `private` is the class it stands in. Decorators, defaults and annotations are not its body: they run where it stands.
     """
-    scope = _Scope(private=private)
+    scope = _BodyScope(private=private)
     inner = _function(node, scope) if isinstance(node, FUNCTIONS) else _class(node, scope)
     inner.free.add(inner.settled)
     return inner.free, inner.imports
@@ -118,34 +118,36 @@ def mangled(name: str, private: str) -> str:
     return name
 
 
-def _function(node: Function, outer: _Scope) -> _Scope:
-    scope = _Scope(private=outer.private, stores={mangled(item.arg, outer.private) for item in parameters(node.args)})
+def _function(node: Function, outer: _BodyScope) -> _BodyScope:
+    scope = _BodyScope(
+        private=outer.private, stores={mangled(item.arg, outer.private) for item in parameters(node.args)}
+    )
     _type_parameters(node, scope)
     _walk([node.body] if isinstance(node, ast.Lambda) else node.body, scope)
     return scope.closed()
 
 
-def _class(node: ast.AST, outer: _Scope) -> _Scope:
+def _class(node: ast.AST, outer: _BodyScope) -> _BodyScope:
     """A class inside a function: what its body binds hides nothing, nor for certain from itself."""
     assert isinstance(node, ast.ClassDef)
-    scope = _Scope(private=node.name)
+    scope = _BodyScope(private=node.name)
     _walk(node.body, scope)
     scope.closed(hides=False)
-    around = _Scope(private=outer.private)
+    around = _BodyScope(private=outer.private)
     _type_parameters(node, around)
     around.take(scope)
     return around.closed()
 
 
-def _type_parameters(node: ast.AST, scope: _Scope) -> None:
+def _type_parameters(node: ast.AST, scope: _BodyScope) -> None:
     for item in getattr(node, "type_params", ()):
         scope.stores.add(item.name)
         _walk([part for part in (getattr(item, "bound", None), getattr(item, "default_value", None)) if part], scope)
 
 
-def _comprehension(node: Comprehension, outer: _Scope) -> None:
+def _comprehension(node: Comprehension, outer: _BodyScope) -> None:
     """Its targets are its own; names bound by `:=` are the function's."""
-    inner = _Scope(private=outer.private)
+    inner = _BodyScope(private=outer.private)
     _walk([node.generators[0].iter], outer)
     for place, generator in enumerate(node.generators):
         inner.stores |= {name.id for name in walk(generator.target) if isinstance(name, ast.Name)}
@@ -157,7 +159,7 @@ def _comprehension(node: Comprehension, outer: _Scope) -> None:
     outer.take(inner.closed())
 
 
-def _walk(nodes: Iterable[ast.AST], scope: _Scope) -> None:
+def _walk(nodes: Iterable[ast.AST], scope: _BodyScope) -> None:
     for node in nodes:
         visit = _VISITS.get(type(node))
         if visit is None:
@@ -167,7 +169,7 @@ def _walk(nodes: Iterable[ast.AST], scope: _Scope) -> None:
             visit(node, scope)
 
 
-def _bind_fields(node: ast.AST, scope: _Scope) -> None:
+def _bind_fields(node: ast.AST, scope: _BodyScope) -> None:
     """Names that a node binds by a plain text: exception handlers and patterns."""
     if isinstance(node, (ast.ExceptHandler, ast.MatchAs, ast.MatchStar)) and node.name:
         scope.stores.add(mangled(node.name, scope.private))
@@ -175,7 +177,7 @@ def _bind_fields(node: ast.AST, scope: _Scope) -> None:
         scope.stores.add(mangled(node.rest, scope.private))
 
 
-def _name(node: ast.Name, scope: _Scope) -> None:
+def _name(node: ast.Name, scope: _BodyScope) -> None:
     name = mangled(node.id, scope.private)
     if isinstance(node.ctx, ast.Load):
         scope.free.reads.add(name)
@@ -191,7 +193,7 @@ def reach_everything(found: Called) -> None:
     found.writes.add(EVERYTHING)
 
 
-def _attribute(node: ast.Attribute, scope: _Scope) -> None:
+def _attribute(node: ast.Attribute, scope: _BodyScope) -> None:
     if node.attr in FRAME or reaches_modules(node):
         reach_everything(scope.settled)
     if not isinstance(node.ctx, ast.Load):
@@ -204,13 +206,13 @@ def reaches_modules(node: ast.Attribute) -> bool:
     return node.attr == "modules" and isinstance(node.value, ast.Name) and node.value.id == "sys"
 
 
-def _subscript(node: ast.Subscript, scope: _Scope) -> None:
+def _subscript(node: ast.Subscript, scope: _BodyScope) -> None:
     if not isinstance(node.ctx, ast.Load):
         scope.free.changes |= root_of(node)
     _walk([node.value, node.slice], scope)
 
 
-def _call(node: ast.Call, scope: _Scope) -> None:
+def _call(node: ast.Call, scope: _BodyScope) -> None:
     magic = magic_call(node)
     if magic is not None:
         _magic(node, scope)
@@ -220,7 +222,7 @@ def _call(node: ast.Call, scope: _Scope) -> None:
     _walk(children(node), scope)
 
 
-def _magic(node: ast.Call, scope: _Scope) -> None:
+def _magic(node: ast.Call, scope: _BodyScope) -> None:
     """A magic inside a function runs in the module's namespace."""
     magic = magic_call(node)
     assert magic is not None
@@ -229,13 +231,13 @@ def _magic(node: ast.Call, scope: _Scope) -> None:
     scope.settled.writes |= names.writes
     inner = code_of(magic)
     if inner is not None:
-        body = _Scope()
+        body = _BodyScope()
         _walk(inner[0].body, body)
         body.settled.writes |= set() if inner[1] else body.stores
         scope.take(body.closed(hides=False))
 
 
-def _define(node: ast.AST, scope: _Scope) -> None:
+def _define(node: ast.AST, scope: _BodyScope) -> None:
     if isinstance(node, ast.ClassDef):
         outside: list[ast.expr] = [*node.decorator_list, *node.bases, *(item.value for item in node.keywords)]
         inner = _class(node, scope)
@@ -249,7 +251,7 @@ def _define(node: ast.AST, scope: _Scope) -> None:
     scope.take(inner)
 
 
-def _import(node: ast.Import | ast.ImportFrom, scope: _Scope) -> None:
+def _import(node: ast.Import | ast.ImportFrom, scope: _BodyScope) -> None:
     bound, modules = imported(node)
     scope.stores |= bound
     scope.imports |= modules
@@ -257,20 +259,20 @@ def _import(node: ast.Import | ast.ImportFrom, scope: _Scope) -> None:
         reach_everything(scope.settled)
 
 
-def _annotated(node: ast.AnnAssign, scope: _Scope) -> None:
+def _annotated(node: ast.AnnAssign, scope: _BodyScope) -> None:
     """Annotations inside a function are not evaluated; a name only annotated is local all the same."""
     _walk([node.target, *([node.value] if node.value else [])], scope)
 
 
-def _type_alias(node: ast.AST, scope: _Scope) -> None:
+def _type_alias(node: ast.AST, scope: _BodyScope) -> None:
     scope.stores.add(node.name.id)  # type: ignore[attr-defined]
-    inner = _Scope(private=scope.private)
+    inner = _BodyScope(private=scope.private)
     _type_parameters(node, inner)
     _walk([node.value], inner)  # type: ignore[attr-defined]
     scope.take(inner.closed())
 
 
-_VISITS: dict[type, Callable[[Any, _Scope], None]] = {
+_VISITS: dict[type, Callable[[Any, _BodyScope], None]] = {
     ast.Name: _name,
     ast.Attribute: _attribute,
     ast.Subscript: _subscript,

@@ -35,10 +35,10 @@ class Found:
     """Names that functions which may be called look up."""
 
 
-class Walk:
+class CellWalk:
     """A walk of a cell, or of a class body in it (`outer` is then the walk around); `flow.Flow` knows the statements."""
 
-    def __init__(self, found: Found, *, outer: Walk | None = None, private: str = ""):
+    def __init__(self, found: Found, *, outer: CellWalk | None = None, private: str = ""):
         self.found = found
         self.settled: set[str] = set()
         self.live = True
@@ -101,7 +101,7 @@ class Walk:
         self.found.writes.add(EVERYTHING)
         self._root()._read(EVERYTHING, set())
 
-    def _root(self) -> Walk:
+    def _root(self) -> CellWalk:
         flow = self
         while flow.outer is not None:
             flow = flow.outer
@@ -214,7 +214,7 @@ class Walk:
     def _comprehension(self, node: scopes.Comprehension) -> None:
         self.expression(node.generators[0].iter)
         before, hidden = set(self.settled), self.hidden
-        inside: Walk = self if self.outer is None else _Inside(self)
+        inside: CellWalk = self if self.outer is None else _Inside(self)
         for place, generator in enumerate(node.generators):
             if place:
                 inside.perhaps([generator.iter])
@@ -256,25 +256,25 @@ class Walk:
 NO_ARGUMENTS = ast.arguments(posonlyargs=[], args=[], kwonlyargs=[], kw_defaults=[], defaults=[])
 
 
-class _Inside(Walk):
+class _Inside(CellWalk):
     """A comprehension inside a class body: it does not see what the class has bound."""
 
-    def __init__(self, around: Walk):
+    def __init__(self, around: CellWalk):
         super().__init__(around.found, outer=around.outer, private=around.private)
         self.hidden = around.hidden
 
 
-_EXPRESSIONS: dict[type, Callable[[Walk, Any], None]] = {
-    ast.Name: Walk._name,
-    ast.Attribute: Walk._attribute,
-    ast.Subscript: Walk._subscript,
-    ast.NamedExpr: Walk._walrus,
-    ast.Lambda: Walk._lambda,
-    ast.BoolOp: Walk._first_certain,
-    ast.Compare: Walk._first_certain,
-    ast.IfExp: Walk._choice,
-    ast.Dict: Walk._dict,
-    ast.Call: Walk._call,
+_EXPRESSIONS: dict[type, Callable[[CellWalk, Any], None]] = {
+    ast.Name: CellWalk._name,
+    ast.Attribute: CellWalk._attribute,
+    ast.Subscript: CellWalk._subscript,
+    ast.NamedExpr: CellWalk._walrus,
+    ast.Lambda: CellWalk._lambda,
+    ast.BoolOp: CellWalk._first_certain,
+    ast.Compare: CellWalk._first_certain,
+    ast.IfExp: CellWalk._choice,
+    ast.Dict: CellWalk._dict,
+    ast.Call: CellWalk._call,
     ast.Constant: lambda flow, node: None,
-    **dict.fromkeys(scopes.COMPREHENSIONS, Walk._comprehension),
+    **dict.fromkeys(scopes.COMPREHENSIONS, CellWalk._comprehension),
 }

@@ -29,7 +29,7 @@ _TYPE_COMMENT = re.compile(r"type:\s*(?!ignore)(\S+)\s*(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Place:
+class ParametersCell:
     """The parameters cell among the others: its source and tree (None where there is no such cell)."""
 
     source: str = ""
@@ -72,14 +72,14 @@ def parameters_cell(cells: Iterable[Cell]) -> Cell | None:
     return next((cell for cell in cells if cell.kind == "code" and TAG in cell.tags), None)
 
 
-def before_and_at(cells: Sequence[Cell]) -> Place:
+def before_and_at(cells: Sequence[Cell]) -> ParametersCell:
     """The parameters cell and what stands above it. Raises `NotebookError` where it is no Python."""
     cell = parameters_cell(cells)
     if cell is None:
-        return Place()
+        return ParametersCell()
     source, tree = _parsed(cell)
     before = tuple(_above(cells, cell))
-    return Place(source, tree, before, scope_of(before), scope_of([*before, tree]))
+    return ParametersCell(source, tree, before, scope_of(before), scope_of([*before, tree]))
 
 
 def check_parameters(declared: Sequence[Parameter], given: Mapping[str, Any]) -> dict[str, Any]:

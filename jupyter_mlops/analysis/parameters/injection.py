@@ -14,7 +14,7 @@ from typing import Any
 
 from jupyter_mlops.analysis.code.names import Names, find_names
 from jupyter_mlops.analysis.parameters.declared import before_and_at, bindings
-from jupyter_mlops.analysis.parameters.source import Writer, words_of
+from jupyter_mlops.analysis.parameters.source import SourceWriter, words_of
 from jupyter_mlops.domain.parameter import Member
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import InputError
@@ -35,7 +35,7 @@ class Injection:
 
 
 @dataclass(frozen=True)
-class _Statement:
+class _CellStatement:
     node: ast.stmt
     source: str
     names: Names
@@ -54,7 +54,7 @@ def injection_of(cells: Sequence[Cell], values: Mapping[str, Any]) -> Injection:
     words = words_of(cell.source for cell in cells if cell.kind == "code")
     rebound = {name for tree in place.before for name in _rebound(tree.body)}
     here = rebound | _rebound([statement.node for statement in statements]) | values.keys()
-    writer = Writer(place.scope, words | values.keys(), frozenset(here))
+    writer = SourceWriter(place.scope, words | values.keys(), frozenset(here))
     set_lines = {name: f"{name} = {writer.source(value)}" for name, value in values.items()}
     again = _again(statements, values.keys())
     lines = [HEAD, *writer.imports.values(), *set_lines.values()]
@@ -64,7 +64,7 @@ def injection_of(cells: Sequence[Cell], values: Mapping[str, Any]) -> Injection:
         lines.append(statement.source)
         lines += [line for name, line in set_lines.items() if _is_changed(name, values[name], statement.names)]
     needed = _needed(statements, values)
-    before = Writer(place.scope_before, words | values.keys(), frozenset(rebound | values.keys()))
+    before = SourceWriter(place.scope_before, words | values.keys(), frozenset(rebound | values.keys()))
     return Injection("\n".join(lines) + "\n", _needed_source(needed, values, before, place.scope_before.enums))
 
 
@@ -73,14 +73,14 @@ def _is_changed(name: str, value: Any, names: Names) -> bool:
     return name in names.writes or (name in names.changes and isinstance(value, (list, dict, set)))
 
 
-def _needed(statements: Sequence[_Statement], values: Mapping[str, Any]) -> list[str]:
+def _needed(statements: Sequence[_CellStatement], values: Mapping[str, Any]) -> list[str]:
     """Required parameters that the parameters cell itself reads."""
     bound = {name for statement in statements for name in statement.names.writes}
     read = {name for statement in statements for name in statement.reads}
     return [name for name in values if name in read and name not in bound]
 
 
-def _needed_source(names: Sequence[str], values: Mapping[str, Any], writer: Writer, enums: Iterable[str]) -> str:
+def _needed_source(names: Sequence[str], values: Mapping[str, Any], writer: SourceWriter, enums: Iterable[str]) -> str:
     if not names:
         return ""
     for name in names:
@@ -94,7 +94,7 @@ def _needed_source(names: Sequence[str], values: Mapping[str, Any], writer: Writ
     return "\n".join([NEEDED, *writer.imports.values(), *lines]) + "\n"
 
 
-def _again(statements: Sequence[_Statement], given: Iterable[str]) -> list[_Statement]:
+def _again(statements: Sequence[_CellStatement], given: Iterable[str]) -> list[_CellStatement]:
     given = frozenset(given)
     if not given:
         return []
@@ -111,13 +111,13 @@ def _again(statements: Sequence[_Statement], given: Iterable[str]) -> list[_Stat
     return [statements[index] for index in sorted(chosen)]
 
 
-def _only_sets(statement: _Statement, given: frozenset[str]) -> bool:
+def _only_sets(statement: _CellStatement, given: frozenset[str]) -> bool:
     """Whether nothing comes of a statement but a value that is replaced by what is given."""
     names = [name for name, _, _ in bindings(statement.node)]
     return bool(names) and statement.names.writes <= given and set(names) >= statement.names.writes
 
 
-def _depends(statements: Sequence[_Statement], index: int, chosen: set[int], given: frozenset[str]) -> bool:
+def _depends(statements: Sequence[_CellStatement], index: int, chosen: set[int], given: frozenset[str]) -> bool:
     statement = statements[index]
     if statement.names.everything or statement.reads & given:
         return True
@@ -136,17 +136,17 @@ def _depends(statements: Sequence[_Statement], index: int, chosen: set[int], giv
     return False
 
 
-def _touched_later(statements: Sequence[_Statement], index: int, names: frozenset[str]) -> bool:
+def _touched_later(statements: Sequence[_CellStatement], index: int, names: frozenset[str]) -> bool:
     read = statements[index].reads
     return any(later.touches & names & read for later in statements[index + 1 :])
 
 
-def _statement(node: ast.stmt, source: str) -> _Statement:
+def _statement(node: ast.stmt, source: str) -> _CellStatement:
     names = find_names(ast.Module([node], []))
     writes, changes = names.writes - _HIDDEN, names.changes - _HIDDEN
     reads = (names.reads | names.carries) - _HIDDEN
     names = replace(names, writes=writes, changes=changes)
-    return _Statement(node, _source_of(node, source), names, reads, writes | changes)
+    return _CellStatement(node, _source_of(node, source), names, reads, writes | changes)
 
 
 def _source_of(node: ast.stmt, source: str) -> str:

@@ -33,7 +33,7 @@ _IDLE = (ast.Import, ast.ImportFrom, ast.Pass)
 
 
 @dataclass(frozen=True)
-class _Statement:
+class _PlainStatement:
     node: ast.stmt
     assigned: tuple[tuple[str, ast.expr], ...]
     """Names and expressions where the statement does nothing but assign them."""
@@ -75,7 +75,7 @@ def is_frozen(value: Any) -> bool:
 
 
 @lru_cache(maxsize=2048)
-def _statements(code: str) -> tuple[_Statement, ...]:
+def _statements(code: str) -> tuple[_PlainStatement, ...]:
     """The statements of a cell; none where it is no plain Python."""
     try:
         with unwarned():
@@ -83,7 +83,7 @@ def _statements(code: str) -> tuple[_Statement, ...]:
             check_depth(tree)
     except (SyntaxError, ValueError):
         return ()
-    return tuple(_Statement(node, _assigned(node)) for node in tree.body)
+    return tuple(_PlainStatement(node, _assigned(node)) for node in tree.body)
 
 
 def _assigned(node: ast.stmt) -> tuple[tuple[str, ast.expr], ...]:
@@ -107,7 +107,7 @@ class _Walk:
         self._scope: Scope | None = None
         self._passed: list[ast.stmt] = []
 
-    def take(self, statement: _Statement) -> None:
+    def take(self, statement: _PlainStatement) -> None:
         """The next statement has run."""
         found = self._evaluated(statement)
         if found is None or statement.calls:
@@ -115,7 +115,7 @@ class _Walk:
         self.values |= found or {}
         self._passed.append(statement.node)
 
-    def _evaluated(self, statement: _Statement) -> dict[str, Any] | None:
+    def _evaluated(self, statement: _PlainStatement) -> dict[str, Any] | None:
         """The values it assigns; None where it does more, or they cannot be told."""
         if not statement.assigned:
             return None
@@ -140,13 +140,13 @@ class _Walk:
         self._passed.clear()
         return self._scope
 
-    def _only_computes(self, statement: _Statement, names: Names) -> bool:
+    def _only_computes(self, statement: _PlainStatement, names: Names) -> bool:
         """Whether a statement only computes with plain values, so that no function of the notebook is called."""
         return is_inert(ast.Module([statement.node], [])) and all(
             type(self.values.get(name, self)) in PLAIN for name in names.reads
         )
 
-    def _forget(self, statement: _Statement) -> None:
+    def _forget(self, statement: _PlainStatement) -> None:
         """Drop what a statement may have bound or changed, itself or through functions that it calls."""
         names = _names_of(statement.node)
         if names.everything or names.anything:

@@ -33,7 +33,7 @@ _WORD = re.compile(r"[^\W\d]\w*")
 
 
 @dataclass
-class Writer:
+class SourceWriter:
     """Writes values; `imports` are the lines that what it wrote needs before it."""
 
     scope: Scope

@@ -48,7 +48,7 @@ class PlannedStep:
 
 
 @dataclass(frozen=True)
-class Plan:
+class StepGraph:
     """The steps in notebook order and the edges between them."""
 
     steps: tuple[PlannedStep, ...]
@@ -79,12 +79,12 @@ class Plan:
         return {name: tuple(sorted(sources)) for name, sources in sorted(found.items())}
 
 
-def edges(steps: Sequence[StepCell]) -> Plan:
+def edges(steps: Sequence[StepCell]) -> StepGraph:
     """The plan of a notebook's steps."""
     walk = _Notebook()
     for place, step in enumerate(steps):
         walk.step(place, step.spec.name, names_of_step(step))
-    return Plan(tuple(walk.steps), tuple(walk.edges))
+    return StepGraph(tuple(walk.steps), tuple(walk.edges))
 
 
 def names_of_step(step: StepCell) -> Names | None:

@@ -42,7 +42,7 @@ class Around(Protocol):
 
 
 @dataclass(frozen=True)
-class _Code:
+class _CellNames:
     """Names of the cell below the line."""
 
     reads: tuple[str, ...] = ()
@@ -102,10 +102,12 @@ def _values(option: str, cell: str, around: Around) -> Iterable[str]:
     return around.names() if option == "skip-if" else _FIXED.get(option, ())
 
 
-def _code_of(cell: str) -> _Code:
+def _code_of(cell: str) -> _CellNames:
     _, _, below = cell.lstrip("\n").partition("\n")
     try:
         names = cell_facts(below).names
     except (SyntaxError, ValueError):  # it is being written
-        return _Code((), tuple(dict.fromkeys(_ASSIGNED.findall(below))))
-    return _Code(*(tuple(sorted(name for name in found if name[:1] != "_")) for found in (names.reads, names.writes)))
+        return _CellNames((), tuple(dict.fromkeys(_ASSIGNED.findall(below))))
+    return _CellNames(
+        *(tuple(sorted(name for name in found if name[:1] != "_")) for found in (names.reads, names.writes))
+    )

@@ -12,7 +12,7 @@ from types import FunctionType, SimpleNamespace
 from typing import Any
 
 from jupyter_mlops.domain import variables
-from jupyter_mlops.store.files.last_words import LastWords
+from jupyter_mlops.store.files.last_words import LastWordsFile
 
 
 def send_before_flush_returns(shell: Any) -> None:
@@ -42,7 +42,7 @@ def keep_last_words(shell: Any) -> None:
     path = os.environ.pop(variables.LAST_WORDS, None)
     if path is None or not hasattr(sender, "_really_send"):
         return
-    words, lock = LastWords(Path(path)), threading.Lock()
+    words, lock = LastWordsFile(Path(path)), threading.Lock()
     schedule = sender.send_multipart
 
     @functools.wraps(schedule)

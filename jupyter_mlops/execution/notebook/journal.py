@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from jupyter_mlops.capture.observe.display import METADATA, NOTE
-from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.run import Run, RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.execution.notebook.events import (
     CellEnded,
@@ -112,7 +112,7 @@ class JournalWriter:
             execution=cell.metadata.get("execution"),
         )
 
-    def ended(self, outcome: Outcome, error: RunError | None) -> None:
+    def ended(self, outcome: Outcome, error: RunFailure | None) -> None:
         """Write why it ended, where not well, and that it did; the journal is then proof against a power cut."""
         self.journal.make_room()
         if error is not None:

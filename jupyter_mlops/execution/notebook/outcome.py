@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from jupyter_mlops.domain.brief import KEPT_ERROR
-from jupyter_mlops.domain.run import RunError
+from jupyter_mlops.domain.run import RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import KernelDiedError, StoreError, beginning
 
@@ -28,7 +28,7 @@ class Outcome:
     """
 
     status: Status
-    error: RunError | None = None
+    error: RunFailure | None = None
     hint: str = ""
     traceback: tuple[str, ...] = ()
     source: str = ""
@@ -50,17 +50,17 @@ class Outcome:
         """The same where the executed notebook could not be written."""
         if self.error is None:
             message = f"All cells were executed, but the executed notebook could not be saved: {error.message}"
-            told = RunError("not_saved", message, ename=type(error).__name__)
+            told = RunFailure("not_saved", message, ename=type(error).__name__)
             return Outcome(Status.FAILED, told, error.hint, unsaved=self)
         return replace(self, error=unsaved(self.error, error.message), hint=f"{self.hint} {error.hint}", unsaved=self)
 
 
-def unsaved(error: RunError, why: str) -> RunError:
+def unsaved(error: RunFailure, why: str) -> RunFailure:
     """Why a run ended, and why its executed notebook could not be written either."""
     return replace(error, message=f"{error.message} The executed notebook could not be saved: {why}")
 
 
-def of_open_steps(status: Status, error: RunError | None) -> tuple[Status, str]:
+def of_open_steps(status: Status, error: RunFailure | None) -> tuple[Status, str]:
     """How the steps end that a run which ended so had begun, and why."""
     ended = Status.CANCELED if status is Status.CANCELED else Status.FAILED
     return ended, error.message if error else "The kernel ended before the result was saved."
@@ -68,7 +68,7 @@ def of_open_steps(status: Status, error: RunError | None) -> tuple[Status, str]:
 
 @dataclass(frozen=True)
 class Reason:
-    """Why an execution is made to end: a cause of `RunError` with its words."""
+    """Why an execution is made to end: a cause of `RunFailure` with its words."""
 
     cause: str
     message: str
@@ -78,7 +78,7 @@ class Reason:
 
     def outcome(self, index: int | None) -> Outcome:
         """What it ended with, in the cell `index` or between two."""
-        error = RunError(self.cause, self.message, cell_index=index, ename=self.ename, evalue=self.message)
+        error = RunFailure(self.cause, self.message, cell_index=index, ename=self.ename, evalue=self.message)
         return Outcome(self.status, error, self.hint)
 
 
@@ -103,7 +103,7 @@ def did_not_start(kernel_name: str, error: Exception, death: KernelDiedError | N
     message = f"The kernel '{kernel_name}' did not start: {error}."
     details = {} if death is None else death.details
     signal, code = str(details.get("signal") or ""), details.get("exit_code")
-    return Outcome(Status.FAILED, RunError("kernel_died", message, signal=signal, exit_code=code), SEE_KERNEL)
+    return Outcome(Status.FAILED, RunFailure("kernel_died", message, signal=signal, exit_code=code), SEE_KERNEL)
 
 
 def raised(index: int, ename: str, evalue: str) -> Outcome:
@@ -111,9 +111,9 @@ def raised(index: int, ename: str, evalue: str) -> Outcome:
     message = beginning(f"{ename}: {evalue}" if evalue else ename, KEPT_ERROR)
     evalue = beginning(evalue, KEPT_ERROR)
     if ename == TIMED_OUT:
-        error = RunError("step_timeout", evalue, cell_index=index, ename=ename, evalue=evalue)
+        error = RunFailure("step_timeout", evalue, cell_index=index, ename=ename, evalue=evalue)
         return Outcome(Status.FAILED, error, LESS_TO_DO)
-    error = RunError("cell_error", message, cell_index=index, ename=ename, evalue=evalue)
+    error = RunFailure("cell_error", message, cell_index=index, ename=ename, evalue=evalue)
     return Outcome(Status.FAILED, error, SEE_TRACEBACK)
 
 
@@ -121,7 +121,7 @@ def died(index: int | None, death: KernelDiedError, memory: str) -> Outcome:
     """The kernel's process is gone; `memory` says how the system's memory stood, where that is why."""
     details = death.details
     starved = bool(memory) and bool(details.get("out_of_memory"))
-    error = RunError(
+    error = RunFailure(
         "out_of_memory" if starved else "kernel_died",
         f"{death.message} {memory}" if starved else death.message,
         cell_index=index,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from jupyter_mlops.domain.run import RunError
+from jupyter_mlops.domain.run import RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.execution.notebook import journal
 from jupyter_mlops.execution.notebook.outcome import Outcome
@@ -24,7 +24,7 @@ class Rebuilt:
     notebook: Any = None
     running: int | None = None
     status: Status | None = None
-    error: RunError | None = None
+    error: RunFailure | None = None
     kernel: tuple[int, float] | None = None
     host: str = ""
     unsaved: Outcome | None = None
@@ -152,8 +152,8 @@ def began_of(notebook: dict[str, Any]) -> datetime | None:
     return found if found is None or found.tzinfo is not None else found.replace(tzinfo=timezone.utc)
 
 
-def _error(told: dict[str, Any]) -> RunError | None:
-    return RunError(**told["error"]) if told.get("error") else None
+def _error(told: dict[str, Any]) -> RunFailure | None:
+    return RunFailure(**told["error"]) if told.get("error") else None
 
 
 def rebuild(events: Iterable[dict[str, Any]]) -> Rebuilt:

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 
-from jupyter_mlops.domain.run import Run, RunError, RunKind
+from jupyter_mlops.domain.run import Run, RunFailure, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import FullDiskError, NotWritableError
@@ -34,7 +34,7 @@ def reconcile(store: Store, *, now: datetime, see_to_worker: Callable[[Store], N
     gone = store.runs.reconcile(now=now, at_work=at_work)
     for run in at_work:
         if run.status is Status.PENDING and _never_started(run):
-            error = RunError("not_started", "The process that should have executed it ended before it started.")
+            error = RunFailure("not_started", "The process that should have executed it ended before it started.")
             if store.runs.lose(run, now=now, error=error):
                 gone.append(run)
     workers = store.queue.workers()

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from jupyter_mlops import tracking
 from jupyter_mlops.analysis.pipeline.cells import cells_of, steps_of
-from jupyter_mlops.domain.run import Run, RunError, RunKind
+from jupyter_mlops.domain.run import Run, RunFailure, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError
 from jupyter_mlops.execution.notebook.journal import CELL_ENDED, CELL_STARTED, RUN_ENDED
@@ -29,7 +29,7 @@ from jupyter_mlops.store.store import Store
 
 logger = logging.getLogger(__name__)
 
-LOST = RunError("runner_lost", "The process that executed this run is gone.", ename="RunnerLost")
+LOST = RunFailure("runner_lost", "The process that executed this run is gone.", ename="RunnerLost")
 FINISHING = timedelta(seconds=30)
 """A process that has written the end of its run into the journal may take so long to write it into the index too."""
 LATER = "The executed notebook was written later, from the run's journal."
@@ -57,7 +57,7 @@ def settle_run(store: Store, run: Run, *, before: datetime | None = None) -> boo
     at = datetime.fromisoformat(event["at"])
     if before is not None and at > before:
         return False
-    error = RunError(**event["error"]) if event.get("error") else None
+    error = RunFailure(**event["error"]) if event.get("error") else None
     if event.get("unsaved"):
         store.journals.owe(run.id, at)
     status = Status(event["status"])
@@ -139,7 +139,7 @@ def _pay(store: Store, run_id: str, now: datetime) -> None:
     store.journals.paid(run_id)
 
 
-def _tell(store: Store, run_id: str, changed: Callable[[RunError], RunError], now: datetime) -> None:
+def _tell(store: Store, run_id: str, changed: Callable[[RunFailure], RunFailure], now: datetime) -> None:
     """Say in the index, and to tracking, more of why a run ended."""
     error = store.runs.get(run_id).error
     if error is not None:
@@ -147,7 +147,7 @@ def _tell(store: Store, run_id: str, changed: Callable[[RunError], RunError], no
         tracking.wake(store.root)
 
 
-def _error(found: Rebuilt) -> RunError:
+def _error(found: Rebuilt) -> RunFailure:
     """Why the run is lost, and where."""
     if found.notebook is None or found.running is None:
         return LOST

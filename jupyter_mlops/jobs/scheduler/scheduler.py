@@ -17,7 +17,7 @@ from datetime import datetime, timedelta, timezone
 from itertools import islice
 
 from jupyter_mlops import tracking
-from jupyter_mlops.domain.run import Run, RunError, RunKind, RunOptions
+from jupyter_mlops.domain.run import Run, RunFailure, RunKind, RunOptions
 from jupyter_mlops.domain.schedule import Fire, Heartbeat, Schedule
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError, UnknownNameError
@@ -261,7 +261,7 @@ class Scheduler:
                     created_at=now,
                 )
             )
-        self.store.runs.finish(run_id, Status.FAILED, now=now, error=RunError("not_started", text))
+        self.store.runs.finish(run_id, Status.FAILED, now=now, error=RunFailure("not_started", text))
         tracking.wake(self.store.root)
         self._settle(fire, "failed", text, run_id)
 

@@ -15,7 +15,7 @@ from jupyter_mlops import tracking
 from jupyter_mlops.analysis.pipeline.cells import cells_of, steps_of
 from jupyter_mlops.capture.observe.display import METADATA
 from jupyter_mlops.domain.lines import lines_of
-from jupyter_mlops.domain.run import Progress, Run, RunError
+from jupyter_mlops.domain.run import Progress, Run, RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError
 from jupyter_mlops.execution.engine.stop import in_event_loop
@@ -142,7 +142,7 @@ class Recorder:
         self._tell(events.RUN_ENDED, run=self.run)
         return self.run
 
-    def _finish(self, status: Status, error: RunError | None) -> None:
+    def _finish(self, status: Status, error: RunFailure | None) -> None:
         now = self.store.now()
         steps, well = of_open_steps(status, error), self._ended_well
         progress = Progress(self._done, self._total)
@@ -164,14 +164,14 @@ class Recorder:
         """Record that the run ended by a fault outside the notebook's cells."""
         cause = "runner_lost" if self._total else "not_started"
         if isinstance(error, StoreError):
-            outcome = Outcome(Status.FAILED, RunError("not_saved", error.message), error.hint)
+            outcome = Outcome(Status.FAILED, RunFailure("not_saved", error.message), error.hint)
             return self.end(replace(outcome, unsaved=outcome))
         if isinstance(error, MLOpsError):
-            return self.end(Outcome(Status.FAILED, RunError(cause, error.message), error.hint))
+            return self.end(Outcome(Status.FAILED, RunFailure(cause, error.message), error.hint))
         if isinstance(error, KeyboardInterrupt):
-            return self.end(Outcome(Status.CANCELED, RunError("interrupted", "Interrupted (SIGINT).")))
+            return self.end(Outcome(Status.CANCELED, RunFailure("interrupted", "Interrupted (SIGINT).")))
         name = type(error).__name__
-        return self.end(Outcome(Status.FAILED, RunError(cause, f"{name}: {error}", ename=name, evalue=str(error))))
+        return self.end(Outcome(Status.FAILED, RunFailure(cause, f"{name}: {error}", ename=name, evalue=str(error))))
 
     def on_event(self, event: ExecutionEvent) -> None:
         """Record and tell what the execution tells."""

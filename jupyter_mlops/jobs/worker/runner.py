@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.run import Run, RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.execution.engine.stop import Stop
@@ -96,7 +96,7 @@ def execute_stored(store: Store, run: Run, *, stop: Stop | None = None, pool: An
         run = with_changes(store, run)
     except Exception as error:  # a notebook or kernel spec of whatever kind: the run has ended all the same
         text = error.message if isinstance(error, MLOpsError) else repr(error)
-        store.runs.finish(run.id, Status.FAILED, now=store.now(), error=RunError("not_started", text))
+        store.runs.finish(run.id, Status.FAILED, now=store.now(), error=RunFailure("not_started", text))
         raise
     return execute(store, run, request, None, _log, pool=pool, stop=stop)
 

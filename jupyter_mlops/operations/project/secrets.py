@@ -9,7 +9,7 @@ from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.secrets.file import SecretsFile
 from jupyter_mlops.secrets.forms import SHORTEST
 from jupyter_mlops.secrets.lookup import check_name
-from jupyter_mlops.secrets.places import ENVIRONMENT, KEYRING, PROJECT, USER, Environment, Place, places
+from jupyter_mlops.secrets.places import ENVIRONMENT, KEYRING, PROJECT, USER, Environment, SecretPlace, places
 from jupyter_mlops.store.project.folder import FOLDER, make_project, project_for
 
 KEPT_IN = (USER, PROJECT, KEYRING)
@@ -71,7 +71,7 @@ def set_secret(start: Path, name: str, value: str, kept_in: str = USER) -> tuple
     return place.where(name), tuple(notes)
 
 
-def _place(start: Path, kept_in: str) -> Place:
+def _place(start: Path, kept_in: str) -> SecretPlace:
     if kept_in == PROJECT:
         root = project_for(start)
         make_project(root)
@@ -94,7 +94,7 @@ def remove_secret(start: Path, name: str, kept_in: str | None = None) -> tuple[s
     raise UnknownNameError.among("secret", name, {item.name for place in wanted for item in _listed(place)})
 
 
-def _listed(place: Place) -> list[Listed]:
+def _listed(place: SecretPlace) -> list[Listed]:
     return [Listed(name, place.place, place.where(name)) for name in place.names()]
 
 

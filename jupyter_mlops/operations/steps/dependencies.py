@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.code.facts import CodeFacts, cell_facts
 from jupyter_mlops.analysis.pipeline.cells import StepCell, all_steps_of, match_step
-from jupyter_mlops.analysis.pipeline.links import IMPORTS, Plan, edges
+from jupyter_mlops.analysis.pipeline.links import IMPORTS, StepGraph, edges
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.step import StepInput, StepRun, cell_label
 from jupyter_mlops.operations.steps.plan import working
@@ -109,7 +109,7 @@ def read_pipeline(store: Store | None, notebook: str, cells: Sequence[Cell]) -> 
     return Pipeline(steps, facts, runs, tuple(uses), _imports(planned, facts))
 
 
-def _imports(planned: Plan, facts: Mapping[str, CodeFacts]) -> dict[str, tuple[str, ...]]:
+def _imports(planned: StepGraph, facts: Mapping[str, CodeFacts]) -> dict[str, tuple[str, ...]]:
     found = {step.name: set(facts[step.name].names.imports if step.name in facts else ()) for step in planned.steps}
     for edge in planned.edges:
         if edge.kind == IMPORTS:
@@ -130,7 +130,7 @@ def _newest(store: Store, notebook: str, names: Iterable[str], facts: Mapping[st
     return {name: runs[name] for name in names if name in runs}
 
 
-def makers_of(planned: Plan, place: int) -> dict[str, tuple[str, ...]]:
+def makers_of(planned: StepGraph, place: int) -> dict[str, tuple[str, ...]]:
     """What the step at `place` may read → the steps that may have made or changed it last; imported modules left out."""
     found: dict[str, dict[str, None]] = {}
     for edge in planned.edges:

@@ -31,7 +31,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Layout:
+class GraphLayout:
     """`boxes`: name → top left corner. `ways`: edge → points from the one box's foot, in and out of each row it
     passes, to the other's head; every second stretch, beginning with the first, is a bend."""
 
@@ -54,7 +54,7 @@ class _Item:
     down: list[_Item] = field(default_factory=list)
 
 
-def arrange(names: Sequence[str], edges: Collection[Edge], sizes: Sizes) -> Layout:
+def arrange(names: Sequence[str], edges: Collection[Edge], sizes: Sizes) -> GraphLayout:
     """The layout of boxes `names`, in an order in which every edge leads forward; edges that do not are left out."""
     place = {name: index for index, name in enumerate(names)}
     forward = [edge for edge in edges if place.get(edge[0], len(names)) < place.get(edge[1], -1)]
@@ -232,7 +232,7 @@ def _settle(row: list[_Item], across: float, gap: float, *, down: bool) -> None:
         item.x = value + offset
 
 
-def _measured(rows: list[list[_Item]], chains: dict[Edge, list[_Item]], sizes: Sizes, across: float) -> Layout:
+def _measured(rows: list[list[_Item]], chains: dict[Edge, list[_Item]], sizes: Sizes, across: float) -> GraphLayout:
     pitch = sizes.height + sizes.between
     boxes = {item.name: (item.x - item.width / 2, item.row * pitch) for row in rows for item in row if item.name}
     ways: dict[Edge, tuple[Point, ...]] = {}
@@ -243,7 +243,7 @@ def _measured(rows: list[list[_Item]], chains: dict[Edge, list[_Item]], sizes: S
             points += [(item.x, item.row * pitch), (item.x, item.row * pitch + sizes.height)]
         points.append((_port(last, chain[-2], last.up), last.row * pitch))
         ways[edge] = tuple(points)
-    return Layout(across, max(len(rows) * pitch - sizes.between, 0.0), boxes, ways)
+    return GraphLayout(across, max(len(rows) * pitch - sizes.between, 0.0), boxes, ways)
 
 
 def _port(item: _Item, towards: _Item, links: list[_Item]) -> float:

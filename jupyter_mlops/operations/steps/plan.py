@@ -21,7 +21,7 @@ _OURS = re.compile(r"%mlops\b|%(re|un)?load_ext\s+jupyter_mlops\b")
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """The steps that a run would come to, in order.
 
     `seconds` is what those that would run are expected to take, `uncertain` those of which it is not known yet,
@@ -67,7 +67,7 @@ def pipeline_plan(
     start: str | None = None,
     until: str | None = None,
     force: str | None = None,
-) -> Plan:
+) -> RunPlan:
     """The plan of a run of `cells`, from step `start` to step `until`; `force` is a step that runs anyway, or `ALL`.
 
     `notebook` is the path as the index names it; `store` None where nothing ever ran. Raises `UnknownNameError`.
@@ -96,9 +96,9 @@ def forced(steps: Sequence[Forecast], names: Sequence[str]) -> tuple[Forecast, .
     return tuple(made)
 
 
-def _summed(store: Store | None, notebook: str, steps: Sequence[Forecast]) -> Plan:
+def _summed(store: Store | None, notebook: str, steps: Sequence[Forecast]) -> RunPlan:
     by = {decision: [step for step in steps if step.decision == decision] for decision in (RUN, REUSE, UNKNOWN)}
-    return Plan(
+    return RunPlan(
         notebook,
         tuple(steps),
         running=len(by[RUN]),

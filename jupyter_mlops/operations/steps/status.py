@@ -74,7 +74,7 @@ def pipeline_status(
 
 
 @dataclass(frozen=True)
-class _Record:
+class _KnownSteps:
     """What is known: `here`, what the run in view did of each step; `told`, what would become of each cell's step now;
     `others`, the step runs that these refer to; `runs`, number and kind of the runs of all of them."""
 
@@ -94,10 +94,10 @@ class _Record:
         return self.runs.get(run.run_id, (None, ""))[0]
 
 
-def _read(store: Store | None, notebook: str, cells: Sequence[Cell], view: InView) -> _Record:
+def _read(store: Store | None, notebook: str, cells: Sequence[Cell], view: InView) -> _KnownSteps:
     if store is None:
         told = forecast(None, notebook, cells)
-        return _Record(view, notebook, {}, {item.cell_index: item for item in told})
+        return _KnownSteps(view, notebook, {}, {item.cell_index: item for item in told})
     here = store.steps.last_of_run(view.run_id) if view.run_id is not None else {}
     others = _some(store, (run.reused_from for run in here.values()))
     computed = {name: others.get(run.reused_from or "", run) for name, run in here.items() if run.status.succeeded}
@@ -105,7 +105,7 @@ def _read(store: Store | None, notebook: str, cells: Sequence[Cell], view: InVie
     told = forecast(store, known_as, cells, computed)
     others |= _some(store, (item.source or item.repeats for item in told))
     runs = store.runs.numbers_and_kinds({run.run_id for run in (*here.values(), *others.values())})
-    return _Record(view, known_as, here, {item.cell_index: item for item in told}, others, runs)
+    return _KnownSteps(view, known_as, here, {item.cell_index: item for item in told}, others, runs)
 
 
 def _some(store: Store, ids: Iterable[str | None]) -> dict[str, StepRun]:
@@ -113,7 +113,7 @@ def _some(store: Store, ids: Iterable[str | None]) -> dict[str, StepRun]:
     return store.steps.some(wanted) if wanted else {}
 
 
-def _status(step: StepCell, record: _Record, shown: frozenset[str]) -> StepStatus:
+def _status(step: StepCell, record: _KnownSteps, shown: frozenset[str]) -> StepStatus:
     """One step's state, with the figures of the step run that stands for it."""
     told, here = record.told[step.cell.index], record.here.get(step.spec.name)
     kept = record.kept(told)
@@ -154,7 +154,7 @@ def _is_outdated(here: StepRun, told: Forecast, kept: StepRun | None) -> bool:
     return told.decision == REUSE and kept is not None and not (here.status.succeeded and here.key == kept.key)
 
 
-def _state(record: _Record, told: Forecast, here: StepRun | None, kept: StepRun | None) -> tuple[StepState, str]:
+def _state(record: _KnownSteps, told: Forecast, here: StepRun | None, kept: StepRun | None) -> tuple[StepState, str]:
     if record.view.kind == RUN:
         return _ended(here) if here is not None else (StepState.NEVER_RUN, "the run did not reach it")
     if here is None:
@@ -184,7 +184,7 @@ def _ended(run: StepRun) -> tuple[StepState, str]:
     )
 
 
-def _unseen(record: _Record, told: Forecast, kept: StepRun | None) -> tuple[StepState, str]:
+def _unseen(record: _KnownSteps, told: Forecast, kept: StepRun | None) -> tuple[StepState, str]:
     """The state of a step that was not executed here: whether there is a result for it that would be reused."""
     if told.decision == REUSE and kept is not None:
         return StepState.FRESH, _there(record, kept)
@@ -195,6 +195,6 @@ def _unseen(record: _Record, told: Forecast, kept: StepRun | None) -> tuple[Step
     return StepState.STALE, sentence(told.reason)
 
 
-def _there(record: _Record, kept: StepRun) -> str:
+def _there(record: _KnownSteps, kept: StepRun) -> str:
     number = record.number(kept)
     return "a result is available" if number is None else f"a result from run {number} is available"

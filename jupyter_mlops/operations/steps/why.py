@@ -61,16 +61,16 @@ class Cause:
 
 
 @dataclass(frozen=True)
-class Told:
+class ExplainedRun:
     """A step run, and why it was executed; `cause` is None for a reuse and for a first run."""
 
     run: StepRun
     cause: Cause | None
 
 
-def why_ran(store: Store, step: str, notebook: str | None = None, *, limit: int = 3) -> list[Told]:
+def why_ran(store: Store, step: str, notebook: str | None = None, *, limit: int = 3) -> list[ExplainedRun]:
     """The newest runs of a step, newest first, each with what made it run."""
-    return [Told(run, _Teller(store, run.notebook).cause(run)) for run in _runs(store, step, notebook, limit)]
+    return [ExplainedRun(run, _Teller(store, run.notebook).cause(run)) for run in _runs(store, step, notebook, limit)]
 
 
 def _runs(store: Store, step: str, notebook: str | None, limit: int) -> Sequence[StepRun]:

@@ -12,13 +12,13 @@ from jupyter_mlops.store.db.postgresql import PostgresqlIndex
 from jupyter_mlops.store.files.atomic import write_atomically
 from jupyter_mlops.store.objects.bucket import Bucket
 from jupyter_mlops.store.project.folder import INDEX_FILE
-from jupyter_mlops.store.project.location import Place, index_url, read_place, shown_index
+from jupyter_mlops.store.project.location import StorePlace, index_url, read_place, shown_index
 
 FILE = "backups.json"
 
 
 @dataclass(frozen=True)
-class Backup:
+class StoreBackup:
     """An index (a file's name in the project's folder, or a URL) or objects (a URL), and the project's name there."""
 
     index: str | None
@@ -30,40 +30,40 @@ class Backup:
         return f"{self.index or self.objects}" + (f" (project {self.project})" if self.project else "")
 
 
-def backups(folder: Path) -> list[Backup]:
+def backups(folder: Path) -> list[StoreBackup]:
     """All there are, the oldest first."""
     try:
         found: list[dict[str, Any]] = loads((folder / FILE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return []
-    return [Backup(**each) for each in found]
+    return [StoreBackup(**each) for each in found]
 
 
-def add_backup(folder: Path, place: Place, *, also_index: bool = True) -> None:
+def add_backup(folder: Path, place: StorePlace, *, also_index: bool = True) -> None:
     """Note that `place` was left. An index in the folder gets another name."""
     kept = backups(folder)
     if also_index:
         kept += [_index_of(folder, place, len(kept))] if place.index or (folder / INDEX_FILE).exists() else []
-    now = read_place(folder) or Place()
+    now = read_place(folder) or StorePlace()
     if place.objects is not None and (place.objects, place.project) != (now.objects, now.project):
-        kept.append(Backup(None, place.objects, place.project))
+        kept.append(StoreBackup(None, place.objects, place.project))
     write_atomically(folder / FILE, [dumps([vars(each) for each in dict.fromkeys(kept)], indent=1).encode()])
 
 
-def _index_of(folder: Path, place: Place, number: int) -> Backup:
+def _index_of(folder: Path, place: StorePlace, number: int) -> StoreBackup:
     if place.index is not None:
-        return Backup(shown_index(place.index), None, place.project)
+        return StoreBackup(shown_index(place.index), None, place.project)
     name = f"{INDEX_FILE}.backup{number + 1}"
     for path in folder.glob(f"{INDEX_FILE}*"):
         if path.name in (INDEX_FILE, f"{INDEX_FILE}-wal", f"{INDEX_FILE}-shm"):
             path.rename(folder / path.name.replace(INDEX_FILE, name))
-    return Backup(name, None, "")
+    return StoreBackup(name, None, "")
 
 
 def drop_backups(folder: Path) -> list[str]:
     """Delete them all, and say what went. What is in use again is left alone."""
     gone = []
-    now = read_place(folder) or Place()
+    now = read_place(folder) or StorePlace()
     for backup in backups(folder):
         if backup.index is not None and backup.index.startswith("postgresql"):
             if now.index is None or (shown_index(now.index), now.project) != (backup.index, backup.project):

@@ -134,7 +134,7 @@ def _lines(rows: list[Row]) -> bytes:
     return b"".join(dumps(row, ensure_ascii=False).encode() + b"\n" for row in rows)
 
 
-def _add_object(store: Store, writer: archive.Writer, name: str, size: int) -> None:
+def _add_object(store: Store, writer: archive.ArchiveWriter, name: str, size: int) -> None:
     digest = hashlib.sha256()
 
     class Proving:

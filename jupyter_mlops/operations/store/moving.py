@@ -34,7 +34,7 @@ from jupyter_mlops.store.objects.remote import RemoteObjects
 from jupyter_mlops.store.project.folder import FOLDER, INDEX_FILE, find_project
 from jupyter_mlops.store.project.location import (
     EMBEDDED,
-    Place,
+    StorePlace,
     current_place,
     index_url,
     is_same,
@@ -62,8 +62,8 @@ class _Move:
 
     root: Path
     folder: Path
-    here: Place
-    target: Place
+    here: StorePlace
+    target: StorePlace
     on_progress: OnProgress
     rows: dict[str, int] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)
@@ -132,7 +132,7 @@ def _alone(root: Path, folder: Path) -> Iterator[None]:
             time.sleep(0.2)
 
 
-def _target(root: Path, here: Place, targets: Sequence[str], environment: Mapping[str, str]) -> Place:
+def _target(root: Path, here: StorePlace, targets: Sequence[str], environment: Mapping[str, str]) -> StorePlace:
     index, objects = here.index, here.objects
     for word in targets:
         if word == EMBEDDED:
@@ -266,10 +266,10 @@ def _who(root: Path) -> str:
     return f"{socket.gethostname()}:{root}"
 
 
-def _finish_killed(folder: Path, here: Place) -> None:
+def _finish_killed(folder: Path, here: StorePlace) -> None:
     """A move into PostgreSQL that was killed when all was done but putting the old index aside."""
     if here.index is not None and (folder / INDEX_FILE).exists():
-        add_backup(folder, Place())
+        add_backup(folder, StorePlace())
 
 
 def _leave_backup(move: _Move) -> None:

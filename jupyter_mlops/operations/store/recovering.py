@@ -18,12 +18,12 @@ import sqlalchemy as sa
 
 from jupyter_mlops.domain.storage import Recovery
 from jupyter_mlops.errors import InputError, MLOpsError, StoreError, UnknownNameError
-from jupyter_mlops.operations.store.retelling import Known, retell
+from jupyter_mlops.operations.store.retelling import RetoldRuns, retell
 from jupyter_mlops.operations.store.soundness import faults_of
 from jupyter_mlops.store.backup import logbook
 from jupyter_mlops.store.backup.guard import STATE, Guard, new_id
 from jupyter_mlops.store.backup.mark import Mark, read_mark, write_mark
-from jupyter_mlops.store.backup.rolling import Backup, back_up, backups_of, pages_since, unsound
+from jupyter_mlops.store.backup.rolling import IndexBackup, back_up, backups_of, pages_since, unsound
 from jupyter_mlops.store.db.sqlite import SqliteIndex
 from jupyter_mlops.store.db.wal import restore
 from jupyter_mlops.store.files.disk import refused
@@ -43,7 +43,7 @@ class _Source:
 
     path: Path
     mark: Mark
-    backup: Backup | None
+    backup: IndexBackup | None
 
     @property
     def shown(self) -> str:
@@ -182,10 +182,10 @@ def _state(path: Path) -> Mark | None:
 
 def _fill(
     folder: Path, connection: sa.Connection, base: _Source | None, there: Path | None, known: Mark | None, now: datetime
-) -> tuple[Salvage, Known]:
+) -> tuple[Salvage, RetoldRuns]:
     """Bring into an index what came after its base."""
     salvage = Salvage(connection)
-    told = Known(folder, connection, now)
+    told = RetoldRuns(folder, connection, now)
     told.mend_rows(salvage, backups_of(folder))
     if there is not None and (base is None or base.backup is not None):
         with _opened(there, known) as source:

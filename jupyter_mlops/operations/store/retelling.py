@@ -13,13 +13,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jupyter_mlops.domain.run import Run, RunError, RunKind
+from jupyter_mlops.domain.run import Run, RunFailure, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.execution.notebook.journal import NOTEBOOK, RUN_ENDED, RUN_STARTED
 from jupyter_mlops.store.backup.mark import Mark
-from jupyter_mlops.store.backup.rolling import Backup
+from jupyter_mlops.store.backup.rolling import IndexBackup
 from jupyter_mlops.store.db.portable import among
-from jupyter_mlops.store.db.readable import Unreadable, readable, unreadable
+from jupyter_mlops.store.db.readable import UnreadableRow, readable, unreadable
 from jupyter_mlops.store.db.rows import plain
 from jupyter_mlops.store.db.schema import fires, metadata, runs, schedules, step_runs
 from jupyter_mlops.store.db.sqlite_connect import reading_engine_of
@@ -33,7 +33,7 @@ _NUMBERED = re.compile(r"-(\d{1,9})\.ipynb")
 _MLFLOW_STATUS = {"FINISHED": Status.COMPLETED, "KILLED": Status.CANCELED}
 
 
-class Known:
+class RetoldRuns:
     """The runs of an index that is made again, and what was found out of them."""
 
     def __init__(self, folder: Path, connection: sa.Connection, now: datetime) -> None:
@@ -84,7 +84,7 @@ class Known:
         if since is not None:
             self.missing.append(f"steps that other runs and open kernels executed after {since:%Y-%m-%d %H:%M:%S} UTC")
 
-    def mend_rows(self, salvage: Salvage, backups: Iterable[Backup]) -> None:
+    def mend_rows(self, salvage: Salvage, backups: Iterable[IndexBackup]) -> None:
         """Rows that cannot be read are put back as the newest backup that has them; else they go, and it is told."""
         broken = list(unreadable(self.connection))
         if not broken:
@@ -103,7 +103,7 @@ class Known:
                     wanted -= {(name, tuple(str(row[key]) for key in keys)) for row in back}
         self.missing += [f"{row}" for row in broken if (row.table, row.key) in wanted]
 
-    def _delete(self, row: Unreadable) -> None:
+    def _delete(self, row: UnreadableRow) -> None:
         table = metadata.tables[row.table]
         keys = zip(table.primary_key.columns, row.key, strict=True)
         self.connection.exec_driver_sql("pragma defer_foreign_keys = on")  # what refers to it stays, if it comes back
@@ -118,7 +118,7 @@ class Known:
                 self.missing.append(f"{_number(count, table.name.replace('_', ' ')[:-1])} of what was not recovered")
 
 
-def retell(known: Known, mark: Mark | None) -> None:
+def retell(known: RetoldRuns, mark: Mark | None) -> None:
     """List the runs that only journals or MLflow tell of, and let numbers go on after the highest there was."""
     journals, told = _of_journals(known)
     listed = _of_mlflow(known)
@@ -131,7 +131,7 @@ def retell(known: Known, mark: Mark | None) -> None:
     _go_on(known, max([mark.runs if mark is not None else 0, *_numbers_of_notebooks(known.folder)]))
 
 
-def _of_journals(known: Known) -> tuple[int, int]:
+def _of_journals(known: RetoldRuns) -> tuple[int, int]:
     """How many runs were listed, and of how many the end was told."""
     listed = told = 0
     ids = known.ids()
@@ -173,7 +173,7 @@ def _run_of(journals: Journals, run_id: str) -> Run | None:
         notebook=str(began.get("notebook") or UNKNOWN),
         status=Status(last["status"]) if has_ended else Status.RUNNING,
         parameters=parameters,
-        error=RunError(**last["error"]) if has_ended and last.get("error") else None,
+        error=RunFailure(**last["error"]) if has_ended and last.get("error") else None,
         attempt=int(began.get("attempt") or 0),
         resumes=began.get("resumes"),
         pid=began.get("pid"),
@@ -184,7 +184,7 @@ def _run_of(journals: Journals, run_id: str) -> Run | None:
     )
 
 
-def _of_mlflow(known: Known) -> int:
+def _of_mlflow(known: RetoldRuns) -> int:
     """List what MLflow's store in the folder tells of, where nothing else does."""
     ids, listed = known.ids(), 0
     for run in _mlflow_runs(known.folder / "mlflow.db"):
@@ -243,13 +243,13 @@ def _numbers_of_notebooks(folder: Path) -> Iterator[int]:
                 yield int(found[1])
 
 
-def _go_on(known: Known, highest: int) -> None:
+def _go_on(known: RetoldRuns, highest: int) -> None:
     """A number is never given twice: those of which nothing else is known are listed as lost."""
     taken = known.numbers()
     if highest <= max(taken, default=0):
         return
     lost = list(range(max(taken, default=0) + 1, highest + 1))[-MOST:]
-    error = RunError("record_lost", "The record of this run was lost with the index.")
+    error = RunFailure("record_lost", "The record of this run was lost with the index.")
     for number in lost:
         run_id = f"lost{number:028d}"
         known.add(

@@ -19,7 +19,7 @@ from jupyter_mlops.errors import InputError, MLOpsError, TooLargeError
 from jupyter_mlops.server.framework.answers import ErrorAnswer
 
 if TYPE_CHECKING:
-    from jupyter_mlops.server.framework.events import Watch
+    from jupyter_mlops.server.framework.events import ProjectsWatch
     from jupyter_mlops.server.framework.projects import Projects
     from jupyter_mlops.server.framework.turns import Turns
 
@@ -46,7 +46,7 @@ class Extension(Protocol):
     """What handlers need of the server extension, which they find in the settings."""
 
     projects: Projects
-    watch: Watch
+    watch: ProjectsWatch
     turns: Turns
 
 

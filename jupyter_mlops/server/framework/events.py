@@ -36,7 +36,7 @@ RECONCILE_EVERY = 6
 _log = logging.getLogger(__name__)
 
 
-class Watch:
+class ProjectsWatch:
     """The loop. It runs only while a project was asked for in the last minutes."""
 
     def __init__(self, projects: Projects, emit: Callable[[dict[str, Any]], None], interval: float = INTERVAL) -> None:

@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Place:
+class ContentsPlace:
     """Where a contents path leads: a file or folder, its project (or where one would be made), its store if any."""
 
     path: Path
@@ -54,7 +54,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _AskedProject:
     """When a project was last asked for (monotonic seconds) and how its index looked when that was last told."""
 
     at: float
@@ -69,7 +69,7 @@ class Projects:
         self._clock = clock
         self._lock = threading.RLock()
         self._stores: dict[Path, tuple[Store, tuple[int, int]]] = {}
-        self._asked: dict[Path, _Asked] = {}
+        self._asked: dict[Path, _AskedProject] = {}
         self._unwilling: set[Path] = set()
         self._threads: ThreadPoolExecutor | None = None
 
@@ -80,7 +80,7 @@ class Projects:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._threads, lambda: function(*args, **kwargs))
 
-    def place(self, path: str) -> Place:
+    def place(self, path: str) -> ContentsPlace:
         """Where a contents path leads. Its project is watched from now on. Raises `UnknownNameError` if it leads out.
 
         The project may lie above the served folder, as where Jupyter was started in a folder of a repository: it is the
@@ -93,10 +93,10 @@ class Projects:
             with self._lock:
                 before = self._asked.get(project)
                 token = before.token if before is not None else self._token(project)
-                self._asked[project] = _Asked(self._clock(), token)
-        return Place(found, project, served, self._store(project))
+                self._asked[project] = _AskedProject(self._clock(), token)
+        return ContentsPlace(found, project, served, self._store(project))
 
-    def make(self, path: str) -> tuple[Place, Store]:
+    def make(self, path: str) -> tuple[ContentsPlace, Store]:
         """As `place`, for a notebook that is there, with the project made where there is none."""
         place = self.place(path)
         if not place.path.is_file():

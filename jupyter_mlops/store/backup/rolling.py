@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Backup:
+class IndexBackup:
     """A copy of the index as it was at a time."""
 
     path: Path
@@ -45,17 +45,17 @@ class Backup:
         return self.path.with_name(self.path.name.replace("index-", "logbook-").replace(".db", ".jsonl"))
 
 
-def backups_of(folder: Path) -> list[Backup]:
+def backups_of(folder: Path) -> list[IndexBackup]:
     """All of a project, the newest first."""
     found = []
     for path in (folder / BACKUPS).glob("index-*.db"):
         name = _NAME.fullmatch(path.name)
         if name is not None:
-            found.append(Backup(path, datetime.strptime(name[1], _STAMP).replace(tzinfo=timezone.utc)))
+            found.append(IndexBackup(path, datetime.strptime(name[1], _STAMP).replace(tzinfo=timezone.utc)))
     return sorted(found, key=lambda backup: backup.at, reverse=True)
 
 
-def pages_since(folder: Path, backup: Backup | None) -> Iterator[Path]:
+def pages_since(folder: Path, backup: IndexBackup | None) -> Iterator[Path]:
     """The logbook's lines of what came after a backup (of all, where there is none), the oldest first."""
     for page in sorted((folder / BACKUPS).glob("logbook-*.jsonl")):
         if backup is None or page.name > backup.page.name:
@@ -77,14 +77,14 @@ def is_due(folder: Path, now: datetime) -> bool:
     return (now - newest.at > wait or now < newest.at) and changed > newest.at.timestamp()
 
 
-def back_up(folder: Path, now: datetime) -> Backup | None:
+def back_up(folder: Path, now: datetime) -> IndexBackup | None:
     """Make a copy of the index, prove it, and let go of those that are too many. None where another process is at it, the
     disk has no room, or what was copied is not sound: then the older ones stay.
     """
     with try_file_lock(folder / "backup.lock") as is_ours:
         if not is_ours or not _has_room(folder):
             return None
-        made = Backup(folder / BACKUPS / f"index-{now.astimezone(timezone.utc).strftime(_STAMP)}Z.db", now)
+        made = IndexBackup(folder / BACKUPS / f"index-{now.astimezone(timezone.utc).strftime(_STAMP)}Z.db", now)
         temporary = made.path.with_name(f".{made.path.name}.tmp")
         try:
             made.path.parent.mkdir(mode=0o700, exist_ok=True)

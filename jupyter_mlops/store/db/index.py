@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from jupyter_mlops.errors import DamagedIndexError, IndexVersionError, StoreError
 from jupyter_mlops.store.db import schema
-from jupyter_mlops.store.db.readable import FAULTS, Unreadable, unreadable
+from jupyter_mlops.store.db.readable import FAULTS, UnreadableRow, unreadable
 
 BUSY_SECONDS = 30
 """How long one waits for a writer at work, or for a database server that is just gone."""
@@ -71,7 +71,7 @@ class Index(abc.ABC):
     def size(self) -> int:
         """Bytes that it takes."""
 
-    def unreadable(self) -> list[Unreadable]:
+    def unreadable(self) -> list[UnreadableRow]:
         """All rows that cannot be read."""
         with self.engine.connect() as connection:
             return list(unreadable(connection))
@@ -90,7 +90,7 @@ class Index(abc.ABC):
             raise
 
     def _tell_row(self, error: BaseException) -> None:
-        found: Unreadable | None = None
+        found: UnreadableRow | None = None
         with contextlib.suppress(sa.exc.SQLAlchemyError), self.engine.connect() as connection:
             found = next(unreadable(connection), None)
         if found is not None:

@@ -18,7 +18,7 @@ FAULTS = (ValueError, TypeError, LookupError, AttributeError)
 
 
 @dataclass(frozen=True)
-class Unreadable:
+class UnreadableRow:
     """A row, named by what its primary key holds; `column` is "" where only the row as a whole makes no sense."""
 
     table: str
@@ -33,7 +33,7 @@ class Unreadable:
         return f"Row {self.id} of {self.table} cannot be read{where}: {self.why}"
 
 
-def unreadable(connection: sa.Connection) -> Iterator[Unreadable]:
+def unreadable(connection: sa.Connection) -> Iterator[UnreadableRow]:
     """All rows that cannot be read, table by table."""
     for table in metadata.sorted_tables:
         readers = _readers(table, connection.dialect)
@@ -53,7 +53,7 @@ def _readers(table: sa.Table, dialect: sa.Dialect) -> dict[str, Any]:
     }
 
 
-def readable(connection: sa.Connection, table: sa.Table, order: str) -> Iterator[dict[str, Any] | Unreadable]:
+def readable(connection: sa.Connection, table: sa.Table, order: str) -> Iterator[dict[str, Any] | UnreadableRow]:
     """The rows of a table, each read or, where it cannot be, named; ends where the database can read no further."""
     readers = _readers(table, connection.dialect)
     try:
@@ -93,7 +93,7 @@ def _bytes_of(cursor: sqlite3.Cursor, driver: sqlite3.Connection) -> Iterator[tu
         yield from rows
 
 
-def _fault(table: sa.Table, raw: dict[str, Any], readers: dict[str, Any]) -> Unreadable | None:
+def _fault(table: sa.Table, raw: dict[str, Any], readers: dict[str, Any]) -> UnreadableRow | None:
     values: dict[str, Any] = {}
     column = ""
     try:
@@ -105,7 +105,7 @@ def _fault(table: sa.Table, raw: dict[str, Any], readers: dict[str, Any]) -> Unr
             _MAKERS[table.name](values)
     except FAULTS as error:
         why = (str(error) or type(error).__name__).rstrip(".")
-        return Unreadable(table.name, _identity(table, raw), column, why, _key(table, raw))
+        return UnreadableRow(table.name, _identity(table, raw), column, why, _key(table, raw))
     return None
 
 

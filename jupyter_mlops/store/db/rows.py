@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_mlops.domain.brief import KEPT_ERROR
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
-from jupyter_mlops.domain.run import Progress, Run, RunError, RunKind, RunOptions, TrackedAt
+from jupyter_mlops.domain.run import Progress, Run, RunFailure, RunKind, RunOptions, TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
 from jupyter_mlops.errors import beginning
@@ -16,7 +16,7 @@ from jupyter_mlops.errors import beginning
 OTHER_VERSION = Reasons.of([Reason(ReasonCode.OTHER_VERSION)])
 _OPTIONS = {each.name for each in fields(RunOptions)}
 _CONDITIONS = {each.name for each in fields(Conditions)}
-_RECORDS = (Progress, RunError, RunOptions, Conditions)
+_RECORDS = (Progress, RunFailure, RunOptions, Conditions)
 """None of them holds another."""
 _ENUMS = (Status, RunKind)
 SPARE = ("known", "effects", "files")
@@ -61,7 +61,7 @@ def run_from(row: Mapping[Any, Any], executed: int = 0, reused: int = 0) -> Run:
     values["tracked_at"] = TrackedAt(**(values["tracked_at"] or {}))
     values["changed_sources"] = tuple(values["changed_sources"] or ())
     values["progress"] = Progress(**values["progress"])
-    values["error"] = RunError(**{"cause": "", "message": "", **values["error"]}) if values["error"] else None
+    values["error"] = RunFailure(**{"cause": "", "message": "", **values["error"]}) if values["error"] else None
     options = {name: item for name, item in values["options"].items() if name in _OPTIONS}
     values["options"] = RunOptions(**options | {"notify": tuple(options.get("notify", ()))})
     return Run(**values, steps_executed=executed, steps_reused=reused)

@@ -27,7 +27,7 @@ def make(path: Path, size: int = SIZE) -> None:
         file.truncate(_HEAD.size + size)
 
 
-class LastWords:
+class LastWordsFile:
     """The writer. Not for two threads at once."""
 
     def __init__(self, path: Path) -> None:

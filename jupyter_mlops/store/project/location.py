@@ -33,7 +33,7 @@ _NAME = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True)
-class Place:
+class StorePlace:
     """`index` is the URL of a database and `objects` one that fsspec knows; None is the project's own folder.
 
     `project` is the name that both know the project by.
@@ -51,7 +51,7 @@ class Place:
         return self.index is None and self.objects is None
 
 
-def place_of(root: Path, folder: Path, environment: Mapping[str, str] = os.environ) -> Place:
+def place_of(root: Path, folder: Path, environment: Mapping[str, str] = os.environ) -> StorePlace:
     """Where the store of the project `root` is. Raises `StoreError` where the environment contradicts what it has."""
     kept = read_place(folder)
     asked = asked_place(root, environment)
@@ -75,16 +75,16 @@ def place_of(root: Path, folder: Path, environment: Mapping[str, str] = os.envir
     return replace(kept, index=index, objects=objects)
 
 
-def current_place(folder: Path, environment: Mapping[str, str] = os.environ) -> Place:
+def current_place(folder: Path, environment: Mapping[str, str] = os.environ) -> StorePlace:
     """Where the store is, whatever the environment says; of that only a password is taken."""
-    kept = read_place(folder) or Place()
+    kept = read_place(folder) or StorePlace()
     asked = environment.get(variables.STORE)
     if kept.index is not None and asked and is_same(asked, kept.index):
         return replace(kept, index=index_url(asked).difference_update_query(["project"]).render_as_string(False))
     return kept
 
 
-def asked_place(root: Path, environment: Mapping[str, str]) -> Place:
+def asked_place(root: Path, environment: Mapping[str, str]) -> StorePlace:
     """What the environment asks for, or else `[store]` in the project's `mlops.toml`."""
     told = _told(root)
     index = environment.get(variables.STORE) or told.get("index")
@@ -119,7 +119,7 @@ def _told(root: Path) -> dict[str, str]:
 
 def make_place(
     root: Path, index: str | None, objects: str | None, project: str | None = None, identity: str | None = None
-) -> Place:
+) -> StorePlace:
     """A place of these URLs; the project's name is said by `?project=` in the index's, else it is the folder's."""
     if index is not None:
         url = index_url(index)
@@ -129,12 +129,12 @@ def make_place(
     if objects is not None:
         objects = objects_url(objects)
     if index is None and objects is None:
-        return Place()
+        return StorePlace()
     own = "" if index is not None else identity or uuid.uuid4().hex
-    return Place(index, objects, _checked_name(project or _name_of(root)), own)
+    return StorePlace(index, objects, _checked_name(project or _name_of(root)), own)
 
 
-def owner_of(place: Place, index: Any) -> str:
+def owner_of(place: StorePlace, index: Any) -> str:
     """What the objects at a URL are marked with, so that no other project takes them for its own garbage."""
     return place.id or str(index.identity())
 
@@ -175,7 +175,7 @@ def shown_index(index: str) -> str:
     return without_password(index_url(index)).render_as_string(hide_password=False)
 
 
-def read_place(folder: Path) -> Place | None:
+def read_place(folder: Path) -> StorePlace | None:
     """What `store.json` says; None where there is none."""
     path = folder / PLACE_FILE
     try:
@@ -194,11 +194,11 @@ def read_place(folder: Path) -> Place | None:
             f"'{path}' cannot be read: {error}.", "Write the store's URLs into it, as docs/stores.md describes."
         ) from error
     if index is None and objects is None:
-        return Place()
-    return Place(index, objects, _checked_name(str(project)), str(found.get("id") or ""))
+        return StorePlace()
+    return StorePlace(index, objects, _checked_name(str(project)), str(found.get("id") or ""))
 
 
-def write_place(folder: Path, place: Place) -> None:
+def write_place(folder: Path, place: StorePlace) -> None:
     """Keep where the store is, without any password."""
     path = folder / PLACE_FILE
     if place.is_embedded:
@@ -240,7 +240,7 @@ def _who(environment: Mapping[str, str]) -> str:
     return "the environment names" if is_asked else f"{PROJECT_FILE} names"
 
 
-def _named(place: Place) -> str:
+def _named(place: StorePlace) -> str:
     return ", ".join(filter(None, (place.index and shown_index(place.index), place.objects)))
 
 

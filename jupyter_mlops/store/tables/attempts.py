@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.run import Run, RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.store.backup.logbook import RUNS, note
 from jupyter_mlops.store.db.rows import plain, run_from
@@ -29,7 +29,7 @@ def next_attempt_id(run_id: str) -> str:
     return hashlib.sha256(f"next attempt of {run_id}".encode()).hexdigest()[:32]
 
 
-def is_taken_up(run: Run, status: Status, error: RunError | None) -> bool:
+def is_taken_up(run: Run, status: Status, error: RunFailure | None) -> bool:
     """Whether a run that ends this way is to be asked for again: its worker went, not the run's own code."""
     if run.worker_id is None or error is None or run.attempt >= run.options.attempts:
         return False
@@ -69,7 +69,7 @@ def insert_run(connection: sa.Connection, run: Run) -> None:
 
 
 def take_up(
-    connection: sa.Connection, row: Mapping[Any, Any], status: Status, error: RunError | None, now: datetime
+    connection: sa.Connection, row: Mapping[Any, Any], status: Status, error: RunFailure | None, now: datetime
 ) -> str | None:
     """Within the transaction that ends the run of `row`: ask for it again where that is its policy; gives the new id."""
     run = run_from(row)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from jupyter_mlops.domain.run import Run, RunError, RunKind
+from jupyter_mlops.domain.run import Run, RunFailure, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.store.db.index import Index, surviving
@@ -128,7 +128,7 @@ class Queue:
 
     def cancel_pending(self, run_id: str, *, now: datetime) -> bool:
         """Cancel a run that no process has begun. False where one has, or it has ended."""
-        error = RunError("canceled", "Canceled before it started.")
+        error = RunFailure("canceled", "Canceled before it started.")
         return self._runs.finish(run_id, Status.CANCELED, now=now, error=error, only=(Status.PENDING,))
 
     def lose(self, run: Run, *, now: datetime, why: str) -> bool:
@@ -136,7 +136,7 @@ class Queue:
 
         Where its policy is so, it is asked for again in the same transaction.
         """
-        error = RunError("runner_lost", why)
+        error = RunFailure("runner_lost", why)
         return self._runs.lose(run, now=now, error=error)
 
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from jupyter_mlops.domain.brief import IN_DETAIL, IN_LIST, Extent
 from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.listed import listed_run
-from jupyter_mlops.domain.run import Run, RunError, RunKind
+from jupyter_mlops.domain.run import Run, RunFailure, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store.backup.logbook import GONE, RUNS, note
@@ -74,7 +74,7 @@ class RunStore:
         status: Status,
         *,
         now: datetime,
-        error: RunError | None = None,
+        error: RunFailure | None = None,
         only: Sequence[Status] = (Status.PENDING, Status.RUNNING),
         steps: tuple[Status, str] | None = None,
         ended_well: Mapping[str, float] | None = None,
@@ -90,7 +90,7 @@ class RunStore:
                 end_open(connection, run_id, *steps, now, ended_well or {})
             return self._moved(connection, run_id, only, status, now, ended_at=now, error=error, **values)
 
-    def lose(self, run: Run, *, now: datetime, error: RunError) -> bool:
+    def lose(self, run: Run, *, now: datetime, error: RunFailure) -> bool:
         """End `run` and its steps, of which no process works any more; False where it is not held as it was."""
         held = sa.and_(_is(runs.c.worker_id, run.worker_id), _is(runs.c.lease_until, run.lease_until))
         with self._index.write(durable=True) as connection:
@@ -267,7 +267,7 @@ class RunStore:
                     self._lose_steps(connection, run.id, now)
                     post(connection, run.id, "run", {"id": run.id}, now)
             else:
-                self.lose(run, now=now, error=RunError("runner_lost", "The process that executed this run is gone."))
+                self.lose(run, now=now, error=RunFailure("runner_lost", "The process that executed this run is gone."))
         return gone
 
     def _select(self, query: sa.Select[Any], extent: Extent | None = IN_LIST, **values: Any) -> Runs:

@@ -32,7 +32,7 @@ _MEMBER = re.compile(rf"{re.escape(MANIFEST)}|index/({'|'.join(TABLES)})\.jsonl|
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 
-class Writer(Protocol):
+class ArchiveWriter(Protocol):
     """Takes members one after the other."""
 
     def add(self, name: str, file: IO[bytes], size: int) -> None:
@@ -60,7 +60,7 @@ class _TarWriter:
 
 
 @contextlib.contextmanager
-def write_archive(path: Path) -> Iterator[Writer]:
+def write_archive(path: Path) -> Iterator[ArchiveWriter]:
     """Write an archive of the kind that the name says; it takes its place when it is whole."""
     name = path.name.lower()
     if not name.endswith((".zip", ".tar", ".tar.gz", ".tgz")):
@@ -149,6 +149,6 @@ def _digest(manifest: dict[str, Any]) -> str:
     return "export:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def add_bytes(writer: Writer, name: str, data: bytes) -> None:
+def add_bytes(writer: ArchiveWriter, name: str, data: bytes) -> None:
     """Add a small member."""
     writer.add(name, io.BytesIO(data), len(data))

@@ -111,7 +111,7 @@ def _value(column: sa.Column[Any], value: Any) -> Any:
 
 
 @dataclass
-class Merged:
+class MergeCounts:
     """How much of what was brought was new; `numbers` are the new runs' numbers here."""
 
     versions: int = 0
@@ -120,9 +120,9 @@ class Merged:
     numbers: dict[str, int] = field(default_factory=dict)
 
 
-def merge(connection: sa.Connection, tables: Mapping[str, Iterable[Row]], *, trusted: bool) -> Merged:
+def merge(connection: sa.Connection, tables: Mapping[str, Iterable[Row]], *, trusted: bool) -> MergeCounts:
     """Put the rows that are not there yet; results that were removed here come back, and are trusted where they may be."""
-    merged = Merged()
+    merged = MergeCounts()
     versions = {_content(row): _version(connection, row, merged) for row in tables["step_versions"]}
     known = set(connection.execute(sa.select(runs.c.id)).scalars())
     number = connection.execute(sa.select(sa.func.coalesce(sa.func.max(runs.c.number), 0))).scalar_one()
@@ -165,7 +165,7 @@ def _content(row: Row) -> tuple[str, str, str]:
     return row["notebook"], row["step"], row["digest"]
 
 
-def _version(connection: sa.Connection, row: Row, merged: Merged) -> int:
+def _version(connection: sa.Connection, row: Row, merged: MergeCounts) -> int:
     """The number of a version's content here; made under the next one where it is new."""
     of_step = (step_versions.c.notebook == row["notebook"], step_versions.c.step == row["step"])
     found = connection.execute(

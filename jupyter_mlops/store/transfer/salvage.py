@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.store.backup.logbook import GONE, RUNS, SCHEDULES
-from jupyter_mlops.store.db.readable import Unreadable, readable
+from jupyter_mlops.store.db.readable import UnreadableRow, readable
 from jupyter_mlops.store.db.schema import UtcDateTime, metadata, runs, schedules, step_runs
 
 _TABLES = ("runs", "schedules", "step_versions", "step_runs", "fires", "notices", "outbox", "tracked")
@@ -31,7 +31,7 @@ class Salvage:
         self._connection = connection
         self.came: Counter[str] = Counter()
         """Rows that were put, by table."""
-        self.unreadable: list[Unreadable] = []
+        self.unreadable: list[UnreadableRow] = []
         self.renumbered: list[tuple[int, int]] = []
         """Runs whose number another one has: it there, it here."""
         self.told: set[str] = set()
@@ -43,8 +43,8 @@ class Salvage:
             table = metadata.tables[name]
             last = list(readable(source, table, "rowid desc"))[::-1]
             first = [] if not last else list(readable(source, table, "rowid"))
-            self.unreadable += {str(row): row for row in (*first, *last) if isinstance(row, Unreadable)}.values()
-            self.put(name, (row for row in (*first, *last) if not isinstance(row, Unreadable)))
+            self.unreadable += {str(row): row for row in (*first, *last) if isinstance(row, UnreadableRow)}.values()
+            self.put(name, (row for row in (*first, *last) if not isinstance(row, UnreadableRow)))
 
     def put(self, name: str, rows: Iterable[Row]) -> None:
         """Rows of a table, of which those that are there stay."""

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 from xml.sax.saxutils import escape
 
-from jupyter_mlops.operations.steps.layout import Layout, Point, Sizes, arrange
+from jupyter_mlops.operations.steps.layout import GraphLayout, Point, Sizes, arrange
 from jupyter_mlops.verbs.framework import tables
 from jupyter_mlops.verbs.steps.graph_style import MARKS, name_of, style
 
@@ -93,7 +93,7 @@ def _node(node: Node, at: Point, sizes: Sizes) -> str:
     )
 
 
-def _link(link: Link, layout: Layout, of: str) -> str:
+def _link(link: Link, layout: GraphLayout, of: str) -> str:
     told = f"{link.source} → {link.target}: {', '.join(link.names)}" + (f"\n{link.note}" if link.note else "")
     path = _path(layout.ways[link.source, link.target])
     return (
@@ -124,7 +124,7 @@ def _on_bend(one: Point, other: Point, t: float) -> Point:
 class _Labels:
     """Finds places for the names on links: on their last bend, over no other label and, where it can be, no other link."""
 
-    def __init__(self, layout: Layout, sizes: Sizes) -> None:
+    def __init__(self, layout: GraphLayout, sizes: Sizes) -> None:
         self._layout, self._sizes = layout, sizes
         self._taken: list[tuple[float, float, float, float]] = []
         self._dots: dict[int, dict[tuple[str, str], list[Point]]] = {}

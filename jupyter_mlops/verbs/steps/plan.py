@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jupyter_mlops.domain.plan import ALL, REUSE, RUN, SKIP, Forecast
 from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.operations.steps import plan as operation
-from jupyter_mlops.operations.steps.plan import Plan
+from jupyter_mlops.operations.steps.plan import RunPlan
 from jupyter_mlops.verbs.framework.target import add_notebook, notebook_project, read_cells
 from jupyter_mlops.verbs.framework.verb import Context, Verb, View
 
@@ -47,7 +47,7 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
     return View(plan, lambda: _show(plan, everything=arguments.all))
 
 
-def _show(plan: Plan, *, everything: bool) -> RenderableType:
+def _show(plan: RunPlan, *, everything: bool) -> RenderableType:
     from rich.console import Group
     from rich.markup import escape
 
@@ -86,7 +86,7 @@ def _rows(steps: tuple[Forecast, ...], *, everything: bool) -> Iterator[tuple[Fo
             yield step, 0
 
 
-def _closing(plan: Plan) -> str:
+def _closing(plan: RunPlan) -> str:
     total = len(plan.steps)
     text = f"{plan.running} of {total} step{'s' * (total != 1)} would run"
     if plan.seconds:

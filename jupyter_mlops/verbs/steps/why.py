@@ -10,7 +10,7 @@ from jupyter_mlops.domain.pipeline import StepStatus
 from jupyter_mlops.domain.reason_text import phrases, sentence
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.operations.steps.status import pipeline_status
-from jupyter_mlops.operations.steps.why import Cause, Told, why_ran, why_would
+from jupyter_mlops.operations.steps.why import Cause, ExplainedRun, why_ran, why_would
 from jupyter_mlops.verbs.framework.target import add_notebook, notebook_project, open_project, read_cells, view_of
 from jupyter_mlops.verbs.framework.verb import Context, Verb, View
 
@@ -53,13 +53,13 @@ def _from_record(text: str, context: Context) -> View:
         return _view(step, _label(store, told), None, None, told)
 
 
-def _label(store: Store, told: list[Told]) -> str:
+def _label(store: Store, told: list[ExplainedRun]) -> str:
     """What people know the step by, from the newest of its runs."""
     newest = [item.run for item in told[:1]]
     return "".join(store.steps.labels(newest).values())
 
 
-def _view(step: str, label: str, now: StepStatus | None, would: Cause | None, told: list[Told]) -> View:
+def _view(step: str, label: str, now: StepStatus | None, would: Cause | None, told: list[ExplainedRun]) -> View:
     data = {
         "step": step,
         "label": label or step,
@@ -72,11 +72,13 @@ def _view(step: str, label: str, now: StepStatus | None, would: Cause | None, to
     return View(data, lambda: _show(step, label, now, would, told))
 
 
-def _because(told: Told) -> str:
+def _because(told: ExplainedRun) -> str:
     return told.cause.sentence if told.cause is not None else sentence(told.run.why)
 
 
-def _show(step: str, label: str, now: StepStatus | None, would: Cause | None, told: list[Told]) -> RenderableType:
+def _show(
+    step: str, label: str, now: StepStatus | None, would: Cause | None, told: list[ExplainedRun]
+) -> RenderableType:
     from rich.console import Group
     from rich.markup import escape
 

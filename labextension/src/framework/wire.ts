@@ -106,7 +106,7 @@ export type Status =
   | 'reused';
 
 /** Why a run did not complete: which cell (index from 0 in the executed notebook), which exception or cause. */
-export interface RunError {
+export interface RunFailure {
   cause: string;
   message: string;
   cell_index: number | null;
@@ -164,7 +164,7 @@ export interface Run {
   notebook_object: string | null;
   environment: string | null;
   output_path: string | null;
-  error: RunError | null;
+  error: RunFailure | null;
   progress: Progress;
   schedule_id: string | null;
   mlflow_run_id: string | null;

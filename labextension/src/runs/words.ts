@@ -1,6 +1,6 @@
 // What a run that did not complete says of itself, and what to do about it.
 import type { TranslationBundle } from '@jupyterlab/translation';
-import type { Run, RunError } from '../framework/wire';
+import type { Run, RunFailure } from '../framework/wire';
 
 /** One line on what went wrong; "" where nothing did. */
 export function errorLine(run: Run, trans: TranslationBundle): string {
@@ -23,7 +23,7 @@ export function errorLine(run: Run, trans: TranslationBundle): string {
 }
 
 /** That a run was stopped is no error: where, and by whom where that is not the reader. */
-function canceledLine(error: RunError, trans: TranslationBundle): string {
+function canceledLine(error: RunFailure, trans: TranslationBundle): string {
   const word = /\((.+)\)/.exec(error.message)?.[1] ?? '';
   const by = word === '' || word === 'as asked' ? '' : ` (${word})`;
   if (error.step) {

@@ -4,7 +4,7 @@ import { expect, test, vi } from 'vitest';
 import { JobFormView } from '../../src/runs/components/JobForm';
 import { RunList } from '../../src/runs/components/RunList';
 import { JobForm } from '../../src/runs/jobForm';
-import type { ListedStepRun, Run, RunError } from '../../src/framework/wire';
+import type { ListedStepRun, Run, RunFailure } from '../../src/framework/wire';
 import { parameter, run, trans } from '../fakes';
 
 const now = new Date('2026-01-01T00:05:00Z');
@@ -156,7 +156,7 @@ test('a failed run says why and what to do', () => {
   expect(rows[0].textContent).toContain('traceback');
 });
 
-const FAULT: RunError = {
+const FAULT: RunFailure = {
   cause: 'cell_error',
   message: '',
   cell_index: 4,

@@ -10,7 +10,7 @@ import pytest
 from jupyter_mlops.analysis.code.facts import cell_facts, source_facts
 from jupyter_mlops.analysis.code.magics import EVERYTHING
 from jupyter_mlops.analysis.pipeline.cells import StepCell, all_steps_of
-from jupyter_mlops.analysis.pipeline.links import Plan, edges, later_reads
+from jupyter_mlops.analysis.pipeline.links import StepGraph, edges, later_reads
 from jupyter_mlops.domain.pipeline import Cell
 
 
@@ -58,7 +58,7 @@ CASES = [
 ]
 
 
-def drawn(plan: Plan) -> set[str]:
+def drawn(plan: StepGraph) -> set[str]:
     signs = {"reads": ">", "changes": "~", "imports": "="}
     return {f"{edge.source}{signs[edge.kind]}{edge.target}:{edge.name}" for edge in plan.edges}
 

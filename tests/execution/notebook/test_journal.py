@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from notebooks import code, read, statuses, text, write_notebook
 
-from jupyter_mlops.domain.run import RunError
+from jupyter_mlops.domain.run import RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import CellFailedError
 from jupyter_mlops.execution.notebook.journal import event_of, message_of
@@ -129,7 +129,7 @@ def test_a_failed_run_tells_why_and_its_last_cell(tmp_path: Path) -> None:
     assert [event["event"] for event in events[-3:]] == ["cell_ended", "failed", "run_ended"]
     rebuilt = rebuild(events)
     assert rebuilt.status is Status.FAILED
-    assert rebuilt.error == RunError("cell_error", "ValueError: no", 0, "bad", "ValueError", "no")
+    assert rebuilt.error == RunFailure("cell_error", "ValueError: no", 0, "bad", "ValueError", "no")
     assert statuses(comparable(rebuilt.notebook)) == ["failed", "pending"]
 
 

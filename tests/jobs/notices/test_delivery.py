@@ -19,7 +19,7 @@ from notebooks import code, write_notebook
 from receivers import mail_server, web_server
 
 from jupyter_mlops.domain.notice import GIVEN_UP, PENDING, SENT
-from jupyter_mlops.domain.run import RunError, RunOptions
+from jupyter_mlops.domain.run import RunFailure, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, MLOpsError, UnknownNameError
 from jupyter_mlops.jobs.notices import delivery, send
@@ -47,7 +47,7 @@ def ended(store: Store, end: str, *notify: str, schedule_id: str | None = None, 
     options = RunOptions(notify=notify)
     run = create_run(store, request, kind="job", now=store.now(), schedule_id=schedule_id, options=options)
     store.runs.start(run.id, now=store.now())
-    error = RunError("cell_error", "ValueError: bad", 3, "train") if end == "failed" else None
+    error = RunFailure("cell_error", "ValueError: bad", 3, "train") if end == "failed" else None
     assert store.runs.finish(run.id, ENDS[end], now=store.now(), error=error)
     return run.id
 
@@ -92,7 +92,7 @@ def test_a_lost_run_that_is_taken_up_anew_is_no_failure_yet(store: Store) -> Non
     store.runs.update(made.id, worker_id="w")
     store.runs.start(made.id, now=store.now())
     run = store.runs.get(made.id)
-    assert store.runs.lose(run, now=store.now(), error=RunError("runner_lost", "gone"))
+    assert store.runs.lose(run, now=store.now(), error=RunFailure("runner_lost", "gone"))
     assert store.notices.list() == []
     (again,) = store.runs.continuing(run.id)
     assert again.options.notify == run.options.notify

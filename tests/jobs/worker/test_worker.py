@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from jupyter_mlops.domain.run import Run, RunError, RunOptions
+from jupyter_mlops.domain.run import Run, RunFailure, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, StoreError
 from jupyter_mlops.execution.engine.stop import Stop
@@ -60,7 +60,9 @@ def completes(store: Store, run_id: str, _stop: Stop) -> None:
 def until_stopped(store: Store, run_id: str, stop: Stop) -> None:
     """A run that goes on until it is told to stop, and then says so truly."""
     until(lambda: stop.word)
-    store.runs.finish(run_id, Status.CANCELED, now=store.now(), error=RunError(stop.cause, f"Canceled ({stop.word})."))
+    store.runs.finish(
+        run_id, Status.CANCELED, now=store.now(), error=RunFailure(stop.cause, f"Canceled ({stop.word}).")
+    )
 
 
 def until(condition: Callable[[], Any]) -> Any:

@@ -10,7 +10,7 @@ import pytest
 from keeping import add_result
 from notebooks import code, write_notebook
 
-from jupyter_mlops.domain.run import Run, RunError, RunOptions
+from jupyter_mlops.domain.run import Run, RunFailure, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import InputError, UnknownNameError
@@ -39,7 +39,7 @@ def ask(store: Store, name: str = "a.ipynb", **options: object) -> Run:
 
 def end(store: Store, run: Run, status: Status = Status.FAILED) -> Run:
     store.runs.start(run.id, now=store.now())
-    error = None if status is Status.COMPLETED else RunError("cell_error", "boom")
+    error = None if status is Status.COMPLETED else RunFailure("cell_error", "boom")
     store.runs.finish(run.id, status, now=store.now(), error=error)
     return store.runs.get(run.id)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from notebooks import code, write_notebook
 
-from jupyter_mlops.domain.run import Run, RunError, RunOptions
+from jupyter_mlops.domain.run import Run, RunFailure, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.queue.request import check_request
@@ -39,7 +39,7 @@ def ask(store: Store, options: RunOptions | None = None) -> Run:
 
 def end(store: Store, run: Run, status: Status = Status.FAILED) -> Run:
     store.runs.start(run.id, now=store.now())
-    error = None if status is Status.COMPLETED else RunError("cell_error", "boom")
+    error = None if status is Status.COMPLETED else RunFailure("cell_error", "boom")
     store.runs.finish(run.id, status, now=store.now(), error=error)
     return store.runs.get(run.id)
 

@@ -7,7 +7,7 @@ from itertools import combinations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jupyter_mlops.operations.steps.layout import Edge, Layout, Sizes, arrange
+from jupyter_mlops.operations.steps.layout import Edge, GraphLayout, Sizes, arrange
 
 SIZES = Sizes()
 
@@ -22,7 +22,7 @@ def graphs(draw: st.DrawFn) -> tuple[list[str], list[Edge]]:
     return names, list({(f"n{min(pair)}", f"n{max(pair)}"): None for pair in chosen if pair[0] != pair[1]})
 
 
-def rows_of(layout: Layout) -> dict[float, list[float]]:
+def rows_of(layout: GraphLayout) -> dict[float, list[float]]:
     rows: dict[float, list[float]] = {}
     for x, y in layout.boxes.values():
         rows.setdefault(y, []).append(x)

@@ -12,7 +12,7 @@ from jupyter_mlops.domain.plan import ALL, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.operations.steps import plan as operation
-from jupyter_mlops.operations.steps.plan import Plan, pipeline_plan
+from jupyter_mlops.operations.steps.plan import RunPlan, pipeline_plan
 
 STEPS = (
     Forecast("load", "1", 0, True, "reuse", Reason(ReasonCode.NOTHING_CHANGED), 0.0, {}, ("df",)),
@@ -29,7 +29,7 @@ def _forecast(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(operation, "forecast", lambda store, notebook, cells: STEPS)
 
 
-def decisions(plan: Plan) -> list[str]:
+def decisions(plan: RunPlan) -> list[str]:
     return [step.decision for step in plan.steps]
 
 

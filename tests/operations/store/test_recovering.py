@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from keeping import add_result, add_run
 
-from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.run import Run, RunFailure
 from jupyter_mlops.domain.schedule import Schedule
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.storage import Recovery
@@ -88,7 +88,7 @@ def project(tmp_path: Path) -> Path:
         add_result(store)
         add_run(store, status=Status.PENDING, id="ends-later", parameters={"n": 1})
         back_up(store.folder, NOW)
-        store.runs.finish("ends-later", Status.FAILED, now=NOW, error=RunError("failed", "It broke."))
+        store.runs.finish("ends-later", Status.FAILED, now=NOW, error=RunFailure("failed", "It broke."))
         finished(store, id="after", parameters={"n": 2}, notebook="other.ipynb")
         add_run(store, id="waits", status=Status.PENDING, priority=3, notebook_object="a" * 64)
         store.schedules.create(Schedule("s", 0, "nb.ipynb", "0 2 * * *", "UTC", {"n": 3}, NOW))
@@ -231,7 +231,7 @@ def test_numbers_go_on_after_the_highest_that_anything_tells_of(tmp_path: Path) 
     assert made.missing == ("all but the number of runs 1, 2, 3, 4, 5, 6, 7, 8 and 9",)
     with open_store(tmp_path) as store:
         assert add_run(store).number == 10
-        assert store.runs.get(4).error == RunError("record_lost", "The record of this run was lost with the index.")
+        assert store.runs.get(4).error == RunFailure("record_lost", "The record of this run was lost with the index.")
 
 
 def test_mlflows_own_store_tells_of_runs_of_which_nothing_else_does(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.server.framework import projects as projects_module
-from jupyter_mlops.server.framework.events import CHANGED, SCHEMA, Watch
+from jupyter_mlops.server.framework.events import CHANGED, SCHEMA, ProjectsWatch
 from jupyter_mlops.server.framework.projects import Projects
 from jupyter_mlops.store import open_store
 from jupyter_mlops.store.store import Store
@@ -202,7 +202,7 @@ async def test_the_loop_goes_on_after_a_failure_and_stops_when_nothing_is_watche
         if len(told) == 1:
             raise RuntimeError("a listener's fault")
 
-    watch = Watch(projects, emit, interval=0.01)
+    watch = ProjectsWatch(projects, emit, interval=0.01)
     watch.wake()
     assert watch._task is None, "nothing was asked for yet"
     projects.place("work")

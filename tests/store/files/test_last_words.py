@@ -11,7 +11,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_mlops.store.files.last_words import LastWords, make, newest_first
+from jupyter_mlops.store.files.last_words import LastWordsFile, make, newest_first
 
 
 @given(st.lists(st.lists(st.binary(max_size=60), max_size=4), max_size=40))
@@ -19,7 +19,7 @@ def test_the_newest_are_found_whole_the_newest_first(messages: list[list[bytes]]
     path = Path(os.environ.get("TMPDIR", "/tmp"), f"words-{os.getpid()}")
     make(path, 512)
     try:
-        words = LastWords(path)
+        words = LastWordsFile(path)
         for message in messages:
             words.keep(message)
         found = list(newest_first(path))
@@ -32,8 +32,8 @@ def test_the_newest_are_found_whole_the_newest_first(messages: list[list[bytes]]
 
 def test_they_are_there_when_their_process_was_killed(tmp_path: Path) -> None:
     make(tmp_path / "words")
-    code = "import os, pathlib, signal, sys\nfrom jupyter_mlops.store.files.last_words import LastWords\n"
-    code += "words = LastWords(pathlib.Path(sys.argv[1]))\nwords.keep([b'one', b'two'])\n"
+    code = "import os, pathlib, signal, sys\nfrom jupyter_mlops.store.files.last_words import LastWordsFile\n"
+    code += "words = LastWordsFile(pathlib.Path(sys.argv[1]))\nwords.keep([b'one', b'two'])\n"
     code += "os.fork() or (words.keep([b'forked']), os._exit(0))\nos.wait()\nos.kill(os.getpid(), signal.SIGKILL)"
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "words")])
     assert done.returncode == -signal.SIGKILL

@@ -11,7 +11,14 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store import open_store
-from jupyter_mlops.store.project.location import Place, current_place, make_place, place_of, read_place, write_place
+from jupyter_mlops.store.project.location import (
+    StorePlace,
+    current_place,
+    make_place,
+    place_of,
+    read_place,
+    write_place,
+)
 from store.conftest import NOON
 
 URL = "postgresql+psycopg://me:secret@db.example/mlops"
@@ -25,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_without_a_word_all_is_in_the_projects_folder_and_nothing_is_written(folder: Path) -> None:
-    assert place_of(folder.parent, folder, {}) == Place()
+    assert place_of(folder.parent, folder, {}) == StorePlace()
     assert list(folder.iterdir()) == []
 
 
@@ -33,7 +40,7 @@ def test_the_environment_decides_at_first_use_and_is_needed_no_more(folder: Path
     asked = place_of(folder.parent, folder, {"MLOPS_STORE": URL, "MLOPS_OBJECTS": "s3://bucket/prefix/"})
     assert (asked.index, asked.objects, asked.project) == (URL, "s3://bucket/prefix", "churn_2")
     kept = place_of(folder.parent, folder, {})
-    assert kept == Place("postgresql+psycopg://me@db.example/mlops", "s3://bucket/prefix", "churn_2")
+    assert kept == StorePlace("postgresql+psycopg://me@db.example/mlops", "s3://bucket/prefix", "churn_2")
     assert "secret" not in (folder / "store.json").read_text()
 
 
@@ -101,7 +108,7 @@ def test_objects_elsewhere_of_an_index_in_the_folder_have_an_owner_that_stays(fo
     first = place_of(folder.parent, folder, {"MLOPS_OBJECTS": "s3://bucket"})
     assert first.id
     assert place_of(folder.parent, folder, {}) == first
-    write_place(folder, Place())
+    write_place(folder, StorePlace())
     assert not (folder / "store.json").exists()
 
 

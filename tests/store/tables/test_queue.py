@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from jupyter_mlops.domain.run import Run, RunError, RunOptions, TrackedAt
+from jupyter_mlops.domain.run import Run, RunFailure, RunOptions, TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.domain.worker import Worker
@@ -181,7 +181,7 @@ def test_a_lost_run_is_asked_for_again_in_the_same_transaction(
     step = add_step_run(run_id=run.id)
     assert store.queue.lose(run, now=NOON, why="gone")
     lost, again = store.runs.get(asked.id), store.runs.get(next_attempt_id(asked.id))
-    assert (lost.status, lost.error) == (Status.LOST, RunError("runner_lost", "gone"))
+    assert (lost.status, lost.error) == (Status.LOST, RunFailure("runner_lost", "gone"))
     assert store.steps.run(step.id).status is Status.LOST
     assert (again.status, again.attempt, again.resumes, again.worker_id) == (Status.PENDING, 1, lost.id, None)
     for name in ("options", "priority", "parameters", "notebook", "notebook_object", "tags", "kind"):
@@ -231,7 +231,7 @@ def test_only_what_its_worker_was_stopped_for_is_asked_for_again(
     add_run()
     run = store.queue.claim(worker(), now=NOON)
     assert run is not None
-    store.runs.finish(run.id, status, now=NOON, error=None if cause is None else RunError(cause, "so"))
+    store.runs.finish(run.id, status, now=NOON, error=None if cause is None else RunFailure(cause, "so"))
     assert store.queue.waiting() == again
 
 
@@ -250,7 +250,7 @@ def test_a_run_that_is_no_workers_is_not_asked_for_again_when_it_is_lost(store: 
     run = add_run()
     store.runs.start(run.id, now=NOON)
     assert not store.queue.ask_to_stop(run.id, "please")
-    assert store.runs.lose(store.runs.get(run.id), now=NOON, error=RunError("runner_lost", "gone"))
+    assert store.runs.lose(store.runs.get(run.id), now=NOON, error=RunFailure("runner_lost", "gone"))
     assert len(store.runs.list()) == 1
 
 

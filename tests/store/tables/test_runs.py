@@ -11,7 +11,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
-from jupyter_mlops.domain.run import Progress, Run, RunError, RunKind, TrackedAt
+from jupyter_mlops.domain.run import Progress, Run, RunFailure, RunKind, TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import UnknownNameError
@@ -40,7 +40,7 @@ def test_a_run_comes_back_as_it_was_put(store: Store, add_run: AddRun) -> None:
         parameters={"rate": 0.5, "names": ["ä", "b"], "none": None, "deep": {"x": [1, True]}},
         metrics={"auc": 0.9},
         tags={"git.commit": "abc"},
-        error=RunError("cell_error", "boom", 3, "train", "ValueError", "no"),
+        error=RunFailure("cell_error", "boom", 3, "train", "ValueError", "no"),
         progress=Progress(2, 5, "train"),
         output_path="runs/nb-1.ipynb",
         started_at=NOON,
@@ -79,7 +79,7 @@ def test_only_one_process_can_start_a_run(store: Store, add_run: AddRun) -> None
 def test_the_first_word_about_the_end_of_a_run_stands(store: Store, add_run: AddRun, last: Status) -> None:
     run = add_run()
     store.runs.start(run.id, now=NOON)
-    error = RunError("cell_error", "boom")
+    error = RunFailure("cell_error", "boom")
     assert store.runs.finish(run.id, last, now=LATER, error=error)
     assert not store.runs.finish(run.id, Status.COMPLETED, now=LATER + timedelta(seconds=1))
     assert not store.runs.start(run.id, now=LATER)

@@ -11,7 +11,7 @@ import pytest
 from notebooks import code, write_notebook
 
 from jupyter_mlops.cli.main import main
-from jupyter_mlops.domain.run import RunError
+from jupyter_mlops.domain.run import RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.jobs.detached import log_path
 from jupyter_mlops.operations.runs import jobs, submit
@@ -88,7 +88,7 @@ def test_a_job_is_shown_with_its_error_and_what_was_edited(call: Call, tmp_path:
     write_notebook(tmp_path / "a.ipynb", code("n = 2", "parameters"))
     with Store.open(tmp_path) as store:
         run = store.runs.get(1)
-        store.runs.finish(run.id, Status.FAILED, now=store.now(), error=RunError("cell_error", "boom"))
+        store.runs.finish(run.id, Status.FAILED, now=store.now(), error=RunFailure("cell_error", "boom"))
     _, text = call("jobs", "show", "1")
     for told in ("failed", "cell_error: boom", "source has changed", "a.ipynb", run.id):
         assert told in text

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.domain.run import RunError
+from jupyter_mlops.domain.run import RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.store import open_store
@@ -75,7 +75,7 @@ def test_a_run_whose_process_is_gone_is_shown_as_lost_with_the_cause(tmp_path: P
 
 def test_an_error_with_marks_in_it_is_shown_as_it_is(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
-        add_run(store, status=Status.FAILED, error=RunError("cell_error", "[/] is [red]no[/red] tag"))
+        add_run(store, status=Status.FAILED, error=RunFailure("cell_error", "[/] is [red]no[/red] tag"))
     assert "[/] is [red]no[/red] tag" in text_of(tmp_path, "runs")
 
 

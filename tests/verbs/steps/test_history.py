@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from jupyter_mlops.analysis.code.facts import cell_facts
 from jupyter_mlops.domain.reason import Reason, ReasonCode
-from jupyter_mlops.domain.run import Run, RunError
+from jupyter_mlops.domain.run import Run, RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
@@ -64,7 +64,7 @@ def history(folder: Path, count: int) -> None:
                 notebook=NOTEBOOKS[number % 2],
                 parameters={"rate": number},
                 status=Status.FAILED if failed else Status.COMPLETED,
-                error=RunError("cell_error", "ValueError: no") if failed else None,
+                error=RunFailure("cell_error", "ValueError: no") if failed else None,
                 created_at=NOON + timedelta(minutes=number),
                 kind="session" if number % 6 == 5 else "job",
                 output_path=None if number % 6 == 5 else "nightly.ipynb",
