@@ -19,6 +19,7 @@ from jupyter_mlops.analysis.parameters.declared import all_values, check_paramet
 from jupyter_mlops.analysis.parameters.scope import scope_of
 from jupyter_mlops.analysis.parameters.values import is_value, same, to_plain, to_stored
 from jupyter_mlops.analysis.pipeline.cells import cells_of, checked_steps
+from jupyter_mlops.domain.continuation import continuation
 from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.parameter import Asked, Parameter, SecretReference
 from jupyter_mlops.domain.pipeline import Cell
@@ -223,33 +224,31 @@ def create_run(
     schedule_id: str | None = None,
     options: RunOptions | None = None,
     priority: int = 0,
-    resumes: str | None = None,
+    continues: Run | None = None,
     environment: str | None = None,
     queued: bool = False,
 ) -> Run:
     """Put a pending run into the index, with the notebook's bytes as they are now.
 
-    It is this process's own to execute; `queued`, any worker takes it.
+    It is this process's own to execute; `queued`, any worker takes it. A run that it `continues` gives it its priority.
     """
     options = options or RunOptions()
+    run_id, path = run_id or store.new_id(), store.relative(request.path)
+    base = Run(run_id, 0, kind, path, Status.PENDING, created_at=now, priority=priority)
+    if continues is not None:
+        base = continuation(continues, run_id, now)
     sources = {name: request.sources.get(name, "schedule" if schedule_id else "asked") for name in request.given}
     pid, pid_started = (None, None) if queued else processes.this_process()
-    run = Run(
-        id=run_id or store.new_id(),
-        number=0,
+    run = replace(
+        base,
         kind=kind,
-        notebook=store.relative(request.path),
-        status=Status.PENDING,
         parameters=request.values,
         notebook_object=store.objects.put(request.data),
         environment=environment,
         schedule_id=schedule_id,
         pid=pid,
         pid_started=pid_started,
-        created_at=now,
         options=replace(options, given=request.given, sources=sources, notify=targets_of(store.root, options.notify)),
-        priority=priority,
-        resumes=resumes,
         kernel_name=request.kernel_name,
         tracked_at=place_of(store.root),
     )

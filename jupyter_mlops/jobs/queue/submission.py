@@ -31,7 +31,7 @@ def enqueue(
     priority: int = 0,
     run_id: str | None = None,
     schedule_id: str | None = None,
-    resumes: str | None = None,
+    continues: Run | None = None,
 ) -> Run:
     """Put a run into the queue; where there is one of this id already, that one is given back."""
     options = replace(options or RunOptions(), modules=fix_modules(store, request))
@@ -45,7 +45,7 @@ def enqueue(
             schedule_id=schedule_id,
             options=options,
             priority=priority,
-            resumes=resumes,
+            continues=continues,
             environment=keep_environment(store.objects) if request.same_python else None,
             queued=True,
         )

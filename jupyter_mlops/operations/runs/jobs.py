@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from jupyter_mlops.domain.run import Run, RunKind
@@ -10,12 +10,11 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.detached import ensure_worker, log_path
-from jupyter_mlops.jobs.queue.request import request_of
+from jupyter_mlops.jobs.queue.continuing import ask_again
 from jupyter_mlops.jobs.queue.sources import changed_sources
 from jupyter_mlops.jobs.recovery.reconcile import reconcile, reconcile_for_reading
 from jupyter_mlops.operations.store.needs import needed_ids
 from jupyter_mlops.store.store import Store
-from jupyter_mlops.store.tables.attempts import lasting_tags
 
 KINDS = (RunKind.JOB, RunKind.SCHEDULE)
 
@@ -71,40 +70,7 @@ def retry_job(store: Store, run: str | int) -> Run:
     Raises `UnknownNameError`, or `InputError` where it has not ended or cannot be executed any more.
     """
     reconcile(store, now=store.now())
-    found = store.runs.get(run)
-    if found.kind is RunKind.SESSION:
-        raise InputError(f"Run {found.number} is a live notebook session.", "Run its cells again in its own kernel.")
-    if not found.status.ended:
-        raise InputError(
-            f"Run {found.number} has not ended: it is {found.status}.",
-            f"Stop it first: jupyter mlops jobs cancel {found.number}",
-        )
-    request_of(store, found)
-    made = replace(
-        found,
-        id=store.new_id(),
-        status=Status.PENDING,
-        metrics={},
-        output_path=None,
-        error=None,
-        progress=type(found.progress)(),
-        mlflow_run_id=None,
-        pid=None,
-        pid_started=None,
-        created_at=store.now(),
-        started_at=None,
-        ended_at=None,
-        attempt=0,
-        worker_id=None,
-        lease_until=None,
-        resumes=found.id,
-        tags=lasting_tags(found),
-        host=None,
-        stop="",
-        changed_sources=(),
-        in_shared_process=False,
-    )
-    made = store.runs.create(made)
+    made = ask_again(store, store.runs.get(run))
     ensure_worker(store)
     return store.runs.get(made.id)
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from jupyter_mlops.domain.run import Run, RunKind, RunOptions
+from jupyter_mlops.domain.continuation import check_continued
+from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.execution.notebook.output_file import check_output
 from jupyter_mlops.jobs.detached import ensure_worker
-from jupyter_mlops.jobs.queue.request import create_run, request_of
-from jupyter_mlops.jobs.queue.submission import enqueue
+from jupyter_mlops.jobs.queue.continuing import ask_for_rest
+from jupyter_mlops.jobs.queue.request import request_of
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
 from jupyter_mlops.jobs.worker.events import RunEvent
 from jupyter_mlops.jobs.worker.job import execute
@@ -32,12 +32,7 @@ def unfinished(store: Store, run: str | int | None) -> Run:
             return newest
         raise InputError("This project has no run to continue.", "See them all: jupyter mlops runs")
     found = store.runs.get(run)
-    if found.kind is RunKind.SESSION:
-        raise InputError(f"Run {found.number} is a live notebook session.", "Run its cells again in its own kernel.")
-    if not found.status.ended:
-        raise InputError(
-            f"Run {found.number} is {found.status}.", f"Stop it first: jupyter mlops cancel {found.number}"
-        )
+    check_continued(found)
     if found.status is Status.COMPLETED:
         raise InputError(
             f"Run {found.number} is completed: there is nothing to continue.",
@@ -63,9 +58,7 @@ def resume(
     request = request_of(store, run, with_edit=with_edit)
     if output is not None:
         check_output(output, request.path)
-    options = options or kept_options(run)
-    with _only_one(store, run):
-        made = create_run(store, request, kind=RunKind.JOB, now=store.now(), resumes=run.id, options=options)
+    made = ask_for_rest(store, run, request, options or kept_options(run), queued=False)
     return execute(store, made, request, output, on_event)
 
 
@@ -78,31 +71,9 @@ def resume_job(store: Store, run: str | int, *, with_edit: bool = False) -> Run:
     found = unfinished(store, run)
     request = request_of(store, found, with_edit=with_edit)
     check_output(store.root / "runs" / "run.ipynb", None)
-    with _only_one(store, found):
-        made = enqueue(
-            store,
-            request,
-            kind=RunKind.JOB,
-            now=store.now(),
-            options=kept_options(found),
-            priority=found.priority,
-            resumes=found.id,
-        )
+    made = ask_for_rest(store, found, request, kept_options(found), queued=True)
     ensure_worker(store)
     return store.runs.get(made.id)
-
-
-@contextlib.contextmanager
-def _only_one(store: Store, run: Run) -> Iterator[None]:
-    """The block makes a run that continues `run`. Raises `InputError` where there is one that has not ended."""
-    with store.index.lock("resume"):
-        other = next((each for each in store.runs.continuing(run.id) if not each.status.ended), None)
-        if other is not None:
-            raise InputError(
-                f"Run {run.number} is already continued: run {other.number} is {other.status}.",
-                f"Wait until it ends, or stop it: jupyter mlops cancel {other.number}",
-            )
-        yield
 
 
 def kept_options(run: Run) -> RunOptions:

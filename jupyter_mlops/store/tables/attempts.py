@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.continuation import continuation
 from jupyter_mlops.domain.run import Run, RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.store.backup.logbook import RUNS, note
@@ -19,7 +20,6 @@ from jupyter_mlops.store.db.schema import runs
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.tables.outbox import post
 
-_OF_ONE_ATTEMPT = ("kernel_kind", "kernel_why")
 _HIGHEST = sa.select(sa.func.coalesce(sa.func.max(runs.c.number), 0))
 _INSERT = runs.insert()
 
@@ -40,11 +40,6 @@ def is_taken_up(run: Run, status: Status, error: RunFailure | None) -> bool:
 def host_of(connection: sa.Connection, host: str | None = None) -> str | None:
     """Where a run's process is: on `host`, else here, as this process; None in an index that only one machine can use."""
     return None if connection.dialect.name == "sqlite" else host or processes.this_host()
-
-
-def lasting_tags(run: Run) -> dict[str, str]:
-    """The tags of a run that hold for one that is asked for in its place: not in which kernel it was executed."""
-    return {name: value for name, value in run.tags.items() if name not in _OF_ONE_ATTEMPT}
 
 
 def is_here(run: Run) -> bool:
@@ -75,25 +70,6 @@ def take_up(
     run = run_from(row)
     if not is_taken_up(run, status, error):
         return None
-    made = Run(
-        id=next_attempt_id(run.id),
-        number=0,
-        kind=run.kind,
-        notebook=run.notebook,
-        status=Status.PENDING,
-        parameters=run.parameters,
-        tags=lasting_tags(run),
-        notebook_object=run.notebook_object,
-        environment=run.environment,
-        schedule_id=run.schedule_id,
-        created_at=now,
-        options=run.options,
-        priority=run.priority,
-        attempt=run.attempt + 1,
-        resumes=run.id,
-        kernel_name=run.kernel_name,
-        tracked_at=run.tracked_at,
-        asked_as=run.asked_as,
-    )
+    made = continuation(run, next_attempt_id(run.id), now, attempt=run.attempt + 1)
     insert_run(connection, made)
     return made.id
