@@ -40,7 +40,7 @@ def dies_on(event: str, condition: str = "True") -> str:
     return f"""
 import os, signal
 from jupyter_mlops.execution.notebook import events as execution_events
-from jupyter_mlops.jobs.worker.recorder import Recorder
+from jupyter_mlops.jobs.running.recorder import Recorder
 
 def on_event(self, event, told=Recorder.on_event):
     if isinstance(event, execution_events.{event}) and ({condition}):

@@ -71,7 +71,7 @@ def test_what_does_not_fit_is_refused_before_all_that_executes_is_loaded(tmp_pat
 
 def test_what_a_job_needs_before_its_kernel_starts_is_light(tmp_path: Path) -> None:
     """nbclient and nbformat (with jsonschema's grammars, seconds) are imported while the kernel starts."""
-    assert not modules_after("import jupyter_mlops.jobs.worker.job", tmp_path) & {"nbclient", "nbformat", "papermill"}
+    assert not modules_after("import jupyter_mlops.jobs.running.job", tmp_path) & {"nbclient", "nbformat", "papermill"}
 
 
 @pytest.mark.slow

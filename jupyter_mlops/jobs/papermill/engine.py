@@ -154,8 +154,8 @@ def _execute(
     from jupyter_mlops.execution.engine.execution import Execution, Plan
     from jupyter_mlops.execution.engine.stop import Stop, on_stop_signal
     from jupyter_mlops.execution.notebook.overflow import Overflows
-    from jupyter_mlops.jobs.worker.job import kernel_environment, taken
-    from jupyter_mlops.jobs.worker.recorder import Recorder
+    from jupyter_mlops.jobs.running.job import kernel_environment, taken
+    from jupyter_mlops.jobs.running.recorder import Recorder
     from jupyter_mlops.store.project.output_limit import folder_of, output_limit
 
     stop = Stop()
@@ -197,7 +197,7 @@ def _raise_for(run: Run, outcome: Outcome, execution: Execution, save: Save | No
     """Raise what papermill cannot see in the notebook; marks and saves it first, for papermill then does not."""
     from nbclient.exceptions import DeadKernelError
 
-    from jupyter_mlops.jobs.worker.job import error_of, mark
+    from jupyter_mlops.jobs.running.job import error_of, mark
 
     if outcome.error is None or outcome.error.cause in ("cell_error", "step_timeout"):
         return

@@ -1,1 +1,1 @@
-"""Runs taken from the queue and executed."""
+"""The loop that takes runs from the queue and has them executed."""

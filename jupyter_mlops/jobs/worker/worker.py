@@ -28,7 +28,7 @@ from jupyter_mlops.errors import StoreError
 from jupyter_mlops.execution.kernels.warm.pool import Pool
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
 from jupyter_mlops.jobs.recovery.recover import recover, settle_run
-from jupyter_mlops.jobs.worker import runner
+from jupyter_mlops.jobs.running import runner
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.store.tables.queue import LEASE

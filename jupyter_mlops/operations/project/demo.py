@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.errors import RunError
-from jupyter_mlops.jobs.worker.events import OnEvent
+from jupyter_mlops.jobs.running.events import OnEvent
 from jupyter_mlops.operations.project.templates import find_template, new_project
 from jupyter_mlops.operations.runs.compare import Comparison, compare_runs
 from jupyter_mlops.operations.runs.run import run_notebook

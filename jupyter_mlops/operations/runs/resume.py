@@ -15,8 +15,8 @@ from jupyter_mlops.jobs.detached import ensure_worker
 from jupyter_mlops.jobs.queue.continuing import ask_for_rest
 from jupyter_mlops.jobs.queue.request import request_of
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
-from jupyter_mlops.jobs.worker.events import RunEvent
-from jupyter_mlops.jobs.worker.job import execute
+from jupyter_mlops.jobs.running.events import RunEvent
+from jupyter_mlops.jobs.running.job import execute
 from jupyter_mlops.store.store import Store
 
 

@@ -14,9 +14,9 @@ from jupyter_mlops.errors import InputError
 from jupyter_mlops.execution.notebook.output_file import check_output
 from jupyter_mlops.jobs.queue.request import Request, check_request, create_run
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
-from jupyter_mlops.jobs.worker.events import RunEvent
-from jupyter_mlops.jobs.worker.job import execute
-from jupyter_mlops.jobs.worker.span import chosen_cells
+from jupyter_mlops.jobs.running.events import RunEvent
+from jupyter_mlops.jobs.running.job import execute
+from jupyter_mlops.jobs.running.span import chosen_cells
 from jupyter_mlops.store.store import Store
 
 

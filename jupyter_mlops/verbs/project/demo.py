@@ -18,7 +18,7 @@ from jupyter_mlops.verbs.runs.run import progress
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from jupyter_mlops.jobs.worker.events import OnEvent
+    from jupyter_mlops.jobs.running.events import OnEvent
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

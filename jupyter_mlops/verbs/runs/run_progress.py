@@ -12,7 +12,7 @@ from jupyter_mlops.verbs.framework import tables
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from jupyter_mlops.jobs.worker.events import RunEvent
+    from jupyter_mlops.jobs.running.events import RunEvent
 
 LABEL_WIDTH = 48
 

@@ -20,8 +20,8 @@ from jupyter_mlops.errors import CellFailedError, KernelDiedError, MLOpsError, R
 from jupyter_mlops.execution.engine.stop import Stop
 from jupyter_mlops.execution.notebook.events import ExecutionEvent, KernelStarted
 from jupyter_mlops.jobs.queue.request import check_request, create_run
-from jupyter_mlops.jobs.worker.events import CELL_ENDED, CELL_STARTED, RunEvent
-from jupyter_mlops.jobs.worker.job import execute
+from jupyter_mlops.jobs.running.events import CELL_ENDED, CELL_STARTED, RunEvent
+from jupyter_mlops.jobs.running.job import execute
 from jupyter_mlops.operations.runs.run import run_notebook
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.store import Store
@@ -302,7 +302,7 @@ def test_a_kernel_killed_at_any_moment_is_told_with_its_signal(tmp_path: Path, m
 
     with pytest.MonkeyPatch.context() as patch:
         if moment == "starting":
-            from jupyter_mlops.jobs.worker import recorder
+            from jupyter_mlops.jobs.running import recorder
 
             told = recorder.Recorder.on_event
 

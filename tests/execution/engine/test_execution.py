@@ -16,7 +16,7 @@ from notebooks import code, read, shown, statuses, text, write_notebook
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import CellFailedError, InputError, KernelDiedError
-from jupyter_mlops.jobs.worker.events import RunEvent
+from jupyter_mlops.jobs.running.events import RunEvent
 from jupyter_mlops.operations.runs.run import run_notebook
 from jupyter_mlops.store.store import Store
 

@@ -10,7 +10,7 @@ import psutil
 import pytest
 from notebooks import code, write_notebook
 
-from jupyter_mlops.jobs.worker.events import WARNING, RunEvent
+from jupyter_mlops.jobs.running.events import WARNING, RunEvent
 from jupyter_mlops.operations.runs.run import run_notebook
 from jupyter_mlops.store.store import Store
 

@@ -25,7 +25,7 @@ from jupyter_mlops.execution.notebook.papermill_metadata import Ledger
 from jupyter_mlops.jobs.queue.request import check_request, create_run
 from jupyter_mlops.jobs.recovery import recover
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
-from jupyter_mlops.jobs.worker.recorder import Recorder
+from jupyter_mlops.jobs.running.recorder import Recorder
 from jupyter_mlops.operations.runs.run import run_notebook
 from jupyter_mlops.store.files import journals
 from jupyter_mlops.store.files.locks import file_lock
@@ -206,7 +206,7 @@ import os, signal, sys
 from pathlib import Path
 from jupyter_mlops.execution.notebook import output_file as output
 from jupyter_mlops.errors import MLOpsError, StoreError
-from jupyter_mlops.jobs.worker.recorder import Recorder
+from jupyter_mlops.jobs.running.recorder import Recorder
 from jupyter_mlops.operations.runs.run import run_notebook
 
 def die(*_, **__):

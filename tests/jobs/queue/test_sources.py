@@ -15,7 +15,7 @@ from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.jobs.queue.request import check_request
 from jupyter_mlops.jobs.queue.sources import changed_sources, module_files
 from jupyter_mlops.jobs.queue.submission import enqueue
-from jupyter_mlops.jobs.worker import runner
+from jupyter_mlops.jobs.running import runner
 from jupyter_mlops.operations.runs.jobs import show_job
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.store import Store

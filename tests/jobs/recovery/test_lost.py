@@ -66,7 +66,7 @@ MOMENTS = {
         "os.replace = replace"
     ),
     "before the end is told": "from jupyter_mlops.execution.notebook.journal import JournalWriter\nJournalWriter.ended = die",
-    "told to the journal alone": "from jupyter_mlops.jobs.worker.recorder import Recorder\nRecorder._finish = die",
+    "told to the journal alone": "from jupyter_mlops.jobs.running.recorder import Recorder\nRecorder._finish = die",
 }
 EXPECTED = {
     "before its kernel": None,
@@ -201,7 +201,7 @@ def test_a_signal_to_the_runner_is_recorded_as_what_it_was(tmp_path: Path, name:
 
 def test_a_signal_before_the_kernel_starts_is_recorded_too(tmp_path: Path) -> None:
     before = (
-        "from jupyter_mlops.jobs.worker.recorder import Recorder\ndescribe = Recorder.describe\n"
+        "from jupyter_mlops.jobs.running.recorder import Recorder\ndescribe = Recorder.describe\n"
         "def late(self, *rest, **options):\n"
         "    os.kill(os.getpid(), signal.SIGTERM)\n    describe(self, *rest, **options)\nRecorder.describe = late"
     )
@@ -234,7 +234,7 @@ def test_a_run_taken_by_two_racing_processes_is_executed_once(tmp_path: Path) ->
         run = create_run(store, check_request(path, {}), kind="job", now=store.now())
     race = (
         "import sys, time\nfrom pathlib import Path\nfrom jupyter_mlops.errors import MLOpsError\n"
-        "from jupyter_mlops.operations.runs.run import run_notebook\nfrom jupyter_mlops.jobs.worker import job\n"
+        "from jupyter_mlops.operations.runs.run import run_notebook\nfrom jupyter_mlops.jobs.running import job\n"
         "Path(f'ready-{sys.argv[1]}').touch()\n"
         "while not Path('go').exists():\n    time.sleep(0.001)\n"
         f"try:\n    run_notebook(Path('a.ipynb'), {{}}, run_id={run.id!r})\n    print('executed')\n"

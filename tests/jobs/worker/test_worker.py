@@ -18,7 +18,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, StoreError
 from jupyter_mlops.execution.engine.stop import Stop
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
-from jupyter_mlops.jobs.worker import runner
+from jupyter_mlops.jobs.running import runner
 from jupyter_mlops.jobs.worker.worker import WorkLoop
 from jupyter_mlops.operations.runs.cancel import cancel
 from jupyter_mlops.store.store import Store

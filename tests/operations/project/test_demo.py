@@ -14,7 +14,7 @@ from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, RunError
-from jupyter_mlops.jobs.worker.events import OnEvent, RunEvent
+from jupyter_mlops.jobs.running.events import OnEvent, RunEvent
 from jupyter_mlops.operations.project.demo import check_reuse, prepare_demo, run_demo
 from jupyter_mlops.operations.runs.compare import Comparison, StepPair, StepSide
 

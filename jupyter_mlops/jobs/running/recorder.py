@@ -32,9 +32,9 @@ from jupyter_mlops.execution.notebook.journal import JournalWriter
 from jupyter_mlops.execution.notebook.outcome import Outcome, of_open_steps
 from jupyter_mlops.execution.notebook.papermill_metadata import is_executed
 from jupyter_mlops.jobs.notices import delivery
-from jupyter_mlops.jobs.worker import events
-from jupyter_mlops.jobs.worker.events import RunEvent
-from jupyter_mlops.jobs.worker.span import chosen_cells
+from jupyter_mlops.jobs.running import events
+from jupyter_mlops.jobs.running.events import RunEvent
+from jupyter_mlops.jobs.running.span import chosen_cells
 from jupyter_mlops.store.project.provenance import git_tags, keep_environment
 from jupyter_mlops.store.store import Store
 

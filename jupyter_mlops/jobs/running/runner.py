@@ -20,9 +20,9 @@ from jupyter_mlops.execution.engine.stop import Stop
 from jupyter_mlops.jobs.detached import log_path
 from jupyter_mlops.jobs.queue.request import request_of
 from jupyter_mlops.jobs.queue.sources import changed_sources, has_other_modules
-from jupyter_mlops.jobs.worker import events
-from jupyter_mlops.jobs.worker.events import RunEvent
-from jupyter_mlops.jobs.worker.job import execute
+from jupyter_mlops.jobs.running import events
+from jupyter_mlops.jobs.running.events import RunEvent
+from jupyter_mlops.jobs.running.job import execute
 from jupyter_mlops.store.store import Store
 
 logger = logging.getLogger("jupyter_mlops.runner")

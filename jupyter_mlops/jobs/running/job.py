@@ -20,9 +20,9 @@ from jupyter_mlops.execution.notebook.overflow import Overflows
 from jupyter_mlops.jobs.queue.prepared import mark_failure, prepare
 from jupyter_mlops.jobs.queue.request import Request, default_output
 from jupyter_mlops.jobs.queue.sources import has_other_modules
-from jupyter_mlops.jobs.worker.events import OnEvent
-from jupyter_mlops.jobs.worker.recorder import Recorder
-from jupyter_mlops.jobs.worker.span import chosen_cells
+from jupyter_mlops.jobs.running.events import OnEvent
+from jupyter_mlops.jobs.running.recorder import Recorder
+from jupyter_mlops.jobs.running.span import chosen_cells
 from jupyter_mlops.store.project.output_limit import folder_of, output_limit
 from jupyter_mlops.store.store import Store
 
