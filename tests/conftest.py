@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,7 +60,7 @@ def start_kernel(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
     kernels: list[LiveKernel] = []
 
-    def start(folder: Path | None = None, **options: str) -> LiveKernel:
+    def start(folder: Path | None = None, **options: Any) -> LiveKernel:
         kernels.append(LiveKernel(folder or tmp_path_factory.mktemp("project"), **options))
         return kernels[-1]
 

@@ -39,12 +39,14 @@ class Cell:
 
 
 class LiveKernel:
-    """An IPython kernel in a folder of its own project."""
+    """An IPython kernel in a folder of its own project, of this or of another interpreter."""
 
-    def __init__(self, folder: Path, extension: bool = True, **environment: str) -> None:
+    def __init__(self, folder: Path, extension: bool = True, python: Path | None = None, **environment: str) -> None:
         self.folder = folder
         self.closed = False
         self.manager = KernelManager(kernel_name="python3")
+        if python is not None:
+            self.manager.kernel_spec.argv[0] = str(python)
         self.manager.start_kernel(cwd=str(folder), env={**os.environ, **environment})
         self.client: BlockingKernelClient = self.manager.blocking_client()
         self.client.start_channels()

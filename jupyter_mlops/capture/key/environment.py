@@ -14,7 +14,14 @@ from functools import lru_cache
 
 import xxhash
 
-from jupyter_mlops.store.files.installed import distributions, editable_content, editables, read_metadata
+from jupyter_mlops.store.files.installed import (
+    conda_folder,
+    conda_records,
+    distributions,
+    editable_content,
+    editables,
+    read_metadata,
+)
 
 
 def python_minor() -> str:
@@ -23,10 +30,10 @@ def python_minor() -> str:
 
 
 def packages_digest() -> str:
-    """A digest of the names and versions of all installed packages, from their `.dist-info` folders."""
+    """A digest of the names and versions of all installed packages, from their `.dist-info` folders and conda's list."""
     names: set[str] = set()
     for entry in filter(None, sys.path):
-        names |= _packages_in(entry)
+        names |= _packages_in(entry) | conda_records(entry)
     return _digest(frozenset(names | {f"{name} {_content(name)}" for name in _in_development()}))
 
 
@@ -89,9 +96,10 @@ def _content_at(place: str, _moment: int) -> str:
 def _marks(path: tuple[str, ...], _moment: int) -> tuple[tuple[str, int], ...]:
     marks = []
     for entry in path:
-        if entry and entry not in _WITHOUT_PACKAGES:
+        for folder in (entry, conda_folder(entry)) if entry not in _WITHOUT_PACKAGES else ():
             with contextlib.suppress(OSError):
-                marks.append((entry, os.stat(entry).st_mtime_ns))
+                if folder:
+                    marks.append((folder, os.stat(folder).st_mtime_ns))
     return tuple(marks)
 
 

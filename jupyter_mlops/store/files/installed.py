@@ -173,6 +173,32 @@ def _folders_in(archive: str) -> set[str]:
         return set()
 
 
+def conda_records(entry: str) -> frozenset[str]:
+    """What conda lists as installed in the prefix of a folder of packages, by name, version and build: also what has no
+    metadata of Python's own."""
+    folder = conda_folder(entry)
+    return _records(folder, _changed(folder)) if folder else frozenset()
+
+
+@lru_cache(maxsize=64)
+def conda_folder(entry: str) -> str:
+    """Where conda keeps the list of what is in the prefix of a folder of packages; "" where it keeps none."""
+    folder = entry
+    for _ in range(3 if os.path.basename(entry) == "site-packages" else 0):
+        folder = os.path.dirname(folder)
+        if os.path.isdir(os.path.join(folder, "conda-meta")):
+            return os.path.join(folder, "conda-meta")
+    return ""
+
+
+@lru_cache(maxsize=16)
+def _records(folder: str, _modified: int) -> frozenset[str]:
+    try:
+        return frozenset(name for name in os.listdir(folder) if name.endswith(".json"))
+    except OSError:
+        return frozenset()
+
+
 def read_metadata(entry: str, name: str, file: str) -> str | None:
     """A file of a distribution's metadata; None where there is none."""
     if os.path.isfile(entry):

@@ -51,6 +51,22 @@ def test_where_it_is_not_known_what_gives_a_package_all_count(site: Path) -> Non
     assert versions_digest([]) != packages_digest()
 
 
+def test_what_only_conda_lists_counts_where_it_is_not_known_what_gives_a_package(
+    site: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = site / "lib" / "python3.11" / "site-packages"
+    packages.mkdir(parents=True)
+    records = site / "conda-meta"
+    records.mkdir()
+    (records / "chem-1.0-h1.json").touch()
+    install(packages, "frames", "1.0")
+    monkeypatch.setattr("sys.path", [str(packages)])
+    before, known = versions_digest(["chem"]), versions_digest(["frames"])
+    (records / "chem-1.0-h1.json").rename(records / "chem-1.1-h1.json")
+    assert versions_digest(["chem"]) != before
+    assert versions_digest(["frames"]) == known
+
+
 def test_a_version_counts_in_a_folder_or_an_archive_on_the_path_as_anywhere(
     site: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

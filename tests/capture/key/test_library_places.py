@@ -1,0 +1,119 @@
+"""Libraries are where packages are: in whatever prefix or folder, they count by version, and cost what they cost anywhere."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from kernels import LiveKernel
+from layouts import LAYOUTS, SITE, Layout, above_system_site, install, install_editable, plain
+from machine import Stopwatch, wait_for_quiet
+
+from jupyter_mlops.store import open_store
+
+pytestmark = pytest.mark.kernel
+Started = Callable[..., LiveKernel]
+CELLS = (
+    "%%step first\nimport frames\nx = frames.answer()\nx",
+    "%%step second\nfrom frames import part7\ny = part7.f3(x)\ny",
+)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    (tmp_path / "project").mkdir()
+    return tmp_path / "project"
+
+
+def start(start_kernel: Started, layout: Layout, project: Path) -> LiveKernel:
+    return start_kernel(project, python=layout.python, **layout.environment)
+
+
+def play(kernel: LiveKernel, cells: tuple[str, ...] = CELLS) -> list[tuple[str, bool]]:
+    """What each cell showed, and whether it was reused; the kernel is ended."""
+    shown = [kernel.run(code, cell_id=f"cell-{number}") for number, code in enumerate(cells)]
+    assert kernel.run("%mlops drain", silent=True).text == ""
+    kernel.close()
+    return [(cell.text, cell.reused) for cell in shown]
+
+
+def modules(project: Path) -> dict[str, set[str]]:
+    """Step → the modules that were read as the project's for it."""
+    with open_store(project) as store:
+        found = {run.step: run.ingredients for run in store.steps.last_everywhere()}
+    return {
+        step: {name.partition(":")[2] for name in parts if name.startswith("module:")} for step, parts in found.items()
+    }
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+def test_a_librarys_steps_are_reused_until_it_is_upgraded(
+    name: str, tmp_path: Path, project: Path, start_kernel: Started
+) -> None:
+    layout = LAYOUTS[name](tmp_path / "python")
+    install(layout.site, "frames", "1.0", 1)
+    assert play(start(start_kernel, layout, project)) == [("1", False), ("[4, 4, 4]", False)]
+    assert play(start(start_kernel, layout, project)) == [("1", True), ("[4, 4, 4]", True)]
+    assert modules(project) == {"first": set(), "second": set()}
+    install(layout.site, "frames", "1.1", 2)
+    assert play(start(start_kernel, layout, project)) == [("2", False), ("[5, 5, 5]", False)]
+
+
+def test_an_environment_above_the_systems_packages_has_libraries_of_both_and_those_in_development(
+    tmp_path: Path, project: Path, start_kernel: Started
+) -> None:
+    layout, source = above_system_site(tmp_path / "python"), tmp_path / "source"
+    system = tmp_path / "python" / "usr" / SITE
+    cells = (
+        "%%step mine\nimport frames\nframes.answer()",
+        "%%step theirs\nimport tools\ntools.answer()",
+        "%%step developed\nimport drafts\ndrafts.answer()",
+    )
+
+    def played() -> list[tuple[str, bool]]:
+        return play(start(start_kernel, layout, project), cells)
+
+    install(layout.site, "frames", "1.0", 1, modules=3)
+    install(system, "frames", "0.9", 10, modules=3)
+    install(system, "tools", "1.0", 2, modules=3)
+    install_editable(layout.site, "drafts", source, 3)
+    assert played() == [("1", False), ("2", False), ("3", False)]
+    assert played() == [("1", True), ("2", True), ("3", True)]
+    assert modules(project) == {"mine": set(), "theirs": set(), "developed": {"drafts"}}
+    install(system, "frames", "0.95", 11, modules=3)  # which is hidden by the environment's own
+    install(system, "tools", "1.1", 20, modules=3)
+    install_editable(layout.site, "drafts", source, 30)
+    assert played() == [("1", True), ("20", False), ("30", False)]
+
+
+TURNS = 30
+
+
+@pytest.mark.parametrize("name", ["target", "other prefix", "system site"])
+def test_a_step_costs_what_it_costs_with_the_library_in_an_environment(
+    name: str, tmp_path: Path, start_kernel: Started
+) -> None:
+    """Parsed and walked through as the project's, its 150 modules would take over a second in the first step."""
+    wait_for_quiet()
+    layouts = (plain(tmp_path / "usual"), LAYOUTS[name](tmp_path / "python"))
+    kernels = []
+    for number, layout in enumerate(layouts):
+        install(layout.site, "frames", "1.0", 1)
+        (tmp_path / str(number)).mkdir()
+        kernels.append(start(start_kernel, layout, tmp_path / str(number)))
+    taken: list[list[Stopwatch]] = [[], []]
+    first = [_watched(kernel, CELLS[0]) for kernel in kernels]
+    for turn in range(TURNS):
+        for kernel, watches in zip(kernels, taken, strict=True):
+            watches.append(_watched(kernel, f"%%step s{turn}\nfrom frames import part7\ny = part7.f3({turn})"))
+    usual, other = (statistics.median(watch.wall for watch in watches) for watches in taken)
+    assert other < 1.1 * usual + 0.001, (usual, other)
+    assert first[1].processor < 1.1 * first[0].processor + 0.1, "what is counted is processor time in steps of 10 ms"
+
+
+def _watched(kernel: LiveKernel, code: str) -> Stopwatch:
+    with Stopwatch(kernel.manager.provisioner.pid) as watch:
+        assert not kernel.run(code).error
+    return watch
