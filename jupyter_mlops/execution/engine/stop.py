@@ -35,6 +35,12 @@ class Stop:
             if self._tell is not None:
                 self._tell(word)
 
+    def ask_once(self, word: str) -> None:
+        """Stop, unless that was asked already: for a word that comes by several ways, or again and again."""
+        with self._lock:
+            if self.word is None:
+                self.ask(word)
+
     @contextlib.contextmanager
     def heard_by(self, loop: asyncio.AbstractEventLoop, stop: Callable[[str], None]) -> Iterator[None]:
         """While the block runs, who asks calls `stop` with the word, in the loop."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -28,7 +27,7 @@ def prepare(request: Request, output: Path) -> Any:
         from nbformat import v4
 
         assert client is not None
-    notebook = v4.upgrade(v4.reads(json.dumps(request.notebook)))
+    notebook = v4.upgrade(v4.to_notebook(request.notebook))
     for index, (cell, before) in enumerate(zip(notebook.cells, request.notebook["cells"], strict=True)):
         # Cells of older formats have no ids; nbformat's are new each time, ours are those we know the cells by.
         cell["id"] = before.get("id", f"cell-{index}")

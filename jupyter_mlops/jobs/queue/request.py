@@ -61,22 +61,27 @@ class Request:
 
 
 def check_request(
-    path: Path,
-    parameters: Mapping[str, Any],
-    *,
-    kernel: str | None = None,
-    data: bytes | None = None,
-    bounded: bool = True,
+    path: Path, parameters: Mapping[str, Any], *, kernel: str | None = None, bounded: bool = True
 ) -> Request:
-    """What running the notebook at `path` takes; `data` are its bytes where they are fixed already.
+    """What running the notebook at `path`, as it is now, takes.
 
     Values may be as large as the project allows, but where they are not `bounded`: those of an earlier run.
 
     Raises `UnknownNameError`, `NotebookError` or `InputError`.
     """
     path = Path(os.path.abspath(path))
-    data = read_bytes(path) if data is None else data
-    notebook = parse_notebook(data, str(path))
+    data = read_bytes(path)
+    return _checked(path, data, parse_notebook(data, str(path)), parameters, kernel, bounded)
+
+
+def _checked(
+    path: Path,
+    data: bytes,
+    notebook: dict[str, Any],
+    parameters: Mapping[str, Any],
+    kernel: str | None,
+    bounded: bool,
+) -> Request:
     cells = cells_of(notebook)
     name = kernel_name_of(notebook, kernel)
     spec = find_kernel(name)
@@ -210,8 +215,11 @@ def request_of(store: Store, run: Run, *, with_edit: bool = False) -> Request:
         raise InputError(f"The notebook of run {run.number} was not stored.", f"Submit {run.notebook} again.")
     path = store.root / run.notebook
     stored = bytes(store.objects.get(run.notebook_object))
-    given = given_of(run, parse_notebook(stored, run.notebook))
-    return check_request(path, given, kernel=run.kernel_name, data=None if with_edit else stored, bounded=False)
+    notebook = parse_notebook(stored, run.notebook)
+    given = given_of(run, notebook)
+    if with_edit:
+        return check_request(path, given, kernel=run.kernel_name, bounded=False)
+    return _checked(Path(os.path.abspath(path)), stored, notebook, given, run.kernel_name, bounded=False)
 
 
 def create_run(

@@ -15,20 +15,19 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from types import FrameType
-
-import psutil
 
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.execution.kernels.warm.pool import Pool
+from jupyter_mlops.jobs.executors.executor import Executor
+from jupyter_mlops.jobs.executors.local import LocalExecutor
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
 from jupyter_mlops.jobs.recovery.recover import recover, settle_run
-from jupyter_mlops.jobs.running import runner
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.store.tables.queue import LEASE
@@ -58,21 +57,18 @@ class WorkLoop:
         *,
         slots: int,
         executor: Executor | None = None,
-        pool: Pool | None = None,
         worker_id: str | None = None,
         linger: float | None = None,
         grace: float = GRACE_SECONDS,
     ) -> None:
         self.store = store
         self.slots = slots
-        self._executor = executor or ThreadPoolExecutor(slots, thread_name_prefix="mlops-slot")
+        self._executor = executor or LocalExecutor(store, slots)
         self._linger = linger
         self._grace = grace
         pid, started = processes.this_process()
         now = store.now()
         self.worker = Worker(worker_id or store.new_id(), processes.this_host(), pid, started, slots, now, now)
-        self._root = str(store.root)
-        self._pool = pool or Pool()
         self._active: dict[str, Future[None]] = {}
         self._told: dict[str, str] = {}
         self._wake = threading.Event()
@@ -91,26 +87,20 @@ class WorkLoop:
     def run(self) -> None:
         """Work until there is no more to do."""
         processes.keep_memory()
-        runner.settle(self._root, runner.Place(self.store, self._pool))
         self.store.queue.enter(self.worker)
         heart = threading.Thread(target=self._beat, name="mlops-heart", daemon=True)
         heart.start()
         logger.info(
-            "Worker %s of '%s' (process %s, %s slots).", self.worker.id[:8], self._root, os.getpid(), self.slots
+            "Worker %s of '%s' (process %s, %s slots).", self.worker.id[:8], self.store.root, os.getpid(), self.slots
         )
         try:
             self._work()
         finally:
             self._ended.set()
             heart.join()
-            runner.settle(self._root, None)
             with contextlib.suppress(StoreError):
                 self.store.queue.leave(self.worker.id)
-            forking = self._pool.pids()
-            self._pool.close()
-            self._executor.shutdown(wait=not self._active, cancel_futures=True)
-            if self._active:
-                _end_children(forking)
+            self._executor.close(wait=not self._active)
         logger.info("Worker %s ends.", self.worker.id[:8])
 
     def _work(self) -> None:
@@ -157,7 +147,7 @@ class WorkLoop:
             if run is None:
                 return
             logger.info("Run %s of %s is claimed (attempt %s).", run.number, run.notebook, run.attempt + 1)
-            future = self._executor.submit(runner.execute_claimed, self._root, run.id)
+            future = self._executor.submit(run)
             self._active[run.id] = future
             future.add_done_callback(lambda _future: self._wake.set())
 
@@ -184,8 +174,8 @@ class WorkLoop:
             reconcile(self.store, now=self.store.now())
 
     def _tell(self, run_id: str, word: str) -> None:
-        """Ask an execution to stop: once, since asked again it would be killed."""
-        if run_id not in self._told and runner.ask_to_stop(run_id, word):
+        """Hand on at once what an execution would see in the index a little later."""
+        if run_id not in self._told and self._executor.stop(run_id, word):
             self._told[run_id] = word
 
     def _let_go(self, run_id: str) -> None:
@@ -207,7 +197,7 @@ class WorkLoop:
         waited = time.monotonic() - self._stopped_at
         if self._active and (self._stops > 1 or waited > self._grace):
             for run_id in self._active:
-                if self._told.get(run_id) != _STOPPED and runner.ask_to_stop(run_id, _STOPPED, "interrupted"):
+                if self._told.get(run_id) != _STOPPED and self._executor.interrupt(run_id, _STOPPED):
                     self._told[run_id] = _STOPPED
         return not self._active or waited > self._grace + STOP_SECONDS
 
@@ -245,19 +235,6 @@ class WorkLoop:
 _STOPPED = "its worker was stopped"
 
 
-def _end_children(spared: set[int]) -> None:
-    """What runs that did not stop in time have started, which would else outlive their record.
-
-    The processes `spared` fork warm kernels, for other runners too: the pool ends what is ours.
-    """
-    for child in psutil.Process().children():
-        if child.pid in spared:
-            continue
-        with contextlib.suppress(psutil.Error):
-            for process in [*child.children(recursive=True), child]:
-                process.kill()
-
-
 @contextlib.contextmanager
 def on_signals(stop: Callable[[], None]) -> Iterator[None]:
     """While the block runs, SIGTERM and SIGINT call `stop`."""
@@ -283,7 +260,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stdout)
     with Store.open(given.root, create=False) as store, Pool(lends=True) as pool:
-        loop = WorkLoop(store, slots=given.slots, pool=pool, worker_id=given.id, linger=given.linger)
+        executor = LocalExecutor(store, given.slots, pool)
+        loop = WorkLoop(store, slots=given.slots, executor=executor, worker_id=given.id, linger=given.linger)
         with on_signals(loop.stop):
             loop.run()
     return 0

@@ -31,6 +31,7 @@ def slots(text: str) -> int:
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     from jupyter_mlops.execution.kernels.warm.pool import Pool
     from jupyter_mlops.jobs.detached import default_slots
+    from jupyter_mlops.jobs.executors.local import LocalExecutor
     from jupyter_mlops.jobs.worker.worker import WorkLoop, on_signals
 
     log_to_terminal()
@@ -38,7 +39,8 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
         started = store.now()
         linger = 0.0 if arguments.drain else None
         slots = arguments.slots or default_slots()
-        loop = WorkLoop(store, slots=slots, pool=pool, linger=linger, grace=arguments.grace)
+        executor = LocalExecutor(store, slots, pool)
+        loop = WorkLoop(store, slots=slots, executor=executor, linger=linger, grace=arguments.grace)
         with on_signals(loop.stop):
             loop.run()
         data = {"project": store.root, "started_at": started, "ended_at": store.now()}

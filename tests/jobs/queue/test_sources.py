@@ -12,10 +12,11 @@ from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
+from jupyter_mlops.execution.engine.stop import Stop
 from jupyter_mlops.jobs.queue.request import check_request
 from jupyter_mlops.jobs.queue.sources import changed_sources, module_files
 from jupyter_mlops.jobs.queue.submission import enqueue
-from jupyter_mlops.jobs.running import runner
+from jupyter_mlops.jobs.running.runner import execute_claimed
 from jupyter_mlops.operations.runs.jobs import show_job
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.store import Store
@@ -96,11 +97,7 @@ def execute(store: Store) -> Run:
     worker = Worker("w", processes.this_host(), pid, started, 1, store.now(), store.now())
     run = store.queue.claim(worker, now=store.now())
     assert run is not None
-    runner.settle(str(store.root), runner.Place(store))
-    try:
-        runner.execute_claimed(str(store.root), run.id)
-    finally:
-        runner.settle(str(store.root), None)
+    execute_claimed(store, run, Stop())
     return store.runs.get(run.id)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -18,7 +18,6 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, StoreError
 from jupyter_mlops.execution.engine.stop import Stop
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
-from jupyter_mlops.jobs.running import runner
 from jupyter_mlops.jobs.worker.worker import WorkLoop
 from jupyter_mlops.operations.runs.cancel import cancel
 from jupyter_mlops.store.store import Store
@@ -27,30 +26,37 @@ from jupyter_mlops.store.tables.queue import LEASE
 SECONDS = 30.0
 
 
-class Slots(Executor):
-    """Executes runs by a function of the test's, each in a thread."""
+class Slots:
+    """Executes runs by a function of the test's, each in a thread and without a kernel."""
 
-    def __init__(self, execute: Callable[[Store, str, Stop], None]) -> None:
+    def __init__(self, store: Store, execute: Callable[[Store, str, Stop], None]) -> None:
+        self.store = store
         self.execute = execute
-        self.begun: list[str] = []
+        self.stops: dict[str, Stop] = {}
 
-    def submit(self, function: Any, /, *arguments: Any, **_named: Any) -> Future[Any]:
-        """As `Executor` does, but without a kernel."""
-        assert function is runner.execute_claimed
-        root, run_id = arguments
-        future: Future[Any] = Future()
-        stop = runner._stops.setdefault(run_id, Stop())
-        self.begun.append(run_id)
+    def submit(self, run: Run) -> Future[None]:
+        future: Future[None] = Future()
+        stop = self.stops[run.id] = Stop()
 
         def work() -> None:
             try:
-                self.execute(runner._places[root].store, run_id, stop)
+                self.execute(self.store, run.id, stop)
             finally:
-                runner._stops.pop(run_id, None)
                 future.set_result(None)
 
         threading.Thread(target=work, daemon=True).start()
         return future
+
+    def stop(self, run_id: str, word: str) -> bool:
+        self.stops[run_id].ask_once(word)
+        return True
+
+    def interrupt(self, run_id: str, word: str) -> bool:
+        self.stops[run_id].ask(word, "interrupted")
+        return True
+
+    def close(self, *, wait: bool) -> None:
+        """Its threads are the process's."""
 
 
 def completes(store: Store, run_id: str, _stop: Stop) -> None:
@@ -92,7 +98,7 @@ def start(store: Store) -> Iterator[Callable[..., WorkLoop]]:
     loops: list[tuple[WorkLoop, threading.Thread]] = []
 
     def start(execute: Callable[[Store, str, Stop], None] = completes, **options: Any) -> WorkLoop:
-        loop = WorkLoop(store, **({"slots": 2, "executor": Slots(execute)} | options))
+        loop = WorkLoop(store, **({"slots": 2, "executor": Slots(store, execute)} | options))
         thread = threading.Thread(target=loop.run, daemon=True)
         thread.start()
         loops.append((loop, thread))
@@ -131,7 +137,7 @@ def test_it_has_no_more_at_work_than_slots(store: Store, start: Callable[..., Wo
 
 def test_a_draining_worker_ends_when_nothing_is_left(store: Store) -> None:
     runs = [ask(store) for _ in range(5)]
-    WorkLoop(store, slots=2, executor=Slots(completes), linger=0.0).run()
+    WorkLoop(store, slots=2, executor=Slots(store, completes), linger=0.0).run()
     assert {status(store, run) for run in runs} == {Status.COMPLETED}
     assert store.queue.workers() == []
 
@@ -148,7 +154,7 @@ def test_a_run_asked_for_while_the_worker_is_leaving_is_not_left_behind(
         return leave(worker_id)
 
     monkeypatch.setattr(store.queue, "leave", leaving)
-    WorkLoop(store, slots=2, executor=Slots(completes), linger=0.0).run()
+    WorkLoop(store, slots=2, executor=Slots(store, completes), linger=0.0).run()
     assert status(store, late[0]) is Status.COMPLETED
 
 
@@ -258,7 +264,7 @@ def test_leases_are_renewed_while_a_run_takes_long(
 
 
 def test_whoever_looks_first_takes_up_what_a_vanished_worker_held_and_others_do_nothing(store: Store) -> None:
-    loop = WorkLoop(store, slots=1, executor=Slots(completes))
+    loop = WorkLoop(store, slots=1, executor=Slots(store, completes))
     gone = replace(loop.worker, pid=2**22 + 1, pid_started=1.0)
     store.queue.enter(gone)
     run = ask(store)
@@ -272,7 +278,7 @@ def test_whoever_looks_first_takes_up_what_a_vanished_worker_held_and_others_do_
 
 
 def test_what_a_worker_of_another_machine_holds_is_left_alone_until_its_lease_is_over(store: Store) -> None:
-    loop = WorkLoop(store, slots=1, executor=Slots(completes))
+    loop = WorkLoop(store, slots=1, executor=Slots(store, completes))
     there = replace(loop.worker, host="elsewhere", pid=2**22 + 1, pid_started=1.0)
     store.queue.enter(there)
     run = ask(store)
@@ -285,7 +291,7 @@ def test_what_a_worker_of_another_machine_holds_is_left_alone_until_its_lease_is
 
 
 def test_a_run_held_by_no_worker_that_is_known_is_lost_when_its_lease_is_over(store: Store) -> None:
-    loop = WorkLoop(store, slots=1, executor=Slots(completes))
+    loop = WorkLoop(store, slots=1, executor=Slots(store, completes))
     run = ask(store)
     now = store.now()
     assert store.queue.claim(loop.worker, now=now) is not None
