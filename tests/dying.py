@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from notebooks import code, write_notebook
 
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.operations.store import moving as operation
@@ -49,3 +53,15 @@ def on_event(self, event, told=Recorder.on_event):
 
 Recorder.on_event = on_event
 """
+
+
+def killed(folder: Path, program: str) -> None:
+    """A notebook of three cells, and a process with the source `program` that kills itself while it executes it."""
+    write_notebook(
+        folder / "a.ipynb",
+        code("print('first')"),
+        code("import time\nprint('second', flush=True)\ntime.sleep(5)"),
+        code("print('third')"),
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=120)
+    assert done.returncode == -signal.SIGKILL, done.stderr

@@ -15,10 +15,10 @@ from jupyter_mlops.domain.variables import OF_KERNELS
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.store.files import processes
+from jupyter_mlops.store.files.child_processes import import_path, open_log
 from jupyter_mlops.store.files.locks import file_lock
 from jupyter_mlops.store.store import Store
 
-LOG_BYTES = 1_000_000
 OF_JUPYTER = ("JPY_PARENT_PID", "JPY_SESSION_NAME", "JPY_INTERRUPT_EVENT")
 """What Jupyter tells a kernel: not to be handed on to a worker that is started within one."""
 
@@ -73,10 +73,7 @@ def start_detached(store: Store, command: list[str]) -> subprocess.Popen[bytes]:
     hidden = {*OF_KERNELS, *OF_JUPYTER}
     environment = {name: value for name, value in os.environ.items() if name not in hidden}
     try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        if path.exists() and path.stat().st_size > LOG_BYTES:
-            os.replace(path, path.with_suffix(".log.1"))
-        with open(path, "ab") as log:
+        with open_log(path) as log:
             process = subprocess.Popen(
                 command,
                 # The folder a process starts in is on its import path: one without modules that could hide others.
@@ -94,12 +91,3 @@ def start_detached(store: Store, command: list[str]) -> subprocess.Popen[bytes]:
     # Reaped here where we live long enough; a child without a waiting parent would stay as a zombie.
     threading.Thread(target=process.wait, name="mlops-reap", daemon=True).start()
     return process
-
-
-def import_path() -> dict[str, str]:
-    """For a source checkout that is not installed: let the process find the package where this one did."""
-    parent = Path(__file__).resolve().parents[2]
-    if parent.name in ("site-packages", "dist-packages"):
-        return {}
-    before = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": os.pathsep.join([str(parent), *([before] if before else [])])}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,8 +16,6 @@ from jupyter_mlops.domain.step import StepRun
 
 if TYPE_CHECKING:
     from jupyter_mlops.capture.session.session import Session
-
-log = logging.getLogger(__name__)
 
 
 class KernelListener:

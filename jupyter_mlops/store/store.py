@@ -51,7 +51,10 @@ class Store:
 
     @classmethod
     def open(cls, start: Path, *, create: bool = True) -> Store:
-        """The store of the project that `start` lies in; see `jupyter_mlops.store.open_store`."""
+        """The store of the project that `start` lies in. Raises as `jupyter_mlops.store.open_store`.
+
+        Raises `UnknownNameError` where there is none and, with `create=False`, none is to be made.
+        """
         root = project_for(start) if create else find_project(start)
         if root is None:
             raise UnknownNameError(

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.domain import variables
+from jupyter_mlops.store.files.child_processes import import_path, open_log
 from jupyter_mlops.store.files.locks import try_file_lock
 from jupyter_mlops.store.project.folder import FOLDER
 
@@ -23,7 +24,6 @@ __all__ = ["drain", "lock_path", "log_path", "wake"]
 
 STARTING_SECONDS = 1.0
 """A writer that was started so recently will still look at the outbox: no second one is needed."""
-LOG_BYTES = 1_000_000
 
 _started: dict[Path, float] = {}
 
@@ -78,44 +78,13 @@ def _start_writer(root: Path) -> None:
     command = [sys.executable, "-m", "jupyter_mlops.tracking.writer", str(root)]
     # The project's own modules must not hide those of the library, so the process starts in a folder without any.
     folder = root / FOLDER
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **_import_path()}
-    with _open_log(log_path(root)) as log:
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", **import_path()}
+    with open_log(log_path(root)) as log:
+        into: Any = {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log, "cwd": folder, "env": environment}
         if os.name == "posix":
             # The shell hands the writer over to init, so it is nobody's child: no zombie, nothing to wait for.
-            subprocess.run(
-                ["/bin/sh", "-c", '"$@" &', "sh", *command],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                env=environment,
-                start_new_session=True,
-                check=True,
-            )
+            shell = ["/bin/sh", "-c", '"$@" &', "sh", *command]
+            subprocess.run(shell, start_new_session=True, check=True, **into)
         else:  # pragma: no cover
             flags = getattr(subprocess, "DETACHED_PROCESS", 0) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0)
-            subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=folder,
-                env=environment,
-                creationflags=flags,
-            )
-
-
-def _open_log(path: Path) -> IO[bytes]:
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    if path.exists() and path.stat().st_size > LOG_BYTES:
-        os.replace(path, path.with_suffix(".log.1"))
-    return open(path, "ab")
-
-
-def _import_path() -> dict[str, str]:
-    """For a source checkout that is not installed: let the writer find the package where this process found it."""
-    parent = Path(__file__).resolve().parents[2]
-    if parent.name in ("site-packages", "dist-packages"):
-        return {}
-    before = os.environ.get("PYTHONPATH")
-    return {"PYTHONPATH": os.pathsep.join([str(parent), *([before] if before else [])])}
+            subprocess.Popen(command, creationflags=flags, **into)

@@ -8,7 +8,6 @@ step. The MLflow runs are made when they are first looked at, so a step that doe
 from __future__ import annotations
 
 import importlib
-import logging
 import sys
 import threading
 from dataclasses import replace
@@ -26,8 +25,6 @@ from jupyter_mlops.tracking.imports import ImportWatch
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
     from jupyter_mlops.tracking.identities import Identities
-
-log = logging.getLogger(__name__)
 
 
 class StepRuns:

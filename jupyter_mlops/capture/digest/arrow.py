@@ -163,10 +163,6 @@ def _dictionaries(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
     _content(walk, kind.index_type, [part.indices for part in parts])
 
 
-def _extensions(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
-    _content(walk, kind.storage_type, [chunk.storage for chunk in chunks])
-
-
 def _streamed(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
     """Any other kind: as arrow itself would write it."""
     import pyarrow as arrow

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import os
 import sys
 import threading
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from jupyter_mlops.domain.run import TrackedAt
     from jupyter_mlops.store.store import Store
 
-log = logging.getLogger(__name__)
 LIVE = "(no notebook)"
 _NEEDED = ("jupyter_mlops.capture.results.saver", "jupyter_mlops.capture.step.execution", "jupyter_mlops.store.store")
 

@@ -13,6 +13,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from jupyter_mlops.domain import variables
+from jupyter_mlops.domain.counted import counted
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.execution.engine.ahead import Beside
@@ -226,7 +227,7 @@ class Execution:
         below = [at for at, cell in cells if at > index and is_executed(cell) and (chosen is None or at in chosen)]
         if not below:
             return Outcome(Status.COMPLETED)
-        count = "1 cell" if len(below) == 1 else f"{len(below)} cells"
+        count = counted(len(below), "cell")
         told = f"sys.exit() in cell {index} skipped {count} below it, from cell {below[0]} on"
         self._warn(f"{told}.", "To execute them, remove the call.")
         return Outcome(Status.COMPLETED, ended_early=told)

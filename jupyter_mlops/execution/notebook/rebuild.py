@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -13,8 +12,6 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.execution.notebook import journal
 from jupyter_mlops.execution.notebook.outcome import Outcome
 from jupyter_mlops.execution.notebook.papermill_metadata import COMPLETED, Ledger
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass

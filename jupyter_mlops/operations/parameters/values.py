@@ -85,7 +85,10 @@ def read_parameters(
 
 
 def unused_variables(notebook: Path, environment: Mapping[str, str]) -> list[str]:
-    """Environment variables that look like one for a parameter, and name none of this notebook."""
+    """Environment variables that look like one for a parameter, and name none of this notebook.
+
+    Raises as `read_notebook`, where the notebook cannot be read.
+    """
     declared = {parameter.name: parameter for parameter in checked_parameters(cells_of(read_notebook(notebook)))}
     variables = {name: text for name, text in environment.items() if name.startswith(PARAMETER_PREFIX)}
     used = _variables(declared, variables).values()

@@ -50,7 +50,7 @@ class Demo:
 def prepare_demo(folder: Path) -> tuple[Path, bool]:
     """The demo's notebook in `folder`, and whether it was made now; one that is there is used as it stands.
 
-    Raises what `new_project` raises, where the folder holds something else.
+    Raises as `new_project`, where the folder holds something else.
     """
     folder = folder.absolute()
     notebook = folder / find_template(TEMPLATE).notebook
@@ -66,6 +66,8 @@ def run_demo(notebook: Path, *, made: bool, watch: Watch) -> Demo:
     ------
     RunError
         A run did not complete, or the second computed an upstream step anew.
+    NotebookError, UnknownNameError, InputError, NotWritableError
+        The notebook cannot be run, as `run_notebook` says; then nothing ran.
     """
     runs = []
     for parameters in ({}, CHANGED):

@@ -80,7 +80,10 @@ def _place(start: Path, kept_in: str) -> SecretPlace:
 
 
 def remove_secret(start: Path, name: str, kept_in: str | None = None) -> tuple[str, ...]:
-    """Forget a name, in one place or all; gives where it was. Raises `UnknownNameError` where none had it."""
+    """Forget a name, in one place or all; gives where it was. Raises `UnknownNameError` where none had it.
+
+    Raises `InputError` for what is no name, for a variable of this process, and for a place that cannot be used as it is.
+    """
     check_name(name)
     wanted = [place for place in places(start) if kept_in in (None, place.place)]
     removed = tuple(place.where(name) for place in wanted if place.remove(name))

@@ -61,7 +61,7 @@ def list_templates(folders: Sequence[Path] | None = None) -> list[Template]:
 
 
 def find_template(name: str, folders: Sequence[Path] | None = None) -> Template:
-    """The template of this name. Raises `UnknownNameError`."""
+    """The template of this name. Raises `UnknownNameError`, or `InputError` where the files of one cannot be read."""
     templates = {template.name: template for template in list_templates(folders)}
     if name not in templates:
         raise UnknownNameError.among("template", name, templates)

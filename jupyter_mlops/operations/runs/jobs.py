@@ -67,7 +67,8 @@ def show_job(store: Store, run: str | int) -> JobView:
 def retry_job(store: Store, run: str | int) -> Run:
     """Put a run into the queue again, as it was asked for; what it had finished is not executed again.
 
-    Raises `UnknownNameError`, or `InputError` where it has not ended or cannot be executed any more.
+    Raises `UnknownNameError`, or `InputError` where it has not ended or cannot be executed any more; `StoreError` where no
+    worker can be started: the run waits then.
     """
     reconcile(store, now=store.now())
     made = ask_again(store, store.runs.get(run))

@@ -70,7 +70,7 @@ def run_steps(
 
     Cells above `start` run only where they make something that is needed and not there. `force` is a step that is not
     reused, or `ALL`. Raises `NotebookError` before anything runs where steps are named or asked for wrongly,
-    `UnknownNameError`, or `CellFailedError` at the first cell that fails.
+    `UnknownNameError`, `InputError` where `until` is above `start`, or `CellFailedError` at the first cell that fails.
     """
     steps, problems = all_steps_of(working(cells))
     if problems:

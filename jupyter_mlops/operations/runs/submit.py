@@ -33,7 +33,8 @@ def submit(
     Asked for twice under one `name`, there is one run. Where no worker is alive, one is started, which ends when there is
     nothing left to do.
 
-    Raises `UnknownNameError`, `NotebookError`, `InputError` or `NotWritableError`; then there is no run.
+    Raises `UnknownNameError`, `NotebookError`, `InputError` or `NotWritableError`; then there is no run. Raises `StoreError`
+    where no worker can be started: the run waits then.
     """
     request = check_request(notebook, parameters, kernel=kernel)
     options = named_steps(request, options or RunOptions())

@@ -56,7 +56,10 @@ def remove_schedule(store: Store, number: int, *, now: datetime) -> Schedule:
 
 
 def list_schedules(store: Store, now: datetime) -> tuple[list[ScheduleView], SchedulerStatus]:
-    """All schedules with their next fire time and last fire, and whether a scheduler is alive."""
+    """All schedules with their next fire time and last fire, and whether a scheduler is alive.
+
+    Raises `InputError` where this machine does not know the time zone of one.
+    """
     return [_view(store, schedule, now) for schedule in store.schedules.list()], scheduler_status(store, now)
 
 

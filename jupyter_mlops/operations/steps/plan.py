@@ -70,7 +70,8 @@ def pipeline_plan(
 ) -> RunPlan:
     """The plan of a run of `cells`, from step `start` to step `until`; `force` is a step that runs anyway, or `ALL`.
 
-    `notebook` is the path as the index names it; `store` None where nothing ever ran. Raises `UnknownNameError`.
+    `notebook` is the path as the index names it; `store` None where nothing ever ran. Raises `UnknownNameError`,
+    or `InputError` where `until` is above `start`.
     """
     steps = forecast(store, notebook, cells)
     names = [step.name for step in steps]

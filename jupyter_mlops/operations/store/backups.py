@@ -40,7 +40,10 @@ def backups(folder: Path) -> list[StoreBackup]:
 
 
 def add_backup(folder: Path, place: StorePlace, *, also_index: bool = True) -> None:
-    """Note that `place` was left. An index in the folder gets another name."""
+    """Note that `place` was left. An index in the folder gets another name.
+
+    Raises `StoreError` where `store.json` cannot be read or this is not to be written.
+    """
     kept = backups(folder)
     if also_index:
         kept += [_index_of(folder, place, len(kept))] if place.index or (folder / INDEX_FILE).exists() else []
@@ -61,7 +64,10 @@ def _index_of(folder: Path, place: StorePlace, number: int) -> StoreBackup:
 
 
 def drop_backups(folder: Path) -> list[str]:
-    """Delete them all, and say what went. What is in use again is left alone."""
+    """Delete them all, and say what went. What is in use again is left alone.
+
+    Raises `StoreError` where a server or a bucket cannot be reached; what is gone by then is gone, the rest is still noted.
+    """
     gone = []
     now = read_place(folder) or StorePlace()
     for backup in backups(folder):

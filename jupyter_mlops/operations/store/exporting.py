@@ -36,7 +36,8 @@ def export_store(
     on_progress: OnProgress = lambda done, total: None,
 ) -> Transfer:
     """Write what is chosen (all, where nothing is) with the runs that its reuses came from. Raises `UnknownNameError`
-    where there is no such step, run or notebook, and `DamagedObjectError` for a store that is not sound.
+    where there is no such step, run or notebook, `InputError` for a file's name that is no archive's, and `StoreError` where
+    the store is not sound (`DamagedObjectError`, `DamagedIndexError`) or the archive cannot be written.
     """
     wanted = None if run is None else store.runs.get(run).id
     with store.index.read() as connection:

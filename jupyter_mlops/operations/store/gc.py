@@ -51,6 +51,9 @@ def collect_garbage(
 ) -> GcReport:
     """Remove results not used for longer than `keep` (30 days where no `max_size` is given), then the oldest until what
     is needed fits into `max_size` bytes; then everything nobody needs. Two at once wait for one another.
+
+    Raises `DamagedIndexError` where the index has rows that cannot be read, and `StoreError` where it cannot be told what a
+    result needs; nothing is removed then.
     """
     if keep is None and max_size is None:
         keep = KEEP

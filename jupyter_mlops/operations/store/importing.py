@@ -35,7 +35,8 @@ def import_store(
 ) -> Transfer:
     """Import an archive; again changes nothing. Values are reusable where this user made the archive, or with `trust`.
 
-    Raises `InputError` for a broken archive and `IndexVersionError` for one of a newer version; nothing is imported then.
+    Raises `InputError` for a broken archive and `IndexVersionError` for one of a newer version, and `StoreError` where it
+    cannot be read or the store not written; nothing is imported then.
     """
     staging = store.folder / f"import-{store.new_id()[:12]}"
     try:

@@ -35,7 +35,7 @@ class Closures:
         self._known: dict[str, frozenset[str]] = dict.fromkeys(damaged, frozenset())
 
     def of(self, held: Holding) -> frozenset[str]:
-        """All objects that a step run needs."""
+        """All objects that a step run needs. Raises `StoreError` where that cannot be told."""
         if held.result is None:
             return frozenset(held.objects)
         if held.result not in self._known:
@@ -43,5 +43,5 @@ class Closures:
         return self._known[held.result].union(held.objects)
 
     def of_all(self, held: Iterable[Holding]) -> frozenset[str]:
-        """All objects that any of the step runs needs."""
+        """All objects that any of the step runs needs. Raises `StoreError` where that cannot be told."""
         return frozenset().union(*(self.of(each) for each in held))

@@ -13,6 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from jupyter_mlops.domain.counted import counted
 from jupyter_mlops.domain.run import Run, RunFailure, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.execution.notebook.journal import NOTEBOOK, RUN_ENDED, RUN_STARTED
@@ -67,9 +68,9 @@ class RetoldRuns:
         names = {"runs": "run", "step_runs": "step run", "schedules": "schedule", "step_versions": "version"}
         for table, name in names.items():
             if salvage.came[table]:
-                self.came.append(f"{_number(salvage.came[table], name)} recorded after it")
+                self.came.append(f"{counted(salvage.came[table], name)} recorded after it")
         if salvage.came["ends"]:
-            self.came.append(f"how {_number(salvage.came['ends'], 'run')} ended")
+            self.came.append(f"how {counted(salvage.came['ends'], 'run')} ended")
         self.bare |= salvage.told
 
     def tell_steps(self, since: datetime | None) -> None:
@@ -115,7 +116,7 @@ class RetoldRuns:
             lost = column.not_in(sa.select(target.c.id))
             count = self.connection.execute(table.delete().where(lost)).rowcount
             if count:
-                self.missing.append(f"{_number(count, table.name.replace('_', ' ')[:-1])} of what was not recovered")
+                self.missing.append(f"{counted(count, table.name.replace('_', ' ')[:-1])} of what was not recovered")
 
 
 def retell(known: RetoldRuns, mark: Mark | None) -> None:
@@ -123,11 +124,11 @@ def retell(known: RetoldRuns, mark: Mark | None) -> None:
     journals, told = _of_journals(known)
     listed = _of_mlflow(known)
     if journals:
-        known.came.append(f"{_number(journals, 'run')} by journal: when and how it ran, not its steps' results")
+        known.came.append(f"{counted(journals, 'run')} by journal: when and how it ran, not its steps' results")
     if told:
-        known.came.append(f"how {_number(told, 'run')} ended, by journal")
+        known.came.append(f"how {counted(told, 'run')} ended, by journal")
     if listed:
-        known.came.append(f"{_number(listed, 'run')} by MLflow: when and how it ran, not its steps' results")
+        known.came.append(f"{counted(listed, 'run')} by MLflow: when and how it ran, not its steps' results")
     _go_on(known, max([mark.runs if mark is not None else 0, *_numbers_of_notebooks(known.folder)]))
 
 
@@ -267,7 +268,3 @@ def _listed(numbers: list[int]) -> str:
     if len(numbers) > 12:
         return f"{len(numbers)} runs from {numbers[0]} to {numbers[-1]}"
     return f"runs {', '.join(map(str, numbers[:-1]))} and {numbers[-1]}"
-
-
-def _number(count: int, one: str) -> str:
-    return f"{count} {one}{'' if count == 1 else 's'}"

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 
+from jupyter_mlops.domain.counted import counted
 from jupyter_mlops.domain.storage import Finding, VerifyReport
 from jupyter_mlops.errors import FullDiskError, NotWritableError, StoreError
 from jupyter_mlops.operations.store.references import Closures
@@ -105,7 +106,7 @@ def _settle_steps(
     for each in lost:
         steps[each.notebook, each.step] += 1
     return [
-        Finding(f"{_number(count, 'result')} of step '{step}' of '{notebook}' cannot be read back completely.",
+        Finding(f"{counted(count, 'result')} of step '{step}' of '{notebook}' cannot be read back completely.",
                 done)
         for (notebook, step), count in sorted(steps.items())
     ]  # fmt: skip
@@ -146,10 +147,10 @@ def _objects(run: RunHolding) -> dict[str, str]:
 
 def _notes(store: Store, unreferenced: set[str], values: set[str]) -> Iterable[str]:
     if unreferenced:
-        yield f"{_number(len(unreferenced), 'object')} that nothing needs: `store gc` removes them when they are an hour old."
+        yield f"{counted(len(unreferenced), 'object')} that nothing needs: `store gc` removes them when they are an hour old."
     unfinished = len(list(store.objects.leftovers()))
     if unfinished:
-        yield f"{_number(unfinished, 'half-written file')} of unfinished writes: `store gc` removes them after a day."
+        yield f"{counted(unfinished, 'half-written file')} of unfinished writes: `store gc` removes them after a day."
     foreign = 0
     for name in values:
         try:
@@ -157,8 +158,4 @@ def _notes(store: Store, unreferenced: set[str], values: set[str]) -> Iterable[s
         except StoreError:
             continue
     if foreign:
-        yield f"{_number(foreign, 'result or display', 'results and displays')} without your signature: not reused here."
-
-
-def _number(count: int, one: str, many: str = "") -> str:
-    return f"{count} {one if count == 1 else many or one + 's'}"
+        yield f"{counted(foreign, 'result or display', 'results and displays')} without your signature: not reused here."

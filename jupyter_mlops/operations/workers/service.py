@@ -47,7 +47,10 @@ def is_there() -> bool:
 
 
 def install(root: Path, *, slots: int | None = None) -> tuple[Unit, ...]:
-    """Write the units, enable and start them. Raises `InputError` where there is no systemd."""
+    """Write the units, enable and start them. Raises `InputError` where there is no systemd.
+
+    Raises `MLOpsError` with systemd's own words where it refuses.
+    """
     if not is_there():
         raise InputError(
             "This user has no systemd here.",
@@ -64,7 +67,7 @@ def install(root: Path, *, slots: int | None = None) -> tuple[Unit, ...]:
 
 
 def uninstall(root: Path) -> tuple[Unit, ...]:
-    """Stop and remove the units that are installed; gives those."""
+    """Stop and remove the units that are installed; gives those. Raises `MLOpsError` where systemd refuses."""
     found = tuple(unit for unit in units(root) if unit.file.exists())
     for unit in found:
         if is_there():

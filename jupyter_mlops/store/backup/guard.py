@@ -44,11 +44,14 @@ class Guard:
         if any(traces(self.folder)):
             raise lost(self.folder, "contains no tables, but this project had an index")
 
-    def require_newest(self, found: Mark) -> Mark | None:
+    def known(self) -> Mark | None:
+        """What is known of the index. To be asked before the index is: while it is asked, others may add to both."""
+        return read_mark(self.folder)
+
+    def require_newest(self, found: Mark, known: Mark | None) -> Mark | None:
         """Raise `DamagedIndexError` where the index is an older copy, or another one. Gives what is to be kept of it from
         now on; None where that is known.
         """
-        known = read_mark(self.folder)
         if known is None or known.place:
             return found
         if known.id != found.id:

@@ -82,7 +82,7 @@ class Index(abc.ABC):
 
     @contextlib.contextmanager
     def rows_told(self) -> Iterator[None]:
-        """What went wrong within may be a row that cannot be read: then that is told."""
+        """What went wrong within may be a row that cannot be read: then `DamagedIndexError`, which names it, is raised."""
         try:
             yield
         except FAULTS as error:

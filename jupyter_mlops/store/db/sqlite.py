@@ -80,8 +80,9 @@ class SqliteIndex(Index):
             self.close()
             raise
         if found == schema.HEAD:
+            known = self._known()
             with self.read() as connection:
-                self._hold(self._state_of(_driver(connection)))
+                self._hold(self._state_of(_driver(connection)), known)
         else:
             self.close()
             assert self.refusal is not None
@@ -206,19 +207,22 @@ class SqliteIndex(Index):
 
     def _is_current(self) -> bool:
         """Whether the index is there and as it must be: nearly always, and then asked without lock or engine."""
-        row = None
+        row, known = None, self._known()
         with contextlib.suppress(sqlite3.Error, sa.exc.DBAPIError):
             row = self._first(STATE) if self.path.exists() else None
         if row is None or row[0] != schema.HEAD:
             return False
-        self._hold(Mark(row[1], row[0], row[2], row[3]))
+        self._hold(Mark(row[1], row[0], row[2], row[3]), known)
         return True
 
-    def _hold(self, found: Mark) -> None:
-        """Hold what is found against what is known of the index."""
+    def _known(self) -> Mark | None:
+        return None if self._guard is None else self._guard.known()
+
+    def _hold(self, found: Mark, known: Mark | None) -> None:
+        """Hold what is found against what was known of the index before."""
         if self._guard is None:
             return
-        new = self._guard.require_newest(found)
+        new = self._guard.require_newest(found, known)
         if new is None or self.refusal is not None:
             return
         if not new.id:

@@ -17,7 +17,6 @@ from jupyter_mlops.store.db.portable import from_json, to_json
 from jupyter_mlops.store.files.held_files import copy_file
 
 WAL = "-wal"
-SHARED = "-shm"
 
 
 def engine_of(path: Path) -> sa.Engine:

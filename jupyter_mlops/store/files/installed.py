@@ -29,8 +29,6 @@ _INITS = re.compile(r"(?:(.*)/)?__init__\.(?:py|pyc|pyd|so|[\w-]+\.so|[\w-]+\.py
 MOST_FILES, MOST_BYTES = 60, 400_000
 """Up to this size a package of an editable install is read as the project's modules are, wherever it lies."""
 _SOURCES = (".py", ".so", ".pyd")
-_Marked = tuple[str, int]
-"""An entry of the import path, and when it was changed last."""
 
 
 @lru_cache(maxsize=1)

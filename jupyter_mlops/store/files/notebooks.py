@@ -16,7 +16,10 @@ def read_notebook(path: Path) -> dict[str, Any]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """The notebook's bytes. Raises `UnknownNameError` with a did-you-mean among its neighbours."""
+    """The notebook's bytes. Raises `UnknownNameError` with a did-you-mean among its neighbours.
+
+    Raises `NotebookError` where it cannot be read.
+    """
     try:
         return path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):

@@ -29,7 +29,10 @@ _EXTRAS = {"s3": "s3", "s3a": "s3"}
 
 
 class Bucket:
-    """A folder of files. After a fork it is opened anew, as connections and threads do not survive one."""
+    """A folder of files. After a fork it is opened anew, as connections and threads do not survive one.
+
+    All methods raise `StoreError` where it cannot be reached or its package is missing, `NotWritableError` where it refuses.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -135,13 +135,11 @@ class Objects:
         """The bytes of the object, proven equal to what was put.
 
         Raises `DamagedObjectError` where they are missing or altered; an altered file is moved to `.mlops/damaged/`.
+        Raises `StoreError` where they cannot be read, as `map` and `read_into` do.
         """
-        try:
-            with open(self.local(name), "rb") as file:
-                data = bytearray(os.fstat(file.fileno()).st_size)
-                read = file.readinto(data)
-        except FileNotFoundError:
-            raise DamagedObjectError(f"Object {name[:12]} is missing from the store.", _RECOMPUTE) from None
+        with _reading(name), open(self.local(name), "rb") as file:
+            data = bytearray(os.fstat(file.fileno()).st_size)
+            read = file.readinto(data)
         if read != len(data) or hashlib.sha256(data).hexdigest() != name:
             aside = self.set_aside(name)
             raise DamagedObjectError(
@@ -154,45 +152,31 @@ class Objects:
         """The bytes of the object, private and writable, NOT proven: whoever asks must check them against a digest.
 
         A large one is mapped (nothing is copied until it is written to), a smaller one read.
-        Raises `DamagedObjectError` where it is missing.
+        Raises `DamagedObjectError` where it is missing, `StoreError` where it cannot be read.
         """
-        try:
-            with open(self.local(name), "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                if size < MAPPED:
-                    return memoryview(bytearray(file.read()))
-                if sys.version_info >= (3, 13) and os.name == "posix":
-                    return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY, trackfd=False))
-                return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY))
-        except FileNotFoundError:
-            raise DamagedObjectError(f"Object {name[:12]} is missing from the store.", _RECOMPUTE) from None
-        except OSError as error:
-            raise StoreError(
-                f"Object {name[:12]} cannot be read: {error.strerror or error}.", "Check the permissions of the store."
-            ) from error
+        with _reading(name), open(self.local(name), "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size < MAPPED:
+                return memoryview(bytearray(file.read()))
+            if sys.version_info >= (3, 13) and os.name == "posix":
+                return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY, trackfd=False))
+            return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_COPY))
 
     def read_into(self, name: str, target: memoryview) -> bool:
         """Fill `target` with the object's bytes, NOT proven; False where the object is of another size.
 
-        Raises `DamagedObjectError` where it is missing.
+        Raises `DamagedObjectError` where it is missing, `StoreError` where it cannot be read.
         """
-        try:
-            with open(self.local(name), "rb", buffering=0) as file:
-                if os.fstat(file.fileno()).st_size != target.nbytes:
+        with _reading(name), open(self.local(name), "rb", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size != target.nbytes:
+                return False
+            done = 0
+            while done < target.nbytes:  # one read gives at most 2 GB
+                read = file.readinto(target[done:])
+                if not read:
                     return False
-                done = 0
-                while done < target.nbytes:  # one read gives at most 2 GB
-                    read = file.readinto(target[done:])
-                    if not read:
-                        return False
-                    done += read
-                return True
-        except FileNotFoundError:
-            raise DamagedObjectError(f"Object {name[:12]} is missing from the store.", _RECOMPUTE) from None
-        except OSError as error:
-            raise StoreError(
-                f"Object {name[:12]} cannot be read: {error.strerror or error}.", "Check the permissions of the store."
-            ) from error
+                done += read
+            return True
 
     def names(self) -> Iterator[str]:
         """Every object there is, in no order. Half-written files and signatures are no objects."""
@@ -267,7 +251,10 @@ class Objects:
                 yield Path(entry.path)
 
     def get_signed(self, name: str) -> bytearray:
-        """As `get`, and proven to be written by this user: the only bytes that may be unpickled."""
+        """As `get`, and proven to be written by this user: the only bytes that may be unpickled.
+
+        Raises as `get`, and `DamagedObjectError` where they are not.
+        """
         if not self._is_signed(name):
             raise DamagedObjectError(
                 f"Object {name[:12]} does not carry your signature, so it is not loaded.",
@@ -312,3 +299,15 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 _HEX = frozenset("0123456789abcdef")
 _RECOMPUTE = "Nothing to do: the step that made it will run again."
+
+
+@contextlib.contextmanager
+def _reading(name: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise DamagedObjectError(f"Object {name[:12]} is missing from the store.", _RECOMPUTE) from None
+    except OSError as error:
+        raise StoreError(
+            f"Object {name[:12]} cannot be read: {error.strerror or error}.", "Check the permissions of the store."
+        ) from error

@@ -66,7 +66,7 @@ def _make(path: Path) -> bytes:
 
 
 def sign(name: str) -> str:
-    """The signature (hex) of the object called `name`, with this user's key."""
+    """The signature (hex) of the object called `name`, with this user's key. Raises `StoreError` where there can be none."""
     return _signature(_key(key_path()), name)
 
 

@@ -85,7 +85,10 @@ def current_place(folder: Path, environment: Mapping[str, str] = os.environ) -> 
 
 
 def asked_place(root: Path, environment: Mapping[str, str]) -> StorePlace:
-    """What the environment asks for, or else `[store]` in the project's `mlops.toml`."""
+    """What the environment asks for, or else `[store]` in the project's `mlops.toml`.
+
+    Raises `StoreError` where that cannot be read, or what it says is no place.
+    """
     told = _told(root)
     index = environment.get(variables.STORE) or told.get("index")
     objects = environment.get(variables.OBJECTS) or told.get("objects")
@@ -120,7 +123,10 @@ def _told(root: Path) -> dict[str, str]:
 def make_place(
     root: Path, index: str | None, objects: str | None, project: str | None = None, identity: str | None = None
 ) -> StorePlace:
-    """A place of these URLs; the project's name is said by `?project=` in the index's, else it is the folder's."""
+    """A place of these URLs; the project's name is said by `?project=` in the index's, else it is the folder's.
+
+    Raises `StoreError` for a URL or a name that is none.
+    """
     if index is not None:
         url = index_url(index)
         named = url.query.get("project")
@@ -176,7 +182,7 @@ def shown_index(index: str) -> str:
 
 
 def read_place(folder: Path) -> StorePlace | None:
-    """What `store.json` says; None where there is none."""
+    """What `store.json` says; None where there is none. Raises `StoreError` where it cannot be read."""
     path = folder / PLACE_FILE
     try:
         text = path.read_text(encoding="utf-8")

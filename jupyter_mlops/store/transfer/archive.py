@@ -61,7 +61,10 @@ class _TarWriter:
 
 @contextlib.contextmanager
 def write_archive(path: Path) -> Iterator[ArchiveWriter]:
-    """Write an archive of the kind that the name says; it takes its place when it is whole."""
+    """Write an archive of the kind that the name says; it takes its place when it is whole.
+
+    Raises `InputError` for another name, `StoreError` where it cannot be written.
+    """
     name = path.name.lower()
     if not name.endswith((".zip", ".tar", ".tar.gz", ".tgz")):
         raise InputError(
@@ -88,7 +91,10 @@ def write_archive(path: Path) -> Iterator[ArchiveWriter]:
 
 @contextlib.contextmanager
 def read_archive(path: Path) -> Iterator[Iterator[tuple[str, int, IO[bytes]]]]:
-    """The members of an archive in their order: name, size, content. Raises `InputError` for anything that is no export."""
+    """The members of an archive in their order: name, size, content. Raises `InputError` for anything that is no export.
+
+    Raises `StoreError` where the file cannot be read.
+    """
     try:
         with open(path, "rb") as file:
             if zipfile.is_zipfile(file):

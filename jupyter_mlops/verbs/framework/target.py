@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.pipeline.cells import cells_of, match_step
 from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.plan import ALL
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.store.files.notebooks import read_notebook
 from jupyter_mlops.store.project.folder import find_project
@@ -65,6 +66,17 @@ def notebook_of(store: Store, named: str | None, context: Context, step: str) ->
     except UnknownNameError:
         return None
     return notebook
+
+
+def add_force(parser: argparse.ArgumentParser) -> None:
+    """The option `--force [STEP]`."""
+    parser.add_argument(
+        "--force",
+        nargs="?",
+        const=ALL,
+        metavar="STEP",
+        help="run this step, or all steps, even if they could be reused",
+    )
 
 
 def add_notebook(parser: argparse.ArgumentParser) -> None:

@@ -12,12 +12,13 @@ from rich.markup import escape
 
 from jupyter_mlops.analysis.pipeline.step_options import parse_duration
 from jupyter_mlops.domain.brief import IN_DETAIL
+from jupyter_mlops.domain.counted import counted
 from jupyter_mlops.domain.parameter import Asked
-from jupyter_mlops.domain.plan import ALL
 from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, RunError, beginning
 from jupyter_mlops.verbs.framework import tables
+from jupyter_mlops.verbs.framework.target import add_force
 from jupyter_mlops.verbs.framework.verb import CLI, Context, Verb, View
 from jupyter_mlops.verbs.store.store import read_size
 
@@ -97,13 +98,7 @@ def add_steps(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--until", dest="last", metavar="STEP", help="stop after this step")
     parser.add_argument("--only", metavar="STEP", help="execute this step, and what it needs from above")
-    parser.add_argument(
-        "--force",
-        nargs="?",
-        const=ALL,
-        metavar="STEP",
-        help="run this step, or all steps, even if they could be reused",
-    )
+    add_force(parser)
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
@@ -206,7 +201,7 @@ def summary(run: Run) -> RenderableType:
     reused, executed = run.steps_reused, run.steps_executed
     lines = [f"[bold]Run {run.number}[/] {tables.state(run.status)} in {tables.seconds(run.duration)}"]
     if reused or executed:
-        lines[0] += f": {_counted(executed, 'step')} executed, {reused} reused"
+        lines[0] += f": {counted(executed, 'step')} executed, {reused} reused"
     if run.parameters:
         lines.append(f"  parameters  {tables.pairs(run.parameters)}")
     if run.metrics:
@@ -244,10 +239,6 @@ def _excerpt(source: str) -> str:
     if len(lines) <= EXCERPT_LINES:
         return source
     return "\n".join([*lines[:EXCERPT_LINES], f"... ({len(lines) - EXCERPT_LINES} more lines)"])
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 VERB = Verb("run", "run a notebook as a job through papermill", _configure, _run, (CLI,))

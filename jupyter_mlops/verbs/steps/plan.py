@@ -6,11 +6,11 @@ import argparse
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.domain.plan import ALL, REUSE, RUN, SKIP, Forecast
+from jupyter_mlops.domain.plan import REUSE, RUN, SKIP, Forecast
 from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.operations.steps import plan as operation
 from jupyter_mlops.operations.steps.plan import RunPlan
-from jupyter_mlops.verbs.framework.target import add_notebook, notebook_project, read_cells
+from jupyter_mlops.verbs.framework.target import add_force, add_notebook, notebook_project, read_cells
 from jupyter_mlops.verbs.framework.verb import Context, Verb, View
 
 if TYPE_CHECKING:
@@ -23,13 +23,7 @@ def add_span(parser: argparse.ArgumentParser) -> None:
     """The options `--from`, `--until` and `--force`."""
     parser.add_argument("--from", dest="start", metavar="STEP", help="the first step")
     parser.add_argument("--until", metavar="STEP", help="the last step")
-    parser.add_argument(
-        "--force",
-        nargs="?",
-        const=ALL,
-        metavar="STEP",
-        help="run this step, or all steps, even if they could be reused",
-    )
+    add_force(parser)
 
 
 def _configure(parser: argparse.ArgumentParser) -> None:

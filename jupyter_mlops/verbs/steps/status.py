@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.pipeline.cells import cells_of
+from jupyter_mlops.domain.counted import counted
 from jupyter_mlops.domain.pipeline import PipelineStatus
 from jupyter_mlops.operations.steps.in_view import RUN, find_view, maybe_outputs
 from jupyter_mlops.operations.steps.status import pipeline_status
@@ -63,7 +64,7 @@ def _show(status: PipelineStatus) -> RenderableType:
     if status.in_view == RUN:
         lines.insert(0, f"[dim]As run {status.run_number} of {escape(status.source or '')} left them:[/]")
     if status.hidden:
-        cells = "1 cell" if status.hidden == 1 else f"{status.hidden} cells"
+        cells = counted(status.hidden, "cell")
         lines.append(f"[dim]and {cells} without a name: status --all[/]")
     return Group(*lines)
 

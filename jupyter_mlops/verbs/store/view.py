@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
+from jupyter_mlops.domain.counted import counted
 from jupyter_mlops.domain.storage import GcReport, Move, Recovery, StoreStatus, Transfer, VerifyReport
 from jupyter_mlops.verbs.framework.tables import ago, table
 
@@ -26,11 +27,6 @@ def size(value: int) -> str:
             return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.3g} {unit}"
         amount /= 1000
     return f"{amount:.3g} TB"
-
-
-def number(count: int, one: str) -> str:
-    """`1 run`, `2 runs`."""
-    return f"{count:,} {one}{'' if count == 1 else 's'}"
 
 
 @contextmanager
@@ -57,9 +53,9 @@ def status_view(status: StoreStatus) -> RenderableType:
     facts.add_row("[dim]index[/]", escape(status.index))
     facts.add_row("[dim]objects[/]", escape(status.objects_at))
     facts.add_row("[dim]schema[/]", status.schema)
-    facts.add_row("[dim]total[/]", f"[bold]{size(status.total)}[/], {number(status.objects, 'object')}")
-    records = (number(status.runs, "run"), number(status.step_runs, "step run"), number(status.versions, "version"))
-    facts.add_row("[dim]records[/]", ", ".join((*records, number(status.schedules, "schedule"))))
+    facts.add_row("[dim]total[/]", f"[bold]{size(status.total)}[/], {counted(status.objects, 'object')}")
+    records = (counted(status.runs, "run"), counted(status.step_runs, "step run"), counted(status.versions, "version"))
+    facts.add_row("[dim]records[/]", ", ".join((*records, counted(status.schedules, "schedule"))))
     kinds = table("kind", "size>")
     for kind, value in sorted(status.kinds.items(), key=lambda item: -item[1]):
         if value:
@@ -86,11 +82,11 @@ def verify_view(report: VerifyReport) -> RenderableType:
     """What is wrong and what was done; else that all is well."""
     from rich.console import Group
 
-    read = f"{number(report.objects, 'object')}, {size(report.bytes)}"
+    read = f"{counted(report.objects, 'object')}, {size(report.bytes)}"
     if report.is_sound:
         lines = [f"[green]The store is intact[/]: {read} read, every hash and reference is valid."]
     else:
-        lines = [f"[bold red]{number(len(report.findings), 'thing')} wrong[/] in {read}:"]
+        lines = [f"[bold red]{counted(len(report.findings), 'thing')} wrong[/] in {read}:"]
         for finding in report.findings:
             lines.append(f"  {escape(finding.message)} [dim]{escape(finding.done)}[/]")
     return Group(*lines, *(f"  [dim]{escape(note)}[/]" for note in report.notes))
@@ -117,10 +113,10 @@ def gc_view(report: GcReport) -> RenderableType:
     from rich.console import Group
 
     verb = "Would free" if report.is_dry else "Freed"
-    gone = [number(len(report.results), "result"), number(report.objects, "object")]
-    gone += [number(report.unfinished, "half-written file")] if report.unfinished else []
-    gone += [number(report.damaged, "damaged object")] if report.damaged else []
-    gone += [number(report.journals, "journal")] if report.journals else []
+    gone = [counted(len(report.results), "result"), counted(report.objects, "object")]
+    gone += [counted(report.unfinished, "half-written file")] if report.unfinished else []
+    gone += [counted(report.damaged, "damaged object")] if report.damaged else []
+    gone += [counted(report.journals, "journal")] if report.journals else []
     lines: list[RenderableType] = [
         f"{verb} [bold]{size(report.bytes)}[/]: {', '.join(gone)}. {size(report.left)} remain."
     ]
@@ -151,8 +147,8 @@ def import_view(made: Transfer) -> RenderableType:
 
 
 def _contents(made: Transfer) -> str:
-    records = (number(made.runs, "run"), number(made.step_runs, "step run"), number(made.versions, "version"))
-    return ", ".join((*records, f"{number(made.objects, 'object')} ({size(made.bytes)})"))
+    records = (counted(made.runs, "run"), counted(made.step_runs, "step run"), counted(made.versions, "version"))
+    return ", ".join((*records, f"{counted(made.objects, 'object')} ({size(made.bytes)})"))
 
 
 def move_view(moved: Move) -> RenderableType:
@@ -163,8 +159,8 @@ def move_view(moved: Move) -> RenderableType:
     facts.show_header = False
     facts.add_row("[dim]index[/]", escape(moved.index))
     facts.add_row("[dim]objects[/]", escape(moved.objects_at))
-    brought = [number(sum(moved.rows.values()), "row")] if moved.rows else []
-    brought += [f"{number(moved.objects, 'object')} ({size(moved.bytes)})"] if moved.objects else []
+    brought = [counted(sum(moved.rows.values()), "row")] if moved.rows else []
+    brought += [f"{counted(moved.objects, 'object')} ({size(moved.bytes)})"] if moved.objects else []
     facts.add_row("[dim]moved[/]", ", ".join(brought) + (", all verified equal" if brought else "nothing"))
     for place in moved.backup:
         facts.add_row("[dim]backup[/]", escape(place))

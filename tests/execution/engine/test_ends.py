@@ -7,12 +7,12 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from notebooks import code, read, shown, statuses, write_notebook
+from workers import until
 
 from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.domain.status import Status
@@ -72,16 +72,6 @@ class InThread:
         self.seconds = time.monotonic() - began
         with Store.open(self._path) as store:
             return store.runs.get(1)
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.02)
-    raise AssertionError("it never happened")
 
 
 def notebook(folder: Path, body: str) -> Path:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dying import dies_on
+from dying import dies_on, killed
 from nbformat import v4
 from notebooks import code, read, shown, statuses, write_notebook
 from repaired import WHILE, owed, reconciled
@@ -218,17 +215,6 @@ try:
 except MLOpsError as error:
     sys.exit(error.message)
 """
-
-
-def killed(folder: Path, program: str) -> None:
-    write_notebook(
-        folder / "a.ipynb",
-        code("print('first')"),
-        code("import time\nprint('second', flush=True)\ntime.sleep(5)"),
-        code("print('third')"),
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=120)
-    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 DIES_IN_A_CELL = dies_on("OutputWritten", "'second' in str(event.output)")

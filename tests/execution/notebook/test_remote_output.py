@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
-import sys
 import warnings
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from dying import dies_on
+from dying import dies_on, killed
 from notebooks import code, statuses, write_notebook
 from repaired import WHILE, owed, reconciled
 from s3server import S3Server
@@ -45,17 +42,6 @@ papermill_io.register("folder://", Folder())
 papermill.execute_notebook("a.ipynb", {target!r}, engine_name="mlops", progress_bar=False)
 """
 """papermill with a handler of files below another name, as packages bring them; it is killed in the second cell."""
-
-
-def killed(folder: Path, program: str) -> None:
-    write_notebook(
-        folder / "a.ipynb",
-        code("print('first')"),
-        code("import time\nprint('second', flush=True)\ntime.sleep(5)"),
-        code("print('third')"),
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=120)
-    assert done.returncode == -signal.SIGKILL, done.stderr
 
 
 class Elsewhere:

@@ -7,8 +7,7 @@ import resource
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from dying import dies_on
 from notebooks import code, read, shown, statuses, write_notebook
+from workers import until
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
@@ -96,16 +96,6 @@ def notebook(folder: Path) -> Path:
 def execute(path: Path, before: str = "", **options: Any) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", RUNNER.format(before=before), str(path)]
     return subprocess.run(command, capture_output=True, text=True, cwd=path.parent, timeout=120, **options)
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + 60
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it never happened")
 
 
 def reconciled(root: Path) -> Run:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from workers import until
 
 from jupyter_mlops.domain.run import Run, RunFailure, RunOptions
 from jupyter_mlops.domain.status import Status
@@ -69,16 +70,6 @@ def until_stopped(store: Store, run_id: str, stop: Stop) -> None:
     store.runs.finish(
         run_id, Status.CANCELED, now=store.now(), error=RunFailure(stop.cause, f"Canceled ({stop.word}).")
     )
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    end = time.monotonic() + SECONDS
-    while time.monotonic() < end:
-        found = condition()
-        if found:
-            return found
-        time.sleep(0.01)
-    raise AssertionError("it never happened")
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import json
 import os
 import tarfile
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,20 +23,6 @@ from jupyter_mlops.store.transfer import archive
 from jupyter_mlops.store.transfer.json_rows import UNTRUSTED
 
 Members = dict[str, bytes]
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Store]:
-    (tmp_path / "here").mkdir()
-    with Store.open(tmp_path / "here") as opened:
-        yield opened
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Iterator[Store]:
-    (tmp_path / "there").mkdir()
-    with Store.open(tmp_path / "there") as opened:
-        yield opened
 
 
 def unpacked(file: Path) -> Members:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,20 +27,6 @@ from jupyter_mlops.store.store import Store
 from jupyter_mlops.store.transfer.json_rows import UNTRUSTED
 
 CLOCK = Reasons.of([Reason(ReasonCode.CLOCK)])
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> Iterator[Store]:
-    (tmp_path / "here").mkdir()
-    with Store.open(tmp_path / "here") as opened:
-        yield opened
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> Iterator[Store]:
-    (tmp_path / "there").mkdir()
-    with Store.open(tmp_path / "there") as opened:
-        yield opened
 
 
 @pytest.fixture

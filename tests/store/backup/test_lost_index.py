@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 from keeping import add_result, add_run
@@ -22,6 +23,7 @@ from jupyter_mlops.operations.store.gc import collect_garbage
 from jupyter_mlops.store import open_store
 from jupyter_mlops.store.backup.guard import Guard
 from jupyter_mlops.store.backup.mark import FILE, read_mark
+from jupyter_mlops.store.db.sqlite import SqliteIndex
 from jupyter_mlops.store.store import Store
 from store.conftest import NOON
 
@@ -192,6 +194,23 @@ def shared(tmp_path: Path, postgresql: Cluster, monkeypatch: pytest.MonkeyPatch)
     with open_store(tmp_path) as store:
         finished(store)
     return postgresql
+
+
+def test_an_index_that_another_process_adds_to_while_it_is_opened_is_not_taken_for_an_older_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = SqliteIndex._first
+
+    def ask_and_wait(index: SqliteIndex, *question: Any) -> Any:
+        monkeypatch.setattr(SqliteIndex, "_first", asked)
+        found = asked(index, *question)
+        with open_store(project) as other:
+            finished(other)
+        return found
+
+    monkeypatch.setattr(SqliteIndex, "_first", ask_and_wait)
+    with open_store(project) as store:
+        assert [run.number for run in store.runs.list()] == [4, 3, 2, 1]
 
 
 def test_an_index_in_postgresql_that_was_dropped_is_not_made_anew(shared: Cluster, tmp_path: Path) -> None:

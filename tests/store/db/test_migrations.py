@@ -37,15 +37,19 @@ def config_of(folder: Path) -> Config:
     return config
 
 
-def test_the_revisions_make_exactly_the_tables_of_the_schema(tmp_path: Path) -> None:
-    (tmp_path / "made").mkdir()
-    open_store(tmp_path / "made").close()
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'upgraded.db'}")
+def upgrade(path: Path, revision: str) -> None:
+    engine = sa.create_engine(f"sqlite:///{path}")
     config = config_of(index.MIGRATIONS)
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
     engine.dispose()
+
+
+def test_the_revisions_make_exactly_the_tables_of_the_schema(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    open_store(tmp_path / "made").close()
+    upgrade(tmp_path / "upgraded.db", "head")
     assert definitions(tmp_path / "upgraded.db") == definitions(tmp_path / "made" / ".mlops" / "index.db")
 
 
@@ -65,12 +69,7 @@ def test_an_index_of_an_earlier_revision_keeps_its_rows_and_knows_nothing_more_o
 ) -> None:
     (tmp_path / ".mlops").mkdir()
     path = tmp_path / ".mlops" / "index.db"
-    engine = sa.create_engine(f"sqlite:///{path}")
-    config = config_of(index.MIGRATIONS)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
-    engine.dispose()
+    upgrade(path, revision)
     with contextlib.closing(sqlite3.connect(path)) as old, old:
         time = NOON.isoformat(timespec="microseconds")
         texts = {"id": "r", "kind": "job", "notebook": "nb.ipynb", "status": "completed", "created_at": time}
@@ -106,12 +105,7 @@ SAID = {
 def test_reasons_of_an_index_with_sentences_decide_what_the_sentences_decided(tmp_path: Path) -> None:
     (tmp_path / ".mlops").mkdir()
     path = tmp_path / ".mlops" / "index.db"
-    engine = sa.create_engine(f"sqlite:///{path}")
-    config = config_of(index.MIGRATIONS)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0004")
-    engine.dispose()
+    upgrade(path, "0004")
     time = NOON.isoformat(timespec="microseconds")
     with contextlib.closing(sqlite3.connect(path)) as old, old:
         run = {"id": "r", "kind": "job", "notebook": "nb.ipynb", "status": "failed", "created_at": time, "number": 1}
@@ -139,12 +133,7 @@ def test_reasons_of_an_index_with_sentences_decide_what_the_sentences_decided(tm
 def test_what_decided_among_the_tags_of_an_earlier_index_has_columns(tmp_path: Path) -> None:
     (tmp_path / ".mlops").mkdir()
     path = tmp_path / ".mlops" / "index.db"
-    engine = sa.create_engine(f"sqlite:///{path}")
-    config = config_of(index.MIGRATIONS)
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0004")
-    engine.dispose()
+    upgrade(path, "0004")
     tags = {
         "kernel": "python3",
         "stop": "as asked",
