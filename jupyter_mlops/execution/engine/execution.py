@@ -68,6 +68,8 @@ class Plan(KernelPlan):
     """The most bytes the kernel's process may have, with all it started."""
     stop: Stop | None = None
     """Where given, another thread asks by this to stop."""
+    stop_word: Callable[[], str] | None = None
+    """Where given, asked every second, in a thread, whether to stop: the word for it, "" to go on. It does not raise."""
     chosen: Callable[[Any], frozenset[int] | None] | None = None
     """Where given, this tells from the loaded notebook which cells are executed; None for all. The others stay pending."""
     beside: Beside | None = None
@@ -115,8 +117,9 @@ class Execution:
         with self._stop.heard_by(loop, self._asked):
             if self.plan.run_seconds is not None:
                 loop.call_later(self.plan.run_seconds, self._ending.ask, outcomes.run_took_long(self.plan.run_seconds))
+            helpers = [asyncio.create_task(self._stop.heed(self.plan.stop_word))] if self.plan.stop_word else []
             self._kernel = self._ending.kernel = await opening.open_kernel(self.plan)
-            helpers = [asyncio.create_task(self._ending.enforce())]
+            helpers.append(asyncio.create_task(self._ending.enforce()))
             outcome: Outcome | None = None
             try:
                 self._load()

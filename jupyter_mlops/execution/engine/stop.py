@@ -1,4 +1,4 @@
-"""Being asked to stop: SIGTERM or SIGINT to the process that executes a notebook, or a word from another thread."""
+"""Being asked to stop: a signal to the process that executes a notebook, a word from another thread, or one to be read."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+
+HEED_SECONDS = 1.0
+"""How soon a word is heard that neither a signal nor a thread of this process brings."""
 
 
 class Stop:
@@ -40,6 +43,14 @@ class Stop:
         with self._lock:
             if self.word is None:
                 self.ask(word)
+
+    async def heed(self, asked: Callable[[], str]) -> None:
+        """Ask now and then, beside the loop, whether the execution is to stop, until it is."""
+        while self.word is None:
+            await asyncio.sleep(HEED_SECONDS)
+            word = await asyncio.to_thread(asked)
+            if word:
+                self.ask_once(word)
 
     @contextlib.contextmanager
     def heard_by(self, loop: asyncio.AbstractEventLoop, stop: Callable[[str], None]) -> Iterator[None]:

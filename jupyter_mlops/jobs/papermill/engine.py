@@ -156,6 +156,7 @@ def _execute(
     from jupyter_mlops.execution.notebook.overflow import Overflows
     from jupyter_mlops.jobs.running.job import kernel_environment, taken
     from jupyter_mlops.jobs.running.recorder import Recorder
+    from jupyter_mlops.jobs.running.stop_word import StopWord
     from jupyter_mlops.store.project.output_limit import folder_of, output_limit
 
     stop = Stop()
@@ -178,6 +179,7 @@ def _execute(
                 overflows=Overflows(folder_of(paths.output or store.journals.path(run.id))),
                 on_environment=None if request.same_python else recorder.keep_environment,
                 stop=stop,
+                stop_word=StopWord(store, recorder.run),
                 **options,
             )
             execution = Execution(plan, [*recorder.listeners, view])

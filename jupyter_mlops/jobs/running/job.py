@@ -23,6 +23,7 @@ from jupyter_mlops.jobs.queue.sources import has_other_modules
 from jupyter_mlops.jobs.running.events import OnEvent
 from jupyter_mlops.jobs.running.recorder import Recorder
 from jupyter_mlops.jobs.running.span import chosen_cells
+from jupyter_mlops.jobs.running.stop_word import StopWord
 from jupyter_mlops.store.project.output_limit import folder_of, output_limit
 from jupyter_mlops.store.store import Store
 
@@ -94,6 +95,7 @@ def _plan(recorder: Recorder, request: Request, output: Path, pool: Any, stop: S
         same_python=request.same_python,
         memory=options.memory,
         stop=stop,
+        stop_word=StopWord(recorder.store, run),
         chosen=lambda notebook: chosen_cells(notebook, options),
     )
     if options.workers < 2:

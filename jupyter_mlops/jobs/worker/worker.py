@@ -28,9 +28,10 @@ from jupyter_mlops.jobs.executors.executor import Executor
 from jupyter_mlops.jobs.executors.local import LocalExecutor
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
 from jupyter_mlops.jobs.recovery.recover import recover, settle_run
+from jupyter_mlops.jobs.running.stop_word import UNREACHABLE
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.store import Store
-from jupyter_mlops.store.tables.queue import LEASE
+from jupyter_mlops.store.tables.queue import LEASE, TAKEN
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ class WorkLoop:
 
     def _pause(self, idle_since: float) -> None:
         """Until there may be something to do: a slot is free, or a while is over, or, short of it, the index has changed."""
-        is_quick = self._is_alone() and not self._active and time.monotonic() - idle_since < QUICK_FOR_SECONDS
+        is_quick = self.store.index.is_local and not self._active and time.monotonic() - idle_since < QUICK_FOR_SECONDS
         if is_quick:
             before = self.store.index.change_token()
             for _ in range(round(POLL_SECONDS / QUICK_SECONDS)):
@@ -160,7 +161,7 @@ class WorkLoop:
         held = self.store.queue.held(self.worker.id)
         for run_id in list(self._active):
             if run_id not in held:
-                self._tell(run_id, "taken from its worker")
+                self._tell(run_id, TAKEN)
             elif held[run_id]:
                 self._tell(run_id, held[run_id])
         for run_id in held.keys() - self._active.keys():
@@ -222,14 +223,10 @@ class WorkLoop:
                 renewed = time.monotonic()
             except StoreError as error:
                 logger.error("No heartbeat: %s %s", error.message, error.hint)
-                if time.monotonic() - renewed > LEASE.total_seconds() and not self._is_alone():
+                if time.monotonic() - renewed > LEASE.total_seconds() and not self.store.index.is_local:
                     # Others may have taken our runs by now.
                     for run_id in list(self._active):
-                        self._tell(run_id, "could not reach the index")
-
-    def _is_alone(self) -> bool:
-        """Whether only this machine uses the index: then nobody takes a run from a worker whose process lives."""
-        return self.store.index.engine.dialect.name == "sqlite"
+                        self._tell(run_id, UNREACHABLE)
 
 
 _STOPPED = "its worker was stopped"

@@ -43,6 +43,11 @@ class Index(abc.ABC):
     refusal: StoreError | None = None
     """Why it can only be read; None where it can be written."""
 
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine uses it: then nobody takes a run from a worker whose process lives."""
+        return bool(self.engine.dialect.name == "sqlite")
+
     @abc.abstractmethod
     def read(self) -> AbstractContextManager[sa.Connection]:
         """A consistent view; blocks no one."""

@@ -26,11 +26,15 @@ LEASE = timedelta(seconds=15)
 SKEW = timedelta(seconds=5)
 """So much the clocks of two machines may differ."""
 
+TAKEN = "taken from its worker"
+"""The word for an execution whose run its worker holds no more."""
+
 _PENDING = sa.and_(runs.c.status == Status.PENDING.value, runs.c.pid.is_(None), runs.c.kind != RunKind.SESSION.value)
 _WAITING = sa.select(sa.func.count()).select_from(runs).where(_PENDING)
 _HELD = sa.select(runs.c.id, runs.c.stop).where(
     runs.c.status == Status.RUNNING.value, runs.c.worker_id == sa.bindparam("by")
 )
+_STOP = sa.select(runs.c.stop, runs.c.status, runs.c.worker_id).where(runs.c.id == sa.bindparam("of_id"))
 _WORKERS = sa.select(workers).order_by(workers.c.started_at)
 _TAKE = runs.update().where(runs.c.id == sa.bindparam("of_id"), _PENDING)
 _FIRST = sa.select(runs.c.id, runs.c.notebook, runs.c.options).where(_PENDING)
@@ -119,6 +123,16 @@ class Queue:
         """The runs that a worker holds: id → the word by which it is asked to stop it, "" where it is not."""
         with self._index.read() as connection:
             return {row.id: row.stop for row in connection.execute(_HELD, {"by": worker_id})}
+
+    def stop_word(self, run: Run) -> str:
+        """The word by which the execution of `run` is asked to stop; "" where it is not. So is one whose run is another's."""
+        with self._index.read() as connection:
+            row = connection.execute(_STOP, {"of_id": run.id}).first()
+        if run.worker_id is not None and (
+            row is None or (row.status, row.worker_id) != (Status.RUNNING, run.worker_id)
+        ):
+            return TAKEN
+        return row.stop if row is not None else ""
 
     def ask_to_stop(self, run_id: str, word: str) -> bool:
         """Ask the worker that holds a run to stop it. False where none holds it."""
