@@ -25,7 +25,7 @@ from jupyter_mlops.capture.key.effects import add_effects
 from jupyter_mlops.capture.key.examination import Examination, examine
 from jupyter_mlops.capture.key.modules import LocalModules
 from jupyter_mlops.capture.key.step_options import add_asked
-from jupyter_mlops.capture.key.value_facts import Known, first_lost, known_of, reached
+from jupyter_mlops.capture.key.value_facts import ValueFacts, first_lost, known_of, reached
 from jupyter_mlops.capture.key.world import UNTOLD, shapes_in
 from jupyter_mlops.capture.results.reuse import conditions_hold, in_time, known_in, unmet
 from jupyter_mlops.domain.pipeline import Cell
@@ -46,7 +46,7 @@ _NOT_YET = "not yet known"
 class RecordedWorld:
     """A `World` in which nothing is loaded: it is moved from step to step by what the record says of them."""
 
-    names: dict[str, Known] = field(default_factory=dict)
+    names: dict[str, ValueFacts] = field(default_factory=dict)
     groups: dict[str, frozenset[str]] = field(default_factory=dict)
     makers: dict[str, str] = field(default_factory=dict)
     effects: dict[str, str] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class RecordedWorld:
     imported: set[str] = field(default_factory=set)
     where: str = ""
 
-    def know(self, name: str) -> Known | None:
+    def know(self, name: str) -> ValueFacts | None:
         return self.names.get(name)
 
     def component(self, names: Iterable[str]) -> set[str]:
@@ -124,14 +124,14 @@ class RecordedWorld:
         else:
             changed |= {name for name, known in found.inputs.items() if known.kind == "value"}
         for name in self.component(changed):
-            self.bind(step, name, Known(digest=f"{_NOT_YET}:{step}:{name}"))
+            self.bind(step, name, ValueFacts(digest=f"{_NOT_YET}:{step}:{name}"))
 
     def doubt_all(self, step: str) -> None:
         """The step leaves work that may change any value, at a time that is not known."""
         for name in [name for name, known in self.names.items() if known.kind == "value"]:
-            self.bind(step, name, Known(digest=f"{_NOT_YET}:{step}:{name}"))
+            self.bind(step, name, ValueFacts(digest=f"{_NOT_YET}:{step}:{name}"))
 
-    def bind(self, step: str, name: str, known: Known) -> None:
+    def bind(self, step: str, name: str, known: ValueFacts) -> None:
         """The step binds a name to a value that shares nothing with others."""
         self.names[name] = known
         self.groups[name] = frozenset({name})
@@ -284,7 +284,7 @@ class _Forecaster:
             for name, data in run.extra.get("given", {}).items():
                 open_yet = name not in names or names[name].digest.startswith(_NOT_YET)
                 if open_yet and run.inputs[name].producer == label:
-                    known = names[name] = Known.from_json(data)
+                    known = names[name] = ValueFacts.from_json(data)
                     self._world.groups[name] = frozenset({name, *known.shares})
                     self._world.makers[name] = step.spec.name
                     seen = True

@@ -8,7 +8,7 @@ from typing import Any
 from jupyter_mlops.capture.digest import layout
 from jupyter_mlops.capture.digest.instances import beside, is_of_user
 from jupyter_mlops.capture.digest.reduced import reduced, reduced_parts
-from jupyter_mlops.capture.digest.walk import Handler, Undigestible, Walk
+from jupyter_mlops.capture.digest.walk import Handler, Undigestible, ValueWalk
 
 
 def resolve(kind: type) -> Handler | None:
@@ -30,7 +30,7 @@ def resolve(kind: type) -> Handler | None:
     return None
 
 
-def ndarray(walk: Walk, value: Any) -> None:
+def ndarray(walk: ValueWalk, value: Any) -> None:
     """A numpy array: dtype, shape, axis order, whether it may be written, elements."""
     walk.modules.add("numpy")
     if walk.first_time(value):
@@ -39,7 +39,7 @@ def ndarray(walk: Walk, value: Any) -> None:
         elements(walk, value)
 
 
-def elements(walk: Walk, value: Any) -> None:
+def elements(walk: ValueWalk, value: Any) -> None:
     """Only the elements, in axis order; the layout is fed by the caller."""
     walk.check_time()
     if not value.dtype.hasobject:
@@ -50,13 +50,13 @@ def elements(walk: Walk, value: Any) -> None:
         walk.sequence(b"objs", value.ravel("K").tolist())
 
 
-def dtype(walk: Walk, value: Any) -> None:
+def dtype(walk: ValueWalk, value: Any) -> None:
     """A numpy dtype."""
     walk.modules.add("numpy")
     walk.tag("dtype", layout.dtype_text(value))
 
 
-def scalar(walk: Walk, value: Any) -> None:
+def scalar(walk: ValueWalk, value: Any) -> None:
     """A numpy scalar; a record is a view of the array it was taken from."""
     walk.modules.add("numpy")
     numpy = sys.modules["numpy"]
@@ -90,7 +90,7 @@ def _subclass(kind: type, array: Any, numpy: Any) -> Handler:
     return _derived_reduced
 
 
-def _base(walk: Walk, value: Any) -> None:
+def _base(walk: ValueWalk, value: Any) -> None:
     plain = value.view(sys.modules["numpy"].ndarray)
     walk.value(type(value))
     walk.tag("ndarray", layout.layout(plain), "w" if plain.flags.writeable else "r")
@@ -98,7 +98,7 @@ def _base(walk: Walk, value: Any) -> None:
     elements(walk, plain)
 
 
-def _derived(walk: Walk, value: Any) -> None:
+def _derived(walk: ValueWalk, value: Any) -> None:
     """An instance of a subclass that is pickled as an array is; its attributes count though pickling drops them."""
     if walk.first_time(value):
         _base(walk, value)
@@ -107,7 +107,7 @@ def _derived(walk: Walk, value: Any) -> None:
             walk.mapping(dict(own), attributes=True)
 
 
-def _derived_reduced(walk: Walk, value: Any) -> None:
+def _derived_reduced(walk: ValueWalk, value: Any) -> None:
     if not is_of_user(type(value)):
         walk.memory(value.view(sys.modules["numpy"].ndarray))
         reduced(walk, value)
@@ -116,14 +116,14 @@ def _derived_reduced(walk: Walk, value: Any) -> None:
         beside(walk, value, reduced_parts(walk, value))
 
 
-def _mapped(walk: Walk, value: Any) -> None:
+def _mapped(walk: ValueWalk, value: Any) -> None:
     if getattr(value, "mode", None) in ("r+", "w+"):
         raise Undigestible("", f"a file mapped for writing ({value.filename})")
     if walk.first_time(value):
         _base(walk, value)
 
 
-def _masked(walk: Walk, value: Any) -> None:
+def _masked(walk: ValueWalk, value: Any) -> None:
     """A masked array; no mask, and a mask that hides nothing, are the same, as they are to pickling."""
     if not walk.first_time(value):
         return
@@ -144,7 +144,7 @@ def _masked(walk: Walk, value: Any) -> None:
         walk.mapping({name: item for name, item in dict(own).items() if name[:1] != "_"}, attributes=True)
 
 
-def _tensor(walk: Walk, value: Any) -> None:
+def _tensor(walk: ValueWalk, value: Any) -> None:
     """A torch tensor: type, device, shape, order of axes, whether gradients are wanted, elements, gradient."""
     torch = sys.modules["torch"]
     if getattr(value, "grad_fn", None) is not None:

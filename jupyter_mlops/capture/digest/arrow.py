@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from jupyter_mlops.capture.digest.walk import Handler, Walk, module_of
+from jupyter_mlops.capture.digest.walk import Handler, ValueWalk, module_of
 
 
 def resolve(kind: type) -> Handler | None:
@@ -31,30 +31,30 @@ def resolve(kind: type) -> Handler | None:
     return None
 
 
-def _data_type(walk: Walk, value: Any) -> None:
+def _data_type(walk: ValueWalk, value: Any) -> None:
     import pyarrow as arrow
 
     _schema(walk, arrow.schema([("type", value)]))
 
 
-def _field(walk: Walk, value: Any) -> None:
+def _field(walk: ValueWalk, value: Any) -> None:
     import pyarrow as arrow
 
     _schema(walk, arrow.schema([value]))
 
 
-def _schema(walk: Walk, value: Any) -> None:
+def _schema(walk: ValueWalk, value: Any) -> None:
     walk.tag("arrow schema", value.serialize().to_pybytes())
 
 
-def _table(walk: Walk, value: Any) -> None:
+def _table(walk: ValueWalk, value: Any) -> None:
     walk.tag("arrow table", type(value).__name__, str(value.num_rows))
     _schema(walk, value.schema)
     for column in value.columns:
         array(walk, column)
 
 
-def array(walk: Walk, value: Any) -> None:
+def array(walk: ValueWalk, value: Any) -> None:
     """An arrow array or chunked array. It is never written through arrow, so only arrays share its memory."""
     chunks = value.chunks if hasattr(value, "chunks") else [value]
     for chunk in chunks:
@@ -64,7 +64,7 @@ def array(walk: Walk, value: Any) -> None:
     _content(walk, value.type, chunks)
 
 
-def _content(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
+def _content(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
     import pyarrow as arrow
 
     walk.check_time()
@@ -90,16 +90,16 @@ def _numbers(array: Any) -> Any:
     return numpy.frombuffer(array.buffers()[1], "u1")[start : start + len(array) * width]
 
 
-def _nothing(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
+def _nothing(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
     """Nulls have a length only."""
 
 
-def _booleans(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
+def _booleans(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
     for chunk in chunks:
         walk.update(_numbers((chunk.fill_null(False) if chunk.null_count else chunk).cast("uint8")))
 
 
-def _fixed(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
+def _fixed(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
     """Numbers and times; what stands where a value is missing does not count."""
     import numpy
 
@@ -112,7 +112,7 @@ def _fixed(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
         walk.update(memoryview(data).cast("B") if len(data) else b"")
 
 
-def _texts(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
+def _texts(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
     """Text and bytes: all lengths, then all content."""
     import numpy
 
@@ -139,7 +139,7 @@ def _text_parts(chunk: Any) -> tuple[Any, Any]:
     return numpy.diff(ends), content
 
 
-def _lists(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
+def _lists(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
     import numpy
     import pyarrow.compute as compute
 
@@ -149,13 +149,13 @@ def _lists(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
     _content(walk, kind.value_type, [chunk.flatten() for chunk in chunks])
 
 
-def _structs(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
+def _structs(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
     fields = [chunk.flatten() for chunk in chunks]
     for number in range(kind.num_fields):
         _content(walk, kind.field(number).type, [columns[number] for columns in fields])
 
 
-def _dictionaries(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
+def _dictionaries(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
     import pyarrow as arrow
 
     parts = arrow.chunked_array(chunks, type=kind).unify_dictionaries().chunks
@@ -163,7 +163,7 @@ def _dictionaries(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
     _content(walk, kind.index_type, [part.indices for part in parts])
 
 
-def _streamed(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
+def _streamed(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
     """Any other kind: as arrow itself would write it."""
     import pyarrow as arrow
 
@@ -176,7 +176,7 @@ def _streamed(walk: Walk, kind: Any, chunks: Sequence[Any]) -> None:
     walk.blob(sink.getvalue())
 
 
-_CONTENTS: tuple[tuple[str, Callable[[Walk, Any, Sequence[Any]], None]], ...] = (
+_CONTENTS: tuple[tuple[str, Callable[[ValueWalk, Any, Sequence[Any]], None]], ...] = (
     ("is_null", _nothing),
     ("is_boolean", _booleans),
     ("is_dictionary", _dictionaries),
@@ -193,20 +193,20 @@ _CONTENTS: tuple[tuple[str, Callable[[Walk, Any, Sequence[Any]], None]], ...] = 
 )
 
 
-def _polars_frame(walk: Walk, value: Any) -> None:
+def _polars_frame(walk: ValueWalk, value: Any) -> None:
     if walk.first_time(value):
         walk.tag("polars frame", type(value).__name__, str(value.height), *value.columns)
         for column in value.get_columns():
             _polars_column(walk, column)
 
 
-def _polars_series(walk: Walk, value: Any) -> None:
+def _polars_series(walk: ValueWalk, value: Any) -> None:
     if walk.first_time(value):
         walk.tag("polars series", value.name)
         _polars_column(walk, value)
 
 
-def _polars_column(walk: Walk, value: Any) -> None:
+def _polars_column(walk: ValueWalk, value: Any) -> None:
     walk.tag("polars", repr(value.dtype))
     if type(value.dtype).__name__ == "Object" or repr(value.dtype) == "Object":
         walk.sequence(b"objs", value.to_list())

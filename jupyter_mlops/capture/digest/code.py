@@ -12,7 +12,7 @@ from dis import opmap
 from functools import lru_cache
 from typing import Any
 
-from jupyter_mlops.capture.digest.walk import Undigestible, Walk, no_step
+from jupyter_mlops.capture.digest.walk import Undigestible, ValueWalk, no_step
 
 _GLOBAL_OPS = frozenset(
     opmap[name]
@@ -60,7 +60,7 @@ def is_importable(value: Any) -> bool:
     return find(module, value.__qualname__) is value
 
 
-def by_name(walk: Walk, value: Any) -> bool:
+def by_name(walk: ValueWalk, value: Any) -> bool:
     """Whether an importable function or class was fed by its name."""
     known = walk.named.get(id(value))
     if known is None:
@@ -91,7 +91,7 @@ def global_names(code: types.CodeType) -> frozenset[str]:
     return frozenset(names.union(*nested))
 
 
-def function(walk: Walk, value: types.FunctionType) -> None:
+def function(walk: ValueWalk, value: types.FunctionType) -> None:
     """A function: code, defaults, closure, attributes and annotations; of another namespace its globals too."""
     if by_name(walk, value) or not walk.first_time(value, mutable=False):
         return
@@ -125,7 +125,7 @@ def function(walk: Walk, value: types.FunctionType) -> None:
             raise error.inside(f".__globals__[{name!r}]") from error.__cause__
 
 
-def _closure(walk: Walk, value: types.FunctionType) -> None:
+def _closure(walk: ValueWalk, value: types.FunctionType) -> None:
     for name, item in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
         try:
             cell(walk, item)
@@ -133,7 +133,7 @@ def _closure(walk: Walk, value: types.FunctionType) -> None:
             raise error.inside(f".<{name}>") from error.__cause__
 
 
-def cell(walk: Walk, value: types.CellType) -> None:
+def cell(walk: ValueWalk, value: types.CellType) -> None:
     """A variable that functions share: `nonlocal` changes it for all of them."""
     if walk.first_time(value):
         try:
@@ -145,13 +145,13 @@ def cell(walk: Walk, value: types.CellType) -> None:
             walk.value(content)
 
 
-def code(walk: Walk, value: types.CodeType) -> None:
+def code(walk: ValueWalk, value: types.CodeType) -> None:
     """A code object."""
     if walk.first_time(value, mutable=False):
         _code(walk, value)
 
 
-def _code(walk: Walk, value: types.CodeType) -> None:
+def _code(walk: ValueWalk, value: types.CodeType) -> None:
     table = getattr(value, "co_exceptiontable", b"")
     walk.tag("code", value.co_name, value.co_code, table)
     walk.sequence(b"name", (value.co_names, value.co_varnames, value.co_freevars, value.co_cellvars))
@@ -166,7 +166,7 @@ def _code(walk: Walk, value: types.CodeType) -> None:
             walk.value(constant)
 
 
-def kind(walk: Walk, value: type) -> None:
+def kind(walk: ValueWalk, value: type) -> None:
     """A class: by name, or its bases, metaclass and attributes. Caches that the interpreter keeps in it do not count."""
     if by_name(walk, value) or not walk.first_time(value):
         return
@@ -182,7 +182,7 @@ def kind(walk: Walk, value: type) -> None:
         _registered(walk, value)
 
 
-def _registered(walk: Walk, value: type) -> None:
+def _registered(walk: ValueWalk, value: type) -> None:
     """The classes registered with an abstract one."""
     dump = find("_abc", "_get_dump")
     found = [reference() for reference in dump(value)[0]] if dump is not None else []

@@ -16,7 +16,7 @@ from typing import Any
 from jupyter_mlops.capture.digest import arrays as digest_arrays
 from jupyter_mlops.capture.digest import arrow, frames, instances, layout, objects
 from jupyter_mlops.capture.digest.reduced import reduced
-from jupyter_mlops.capture.digest.walk import Handler, Undigestible, Walk
+from jupyter_mlops.capture.digest.walk import Handler, Undigestible, ValueWalk
 from jupyter_mlops.secrets import Secret
 from jupyter_mlops.secrets.known import keyed
 
@@ -92,7 +92,7 @@ class Walker:
 
     def fingerprint(self, name: str, value: Any) -> Fingerprint:
         """The fingerprint of `value`, called `name` in errors. Raises `Undigestible`."""
-        walk = Walk(self.namespace, self._alive, self._handlers, self._named, _resolve, BUDGET_SECONDS)
+        walk = ValueWalk(self.namespace, self._alive, self._handlers, self._named, _resolve, BUDGET_SECONDS)
         try:
             walk.value(value)
             if len(walk.views) > 1:
@@ -119,7 +119,7 @@ class Walker:
         )
 
 
-def _secret(walk: Walk, value: Secret) -> None:
+def _secret(walk: ValueWalk, value: Secret) -> None:
     walk.met_secret()
     walk.tag("secret", str(value))
 
@@ -147,7 +147,7 @@ def _meet(some: Sequence[Extent], others: Sequence[Extent]) -> bool:
     return False
 
 
-def _views(walk: Walk) -> None:
+def _views(walk: ValueWalk) -> None:
     """Feed which arrays of the value are views of one memory: a change of one shows in the other. Not those of frames."""
     views = walk.views
     order = sorted(range(len(views)), key=lambda number: views[number][0])

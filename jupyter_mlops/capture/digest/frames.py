@@ -13,7 +13,7 @@ from jupyter_mlops.capture.digest import arrays as digest_arrays
 from jupyter_mlops.capture.digest import arrow, layout
 from jupyter_mlops.capture.digest.instances import beside, is_of_user
 from jupyter_mlops.capture.digest.reduced import immutable, reduced, reduced_parts
-from jupyter_mlops.capture.digest.walk import Handler, Undigestible, Walk, no_step
+from jupyter_mlops.capture.digest.walk import Handler, Undigestible, ValueWalk, no_step
 
 _INTERNAL = frozenset({"_mgr", "_item_cache", "_attrs", "_flags", "_is_copy", "_cacher", "_name", "_typ", "_metadata"})
 """What pandas itself keeps in a frame."""
@@ -47,7 +47,7 @@ def resolve(kind: type) -> Handler | None:
     return None
 
 
-def _scalar(walk: Walk, value: Any) -> None:
+def _scalar(walk: ValueWalk, value: Any) -> None:
     name = type(value).__name__
     if name == "Timestamp" or name == "Timedelta":
         walk.tag(name, str(value._value), value.unit, str(getattr(value, "fold", "")))
@@ -63,7 +63,7 @@ def _scalar(walk: Walk, value: Any) -> None:
         walk.tag(name)
 
 
-def _about(walk: Walk, value: Any) -> None:
+def _about(walk: ValueWalk, value: Any) -> None:
     """What a frame has beside axes and columns; of attributes also those that pandas does not pickle."""
     walk.value(type(value))
     # `.str`, `.dt`: before pandas 3 they are kept in the value when they are used.
@@ -81,7 +81,7 @@ def _about(walk: Walk, value: Any) -> None:
         walk.mapping(value._attrs, attributes=True)
 
 
-def _foreign_frame(walk: Walk, value: Any) -> None:
+def _foreign_frame(walk: ValueWalk, value: Any) -> None:
     """A frame of a class that is pickled in a way of its own."""
     if walk.first_time(value):
         with walk.within(copies=layout.frames_are_copies()):
@@ -93,7 +93,7 @@ def _foreign_frame(walk: Walk, value: Any) -> None:
             beside(walk, value, parts)
 
 
-def _series(walk: Walk, value: Any) -> None:
+def _series(walk: ValueWalk, value: Any) -> None:
     if not walk.first_time(value):
         return
     _about(walk, value)
@@ -103,7 +103,7 @@ def _series(walk: Walk, value: Any) -> None:
         _content(walk, held)
 
 
-def _content(walk: Walk, held: Any) -> None:
+def _content(walk: ValueWalk, held: Any) -> None:
     if layout.is_array(held):
         walk.tag("column", layout.dtype_text(held.dtype), str(held.shape))
         walk.memory(held)
@@ -112,7 +112,7 @@ def _content(walk: Walk, held: Any) -> None:
         _extension(walk, held)
 
 
-def _frame(walk: Walk, value: Any) -> None:
+def _frame(walk: ValueWalk, value: Any) -> None:
     if not walk.first_time(value):
         return
     _about(walk, value)
@@ -122,7 +122,7 @@ def _frame(walk: Walk, value: Any) -> None:
         _columns(walk, value)
 
 
-def _columns(walk: Walk, value: Any) -> None:
+def _columns(walk: ValueWalk, value: Any) -> None:
     """All columns by position: first each one's type, then all plain ones as one stream, then the others."""
     places: list[tuple[Any, int]] = [(None, 0)] * value.shape[1]
     wide = []
@@ -166,7 +166,7 @@ def _column_text(held: Any) -> str:
     return f"{'wide ' if _is_wide(held) else ''}{layout.dtype_text(held.dtype)}"
 
 
-def _plain_columns(walk: Walk, places: list[tuple[Any, int]]) -> None:
+def _plain_columns(walk: ValueWalk, places: list[tuple[Any, int]]) -> None:
     """Columns that lie side by side in memory are one piece, which feeds the same as one after the other."""
     start = 0
     while start < len(places):
@@ -182,7 +182,7 @@ def _plain_columns(walk: Walk, places: list[tuple[Any, int]]) -> None:
         start = stop
 
 
-def index(walk: Walk, value: Any) -> None:
+def index(walk: ValueWalk, value: Any) -> None:
     """An index. No one changes one in place, so it has no identity, and each is read once a walk."""
     known = walk.indexes.get(id(value))
     if known is None:
@@ -191,7 +191,7 @@ def index(walk: Walk, value: Any) -> None:
     walk.update(b"\0indx" + known)
 
 
-def _index(walk: Walk, value: Any) -> None:
+def _index(walk: ValueWalk, value: Any) -> None:
     kind = type(value).__name__
     walk.tag(kind)
     walk.sequence(b"name", list(value.names), no_step)
@@ -212,7 +212,7 @@ def _index(walk: Walk, value: Any) -> None:
         _content(walk, value._data)
 
 
-def _array(walk: Walk, value: Any) -> None:
+def _array(walk: ValueWalk, value: Any) -> None:
     """One of pandas' arrays that stands alone: it is written in place, as a numpy array is."""
     if walk.first_time(value):
         freq = getattr(value, "_freq", None)  # before pandas 3; in a series or index it is not the array's
@@ -220,7 +220,7 @@ def _array(walk: Walk, value: Any) -> None:
         _extension(walk, value)
 
 
-def _extension(walk: Walk, value: Any) -> None:
+def _extension(walk: ValueWalk, value: Any) -> None:
     """The type and elements of one of pandas' arrays. What stands where a value is missing does not count."""
     own = vars(value) if hasattr(value, "__dict__") else {}
     if not layout.is_frame_part(type(value)):
@@ -257,7 +257,7 @@ def _extension(walk: Walk, value: Any) -> None:
         immutable(walk, value)
 
 
-def dtype(walk: Walk, value: Any) -> None:
+def dtype(walk: ValueWalk, value: Any) -> None:
     """One of pandas' dtypes."""
     kind = type(value).__name__
     walk.tag("pandas dtype", kind)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from jupyter_mlops.capture.digest.reduced import reduced_parts
-from jupyter_mlops.capture.digest.walk import Handler, LastWords, Undigestible, Walk
+from jupyter_mlops.capture.digest.walk import Handler, HasLastWords, Undigestible, ValueWalk
 from jupyter_mlops.capture.origin.callables import is_users, is_users_class
 
 _HOOKS = ("__reduce_ex__", "__reduce__", "__getstate__")
@@ -68,24 +68,24 @@ def _says(kind: type) -> bool:
     return "__dict__" in attributes and type(attributes["__dict__"]) is not types.GetSetDescriptorType
 
 
-def _last_words(walk: Walk, value: Any) -> None:
-    raise LastWords("", f"its class {type(value).__name__} runs code when it is deleted (__del__)")
+def _last_words(walk: ValueWalk, value: Any) -> None:
+    raise HasLastWords("", f"its class {type(value).__name__} runs code when it is deleted (__del__)")
 
 
-def _inheriting(walk: Walk, value: Any) -> None:
+def _inheriting(walk: ValueWalk, value: Any) -> None:
     """One whose way of being pickled is that of a library's or a builtin class it is derived from."""
     if walk.first_time(value):
         beside(walk, value, reduced_parts(walk, value))
 
 
-def _saying(walk: Walk, value: Any) -> None:
+def _saying(walk: ValueWalk, value: Any) -> None:
     """One whose class says itself what is pickled of it, or what is in it."""
     if walk.first_time(value):
         beside(walk, value, reduced_parts(walk, value, by_name=True))
         _content(walk, value, type(value))
 
 
-def _content(walk: Walk, value: Any, kind: type) -> None:
+def _content(walk: ValueWalk, value: Any, kind: type) -> None:
     """What the builtin or library class that it is derived from keeps of it, in the words of that class."""
     for family, content in _CONTENTS:
         if issubclass(kind, family):
@@ -110,7 +110,7 @@ def _said_by(method: Any, value: Any) -> Any:
     return tuple(item for item in found if not isinstance(item, type)) if isinstance(found, tuple) else found
 
 
-def beside(walk: Walk, value: Any, parts: Any) -> None:
+def beside(walk: ValueWalk, value: Any, parts: Any) -> None:
     """What an object holds that its pickled form, `parts`, does not give under the same name."""
     own = attributes_of(value)
     if own is not None:
@@ -119,7 +119,7 @@ def beside(walk: Walk, value: Any, parts: Any) -> None:
     hide(walk, value, {name: item for name, item in _held(value, own) if said.get(name, _MISSING) is not item})
 
 
-def hide(walk: Walk, value: Any, hidden: dict[str, Any]) -> None:
+def hide(walk: ValueWalk, value: Any, hidden: dict[str, Any]) -> None:
     """Walk what the pickled form of `value` leaves out."""
     if hidden:
         walk.hides.update(f"{type(value).__name__}.{name}" for name in hidden)
@@ -163,7 +163,7 @@ def _named(parts: Any, depth: int) -> Iterator[tuple[str, Any]]:
         yield from parts.items()
 
 
-def exception(walk: Walk, value: BaseException) -> None:
+def exception(walk: ValueWalk, value: BaseException) -> None:
     """An error: besides what is pickled of it, where it was raised, and from which others."""
     if not walk.first_time(value):
         return

@@ -26,7 +26,7 @@ from typing import Any
 
 from jupyter_mlops.capture.digest import code
 from jupyter_mlops.capture.digest.reduced import immutable, reduced
-from jupyter_mlops.capture.digest.walk import Handler, Undigestible, Walk, module_of, no_step
+from jupyter_mlops.capture.digest.walk import Handler, Undigestible, ValueWalk, module_of, no_step
 
 _HANDLES = (
     ("matplotlib.artist", "Artist"),
@@ -44,14 +44,14 @@ _HANDLES = (
 """Objects tied to this process, which would lead the walk through all of it: nothing is tried with them."""
 
 
-def _module(walk: Walk, value: types.ModuleType) -> None:
+def _module(walk: ValueWalk, value: types.ModuleType) -> None:
     if sys.modules.get(value.__name__) is not value:
         raise Undigestible("", f"the module {value.__name__} is not the one that was imported")
     walk.tag("module", value.__name__)
     walk.modules.add(value.__name__)
 
 
-def _builtin(walk: Walk, value: Any) -> None:
+def _builtin(walk: ValueWalk, value: Any) -> None:
     owner = getattr(value, "__self__", None)
     name = getattr(value, "__qualname__", value.__name__)
     if owner is None or isinstance(owner, types.ModuleType):
@@ -61,31 +61,31 @@ def _builtin(walk: Walk, value: Any) -> None:
         walk.value(owner)
 
 
-def _method(walk: Walk, value: types.MethodType) -> None:
+def _method(walk: ValueWalk, value: types.MethodType) -> None:
     walk.update(b"\0meth")
     walk.value(value.__func__)
     walk.value(value.__self__)
 
 
-def _wrapper(walk: Walk, value: Any) -> None:
+def _wrapper(walk: ValueWalk, value: Any) -> None:
     walk.tag(type(value).__name__)
     walk.value(value.__func__)
 
 
-def _property(walk: Walk, value: property) -> None:
+def _property(walk: ValueWalk, value: property) -> None:
     walk.sequence(b"prop", (value.fget, value.fset, value.fdel), no_step)
 
 
-def _slot(walk: Walk, value: Any) -> None:
+def _slot(walk: ValueWalk, value: Any) -> None:
     walk.tag("slot", value.__objclass__.__qualname__, value.__name__)
 
 
-def _cached_property(walk: Walk, value: functools.cached_property[Any]) -> None:
+def _cached_property(walk: ValueWalk, value: functools.cached_property[Any]) -> None:
     walk.tag("cached property", str(value.attrname))
     walk.value(value.func)
 
 
-def _cached_function(walk: Walk, value: Any) -> None:
+def _cached_function(walk: ValueWalk, value: Any) -> None:
     """Like `lru_cache` makes: what it remembers cannot be seen, so it is told only where it remembers nothing."""
     if code.by_name(walk, value) or not walk.first_time(value):
         return
@@ -96,36 +96,36 @@ def _cached_function(walk: Walk, value: Any) -> None:
     walk.value(value.__wrapped__)
 
 
-def _list(walk: Walk, value: list[Any]) -> None:
+def _list(walk: ValueWalk, value: list[Any]) -> None:
     if walk.first_time(value):
         walk.sequence(b"list", value)
 
 
-def _tuple(walk: Walk, value: tuple[Any, ...]) -> None:
+def _tuple(walk: ValueWalk, value: tuple[Any, ...]) -> None:
     walk.tick()
     walk.sequence(b"tupl", value)
 
 
-def _dict(walk: Walk, value: dict[Any, Any]) -> None:
+def _dict(walk: ValueWalk, value: dict[Any, Any]) -> None:
     if walk.first_time(value):
         walk.mapping(value)
 
 
-def _proxy(walk: Walk, value: Mapping[Any, Any]) -> None:
+def _proxy(walk: ValueWalk, value: Mapping[Any, Any]) -> None:
     walk.update(b"\0view")
     walk.mapping(dict(value))
 
 
-def _set(walk: Walk, value: set[Any]) -> None:
+def _set(walk: ValueWalk, value: set[Any]) -> None:
     if walk.first_time(value):
         walk.unordered(b"set ", value)
 
 
-def _frozenset(walk: Walk, value: frozenset[Any]) -> None:
+def _frozenset(walk: ValueWalk, value: frozenset[Any]) -> None:
     walk.unordered(b"froz", value)
 
 
-def _partial(walk: Walk, value: functools.partial[Any]) -> None:
+def _partial(walk: ValueWalk, value: functools.partial[Any]) -> None:
     if walk.first_time(value):
         reduction: Any = value.__reduce__()
         function, arguments, keywords, own = reduction[2]
@@ -137,91 +137,91 @@ def _partial(walk: Walk, value: functools.partial[Any]) -> None:
             walk.mapping(dict(own), attributes=True)
 
 
-def _deque(walk: Walk, value: collections.deque[Any]) -> None:
+def _deque(walk: ValueWalk, value: collections.deque[Any]) -> None:
     if walk.first_time(value):
         walk.value(value.maxlen)
         walk.sequence(b"dequ", list(value))
 
 
-def _bytearray(walk: Walk, value: bytearray) -> None:
+def _bytearray(walk: ValueWalk, value: bytearray) -> None:
     if walk.first_time(value):
         walk.tag("bytearray")
         walk.blob(value)
 
 
-def _memoryview(walk: Walk, value: memoryview) -> None:
+def _memoryview(walk: ValueWalk, value: memoryview) -> None:
     if not isinstance(value.obj, bytes):
         walk.shared(value.obj)
     walk.tag("memoryview", value.format, repr(value.shape), str(value.readonly))
     walk.blob(value if value.c_contiguous else value.tobytes())
 
 
-def _time(walk: Walk, value: Any) -> None:
+def _time(walk: ValueWalk, value: Any) -> None:
     walk.tag(type(value).__name__)
     walk.sequence(b"time", value.__reduce_ex__(4)[1], no_step)
 
 
-def _zone(walk: Walk, value: zoneinfo.ZoneInfo) -> None:
+def _zone(walk: ValueWalk, value: zoneinfo.ZoneInfo) -> None:
     key: str | None = value.key  # of a zone made from a file there is none
     if key is None:
         raise Undigestible("", "a time zone without a name")
     walk.tag("zone", key)
 
 
-def _other_zone(walk: Walk, value: datetime.tzinfo) -> None:
+def _other_zone(walk: ValueWalk, value: datetime.tzinfo) -> None:
     """One of another library, which is made once and held by all that use it."""
     with walk.within(copies=True):
         immutable(walk, value)
 
 
-def _text(walk: Walk, value: Any) -> None:
+def _text(walk: ValueWalk, value: Any) -> None:
     walk.tag(type(value).__name__, str(value))
 
 
 def _parts(*names: str) -> Handler:
     get = operator.attrgetter(*names)
 
-    def handler(walk: Walk, value: Any) -> None:
+    def handler(walk: ValueWalk, value: Any) -> None:
         walk.tag(type(value).__name__)
         walk.sequence(b"part", get(value), no_step)
 
     return handler
 
 
-def _member(walk: Walk, value: enum.Enum) -> None:
+def _member(walk: ValueWalk, value: enum.Enum) -> None:
     walk.update(b"\0enum")
     walk.value(type(value))
     name: str | None = value.name  # of a combination of flags there is none, before Python 3.11
     walk.value(value.value if name is None else name)
 
 
-def _named_tuple(walk: Walk, value: tuple[Any, ...]) -> None:
+def _named_tuple(walk: ValueWalk, value: tuple[Any, ...]) -> None:
     walk.update(b"\0ntup")
     walk.value(type(value))
     names = type(value)._fields  # type: ignore[attr-defined]
     walk.sequence(b"tupl", tuple(value), lambda index: f".{names[index]}")
 
 
-def _type_variable(walk: Walk, value: Any) -> None:
+def _type_variable(walk: ValueWalk, value: Any) -> None:
     if walk.first_time(value, mutable=False):
         bound, constraints = getattr(value, "__bound__", None), getattr(value, "__constraints__", ())
         walk.tag(type(value).__name__, value.__name__, str(value.__module__))
         walk.sequence(b"tvar", (bound, *constraints), no_step)
 
 
-def _logger(walk: Walk, value: logging.Logger) -> None:
+def _logger(walk: ValueWalk, value: logging.Logger) -> None:
     if logging.getLogger(value.name) is value:
         walk.tag("logger", value.name)
     else:
         reduced(walk, value)
 
 
-def _sentinel(walk: Walk, value: Any) -> None:
+def _sentinel(walk: ValueWalk, value: Any) -> None:
     """A mark that the standard library compares by identity."""
     walk.tag("sentinel", type(value).__qualname__, str(getattr(value, "name", "")))
 
 
-def _handle(walk: Walk, value: Any) -> None:
+def _handle(walk: ValueWalk, value: Any) -> None:
     kind = type(value)
     raise Undigestible("", f"a {kind.__name__} of {module_of(kind).partition('.')[0]}, which is tied to this process")
 

@@ -8,7 +8,7 @@ import types
 from typing import Any
 
 from jupyter_mlops.capture.digest import code
-from jupyter_mlops.capture.digest.walk import Undigestible, Walk, module_of, no_step
+from jupyter_mlops.capture.digest.walk import Undigestible, ValueWalk, module_of, no_step
 from jupyter_mlops.capture.origin.callables import is_users_class
 
 _CACHES = {
@@ -22,7 +22,7 @@ _TREES = ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")
 _NEW = getattr(copyreg, "__newobj__")  # noqa: B009 - a class would mangle the name
 
 
-def reduced(walk: Walk, value: Any) -> None:
+def reduced(walk: ValueWalk, value: Any) -> None:
     """Any object with an identity: what pickling would take of it."""
     if _is_the_only_one(type(value), value):
         immutable(walk, value)
@@ -54,13 +54,13 @@ def _holds(owner: Any, value: Any) -> bool:
     return any(item is value for item in list(getattr(owner, "__dict__", {}).values()))
 
 
-def immutable(walk: Walk, value: Any) -> None:
+def immutable(walk: ValueWalk, value: Any) -> None:
     """An object of which only the content counts, by what pickling would take of it."""
     walk.tick()
     reduced_parts(walk, value)
 
 
-def reduced_parts(walk: Walk, value: Any, *, by_name: bool = False) -> Any:
+def reduced_parts(walk: ValueWalk, value: Any, *, by_name: bool = False) -> Any:
     """Walk what pickling would take of an object, and give it.
 
     With `by_name` a class that makes it counts as its own where it has the same name: a method finds the one that stands
@@ -113,7 +113,7 @@ def _reduction(kind: type, value: Any) -> Any:
         raise Undigestible("", f"{type(error).__name__}: {error}"[:200]) from error
 
 
-def _state(walk: Walk, kind: type, value: Any, state: Any) -> None:
+def _state(walk: ValueWalk, kind: type, value: Any, state: Any) -> None:
     if type(state) is dict:
         own = getattr(value, "__dict__", None)  # only where pickling asked for it: asking may make it
         if type(own) is dict:
@@ -135,7 +135,7 @@ def _state(walk: Walk, kind: type, value: Any, state: Any) -> None:
         walk.value(state)
 
 
-def _global(walk: Walk, kind: type, value: Any, name: str) -> None:
+def _global(walk: ValueWalk, kind: type, value: Any, name: str) -> None:
     """An object that is one of a module's own, such as a ufunc. One of the notebook's may hide code or a cache."""
     module = getattr(value, "__module__", None) or module_of(kind)
     if module == "__main__" or code.find(module, name) is not value:

@@ -50,11 +50,11 @@ class Undigestible(Exception):
         return self
 
 
-class LastWords(Undigestible):
+class HasLastWords(Undigestible):
     """A value that does something when it goes: no other can stand for it."""
 
 
-Handler = Callable[["Walk", Any], None]
+Handler = Callable[["ValueWalk", Any], None]
 
 
 def module_of(kind: type) -> str:
@@ -73,7 +73,7 @@ def no_step(index: int) -> str:
     return ""
 
 
-class Walk:
+class ValueWalk:
     """What is met on the way is noted: `ids` of mutable objects, memory, functions, modules, global names.
 
     `handlers` says by exact type how a value is walked, `resolve` finds that out for a type not among them.
@@ -345,7 +345,7 @@ class Walk:
                 self.update(b"".join(written[start : start + _CHUNK]))
             return
         try:
-            digests = sorted([self.apart(Walk.value, item) for item in values])
+            digests = sorted([self.apart(ValueWalk.value, item) for item in values])
         except Undigestible as error:
             raise error.inside("{...}") from error.__cause__
         self.tag(*digests)

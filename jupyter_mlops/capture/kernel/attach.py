@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.capture.key.value_facts import Known
+from jupyter_mlops.capture.key.value_facts import ValueFacts
 from jupyter_mlops.capture.key.world import Pending
 from jupyter_mlops.capture.restore.restore import put_in_place
 from jupyter_mlops.capture.results.reuse import Reuse, known_in, open_result
@@ -46,7 +46,7 @@ def attach(session: Session, runs: list[StepRun]) -> tuple[list[str], dict[str, 
     return list(there), {name: why for name, why in lost.items() if name in there}
 
 
-def _put(session: Session, source: StepRun, known: dict[str, Known]) -> None:
+def _put(session: Session, source: StepRun, known: dict[str, ValueFacts]) -> None:
     if source.result is not None:
         try:
             put_in_place(session, open_result(session.store, source))

@@ -17,7 +17,7 @@ from jupyter_mlops.analysis.pipeline.step_options import spec_named
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.restore.hydrate import Hydrator
 from jupyter_mlops.capture.session.notebook import parent_metadata, sent_metadata, sent_tags
-from jupyter_mlops.capture.session.session import Listener, Session
+from jupyter_mlops.capture.session.session import Session, StepListener
 from jupyter_mlops.capture.step.outcome import names_bound
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.reason import Reason
@@ -35,7 +35,7 @@ _CALLS = re.compile(r"[(@%!/]|\bimport\b")
 _sessions: list[ShellHooks] = []
 
 
-def open_session(shell: Any, listener: Listener) -> Session:
+def open_session(shell: Any, listener: StepListener) -> Session:
     """A kernel's session, and what gives its cells the values of reused steps."""
     return Session(shell, listener, Hydrator)
 
@@ -132,10 +132,10 @@ class ShellHooks:
         return spec_named(name or self.session.view.step_name(info.cell_id, self._facts), tags, named=False)
 
     def _begin_step(self, spec: StepSpec, code: str, info: Any) -> None:
-        from jupyter_mlops.capture.step.execution import Execution
+        from jupyter_mlops.capture.step.execution import StepExecution
 
         cell = Cell(-1, info.cell_id or "", "code", info.raw_cell)
-        execution = Execution(self.session, StepCell(cell, spec, code), self._facts)
+        execution = StepExecution(self.session, StepCell(cell, spec, code), self._facts)
         self._execution = execution
         execution.refused = self._claim(info.cell_id, spec)
         execution.before()

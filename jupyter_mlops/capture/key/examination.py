@@ -25,7 +25,7 @@ from jupyter_mlops.capture.key import environment
 from jupyter_mlops.capture.key.effects import ANY_LIBRARY, effects_of
 from jupyter_mlops.capture.key.modules import LocalModules, module_doubts
 from jupyter_mlops.capture.key.resolver import Resolver as Resolver
-from jupyter_mlops.capture.key.value_facts import Known, ended
+from jupyter_mlops.capture.key.value_facts import ValueFacts, ended
 from jupyter_mlops.capture.key.world import World
 from jupyter_mlops.capture.libraries import is_untold
 from jupyter_mlops.domain.reason import Reason, ReasonCode
@@ -69,7 +69,7 @@ class Examination:
 
     facts: CodeFacts
     ingredients: dict[str, str] = field(default_factory=dict)
-    inputs: dict[str, Known] = field(default_factory=dict)
+    inputs: dict[str, ValueFacts] = field(default_factory=dict)
     reasons: list[Reason] = field(default_factory=list)
     effects: dict[str, list[Reason]] = field(default_factory=dict)
     packages: set[str] = field(default_factory=set)
@@ -313,7 +313,7 @@ def relevant_libraries(packages: set[str]) -> set[str] | None:
     return relevant
 
 
-def reads_everything(facts: CodeFacts, called: Iterable[Known | None] = ()) -> bool:
+def reads_everything(facts: CodeFacts, called: Iterable[ValueFacts | None] = ()) -> bool:
     """Whether code, or a function of the notebook among the values `called`, may reach any name of the namespace in
     ways the code's text does not show."""
     if facts.names.everything or facts.names.anything:

@@ -7,7 +7,7 @@ from functools import lru_cache
 from itertools import groupby
 
 from jupyter_mlops.analysis.code.doubts import Doubts
-from jupyter_mlops.capture.key.value_facts import Known
+from jupyter_mlops.capture.key.value_facts import ValueFacts
 from jupyter_mlops.capture.key.world import World
 
 
@@ -16,7 +16,7 @@ class Resolver:
 
     def __init__(self, doubts: Doubts, world: World | None) -> None:
         self._aliases = dict(doubts.aliases)
-        self._know: Callable[[str], Known | None] = _nothing if world is None else world.know
+        self._know: Callable[[str], ValueFacts | None] = _nothing if world is None else world.know
         self._roots: dict[str, str] = {}
 
     def __call__(self, chain: str) -> str | None:

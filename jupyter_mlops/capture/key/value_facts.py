@@ -10,14 +10,14 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from jupyter_mlops.capture.digest.content import Fingerprint
-from jupyter_mlops.capture.digest.walk import LastWords, Undigestible, module_of
+from jupyter_mlops.capture.digest.walk import HasLastWords, Undigestible, module_of
 from jupyter_mlops.capture.origin.calls import is_library_file
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.secrets.known import HOLDS, redact
 
 
 @dataclass(frozen=True)
-class Known:
+class ValueFacts:
     """A value seen from outside.
 
     `digest` is "" where its content cannot be told, and `lost` then says why; a value whose content can be told but
@@ -48,7 +48,7 @@ class Known:
         return {**told, "doubts": [reason.to_json() for reason in self.doubts]} if self.doubts else told
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Known:
+    def from_json(cls, data: Mapping[str, Any]) -> ValueFacts:
         """The same again; fields of a later version are left out."""
         known: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in data.items() if name in _FIELDS
@@ -59,14 +59,14 @@ class Known:
 
 
 _MOST_HIDDEN = 5
-_FIELDS = frozenset(item.name for item in fields(Known))
+_FIELDS = frozenset(item.name for item in fields(ValueFacts))
 
 
-def known_of(value: Any, found: Fingerprint) -> Known:
+def known_of(value: Any, found: Fingerprint) -> ValueFacts:
     """What a fingerprint tells of a value."""
     sources, doubts = _sources(found.functions)
     text = str(value) if isinstance(value, str) and len(value) < 1000 else _path(value)
-    return Known(
+    return ValueFacts(
         digest=found.digest,
         lost=HOLDS if found.secret else "",
         kind=_kind(value),
@@ -80,18 +80,18 @@ def known_of(value: Any, found: Fingerprint) -> Known:
     )
 
 
-def lost(value: Any, error: Undigestible) -> Known:
+def lost(value: Any, error: Undigestible) -> ValueFacts:
     """A value whose content cannot be told."""
-    return Known(
+    return ValueFacts(
         lost=redact(str(error))[:300],
         kind=_kind(value),
         dotted=dotted(value) or "",
         modules=_home(value),
-        last_words=isinstance(error, LastWords),
+        last_words=isinstance(error, HasLastWords),
     )
 
 
-def ended(names: Iterable[str], know: Callable[[str], Known | None]) -> list[Reason]:
+def ended(names: Iterable[str], know: Callable[[str], ValueFacts | None]) -> list[Reason]:
     """Why code is not repeatable that binds these names anew or deletes them: what they held may have code run then."""
     return [Reason(ReasonCode.LAST_WORDS, name) for name in sorted(names) if (it := know(name)) and it.last_words]
 
@@ -102,7 +102,7 @@ def first_lost(known: Mapping[str, Mapping[str, Any]]) -> Reason | None:
     return next((Reason(ReasonCode.LOST_VALUE, name, part) for name, part in lost), None)
 
 
-def reached(know: Callable[[str], Known | None], names: Iterable[str]) -> set[str]:
+def reached(know: Callable[[str], ValueFacts | None], names: Iterable[str]) -> set[str]:
     """The names, and those that notebook functions among their values look up when called."""
     found: set[str] = set()
     waiting = list(names)

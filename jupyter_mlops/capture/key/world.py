@@ -16,7 +16,7 @@ from jupyter_mlops.analysis.code.doubts import SHELL_NAMES
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.digest.content import Fingerprint, Undigestible, Walker, connected
 from jupyter_mlops.capture.key.conditions import depended_on
-from jupyter_mlops.capture.key.value_facts import Known, known_of, lost
+from jupyter_mlops.capture.key.value_facts import ValueFacts, known_of, lost
 
 
 class World(Protocol):
@@ -25,7 +25,7 @@ class World(Protocol):
     effects: dict[str, str]
     """Library (or "*") → digest of the cells that configured it in ways no fingerprint shows."""
 
-    def know(self, name: str) -> Known | None:
+    def know(self, name: str) -> ValueFacts | None:
         """What is known of a name; None where nothing is bound to it."""
 
     def component(self, names: Iterable[str]) -> set[str]:
@@ -101,7 +101,7 @@ class Pending:
     computed them.
     """
 
-    known: Known
+    known: ValueFacts
     source: str
     result: str | None
     group: frozenset[str]
@@ -112,7 +112,7 @@ class _Mark:
     """What was seen of a value; `fresh` until a cell may have touched it. The walker keeps the ids in `found` true."""
 
     value: Any
-    known: Known
+    known: ValueFacts
     found: Fingerprint | None
     walker: Walker | None
     fresh: bool = True
@@ -147,7 +147,7 @@ class LiveWorld:
         """The notebook's names that are bound to values."""
         return [name for name in self.namespace if not self.is_shells(name)]
 
-    def know(self, name: str) -> Known | None:
+    def know(self, name: str) -> ValueFacts | None:
         if name not in self.namespace:
             pending = self.pending.get(name)
             return pending.known if pending is not None else None
@@ -180,7 +180,7 @@ class LiveWorld:
         self._marks[name] = mark
         return mark
 
-    def loaded(self, name: str, value: Any, known: Known) -> None:
+    def loaded(self, name: str, value: Any, known: ValueFacts) -> None:
         """Bind a name to its restored value, of which all is known but where its parts lie."""
         self.namespace[name] = value
         self.pending.pop(name, None)
@@ -202,7 +202,7 @@ class LiveWorld:
         found = self.mark(name)
         return found is not None and _has_parts(found)
 
-    def known_now(self, among: Iterable[str] | None = None) -> dict[str, Known]:
+    def known_now(self, among: Iterable[str] | None = None) -> dict[str, ValueFacts]:
         """What is known already, and still true, of the values that are there (of these names)."""
         marks = self._marks
         return {

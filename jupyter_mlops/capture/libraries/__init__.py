@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jupyter_mlops.capture.libraries import options, surroundings, warned
-from jupyter_mlops.capture.libraries.content import Unreadable, digest
+from jupyter_mlops.capture.libraries.content import UnreadableOption, digest
 from jupyter_mlops.capture.libraries.figures import open_figures
 from jupyter_mlops.capture.libraries.generators import (
     numpy_drawn_since_import,
@@ -45,7 +45,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class _Known:
+class _KnownState:
     """One state: which module it needs ("" for none), what differs from the defaults, and setting exactly that."""
 
     module: str
@@ -61,21 +61,21 @@ class _Known:
         return module is not None and not getattr(getattr(module, "__spec__", None), "_initializing", False)
 
 
-_KNOWN: dict[str, _Known] = {
-    "environ": _Known("", surroundings.environ_options, surroundings.set_environ_options),
-    "timezone": _Known("", surroundings.zone_options, surroundings.set_zone_options),
-    "cwd": _Known("", surroundings.folder_options, surroundings.set_folder_options),
-    "sys.path": _Known("", surroundings.path_options, surroundings.set_path_options),
-    "locale": _Known("", surroundings.locale_options, surroundings.set_locale_options),
-    "decimal": _Known("", surroundings.decimal_options, surroundings.set_decimal_options),
-    "logging": _Known("", surroundings.logging_options, surroundings.set_logging_options),
-    "warnings": _Known("", warned.warning_options, warned.set_warning_options),
-    "pandas": _Known("pandas", options.pandas_options, options.set_pandas_options),
-    "numpy": _Known("numpy", options.numpy_options, options.set_numpy_options),
-    "sklearn": _Known("sklearn", options.sklearn_options, options.set_sklearn_options),
-    "matplotlib": _Known("matplotlib", options.matplotlib_options, options.set_matplotlib_options),
-    "matplotlib_inline": _Known("matplotlib_inline.config", options.inline_options, options.set_inline_options),
-    "torch": _Known("torch", options.torch_options, options.set_torch_options),
+_KNOWN: dict[str, _KnownState] = {
+    "environ": _KnownState("", surroundings.environ_options, surroundings.set_environ_options),
+    "timezone": _KnownState("", surroundings.zone_options, surroundings.set_zone_options),
+    "cwd": _KnownState("", surroundings.folder_options, surroundings.set_folder_options),
+    "sys.path": _KnownState("", surroundings.path_options, surroundings.set_path_options),
+    "locale": _KnownState("", surroundings.locale_options, surroundings.set_locale_options),
+    "decimal": _KnownState("", surroundings.decimal_options, surroundings.set_decimal_options),
+    "logging": _KnownState("", surroundings.logging_options, surroundings.set_logging_options),
+    "warnings": _KnownState("", warned.warning_options, warned.set_warning_options),
+    "pandas": _KnownState("pandas", options.pandas_options, options.set_pandas_options),
+    "numpy": _KnownState("numpy", options.numpy_options, options.set_numpy_options),
+    "sklearn": _KnownState("sklearn", options.sklearn_options, options.set_sklearn_options),
+    "matplotlib": _KnownState("matplotlib", options.matplotlib_options, options.set_matplotlib_options),
+    "matplotlib_inline": _KnownState("matplotlib_inline.config", options.inline_options, options.set_inline_options),
+    "torch": _KnownState("torch", options.torch_options, options.set_torch_options),
 }
 KNOWN_STATES = frozenset(_KNOWN)
 _CANNOT = (AttributeError, ImportError, KeyError, TypeError, ValueError, RuntimeError, OSError)
@@ -91,7 +91,7 @@ def library_state(among: Collection[str] | None = None) -> dict[str, str]:
             changed = known.changed()
             if changed:
                 state[name] = digest(sorted(changed.items()))
-        except Unreadable as error:
+        except UnreadableOption as error:
             state[name] = f"{_UNTOLD}{error}"
         except _CANNOT as error:
             state[name] = f"{_UNTOLD}{type(error).__name__}: {error}"

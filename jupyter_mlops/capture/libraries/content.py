@@ -15,12 +15,12 @@ _TEXTUAL = {"Cycler"}
 """Types whose text is their whole content."""
 
 
-class Unreadable(Exception):
+class UnreadableOption(Exception):
     """An option holds something whose content cannot be told."""
 
 
 def digest(value: object) -> str:
-    """The digest of `value`. Raises `Unreadable`."""
+    """The digest of `value`. Raises `UnreadableOption`."""
     text = _text(value)
     found = xxhash.xxh3_128_hexdigest(text.encode("utf-8", "surrogatepass"))
     return keyed(found) if holds(text) else found
@@ -41,4 +41,4 @@ def _text(value: Any) -> str:
     try:
         return f"{kind.__module__}.{kind.__qualname__}({Walker({}).fingerprint('option', value).digest})"
     except Undigestible as error:
-        raise Unreadable(error.what) from error
+        raise UnreadableOption(error.what) from error

@@ -43,7 +43,7 @@ class _Watched:
 
 
 @dataclass(frozen=True)
-class _Record:
+class _ModuleRecord:
     """What was seen of one module."""
 
     module: types.ModuleType
@@ -66,10 +66,10 @@ class _Package:
         self.records: dict[str, object] = {}
         for name, module in modules.items():
             record = None if former is None else former.records.get(name)
-            if not isinstance(record, _Record) or record.module is not module or not record.unchanged():
+            if not isinstance(record, _ModuleRecord) or record.module is not module or not record.unchanged():
                 record = _record(module)
             self.records[name] = record
-        watched = [item for record in self.records.values() for item in cast("_Record", record).watched]
+        watched = [item for record in self.records.values() for item in cast("_ModuleRecord", record).watched]
         self._named: list[Any] = [*modules.values(), *(item.target for item in watched if item.content is vars)]
         plain = [item.target for item in watched if item.content is _itself and len(item.target) <= _MANY]
         self._slotted = [item for item in watched if item.content not in (vars, _itself)]
@@ -131,7 +131,7 @@ def note_imported(package: str) -> None:
     """An import of the package has ended: remember what modules held that it loaded, for steps that go on to change it."""
     for name, record in package_snapshot({package}).items():
         known = _at_import.get(name)
-        if not isinstance(known, _Record) or known.module is not cast("_Record", record).module:
+        if not isinstance(known, _ModuleRecord) or known.module is not cast("_ModuleRecord", record).module:
             _at_import[name] = record
 
 
@@ -163,7 +163,7 @@ def package_changes(before: Mapping[str, object], after: Mapping[str, object]) -
     told: set[tuple[int, str]] = set()
     for name, new in after.items():
         old = before.get(name, _at_import.get(name))
-        if new is old or not isinstance(old, _Record) or not isinstance(new, _Record):
+        if new is old or not isinstance(old, _ModuleRecord) or not isinstance(new, _ModuleRecord):
             continue
         for owner, path in _differences(old, new, before):
             key = (id(owner), path.rpartition(".")[2])  # a thing that many modules name is told once
@@ -186,14 +186,14 @@ def _holds(item: _Watched) -> bool:
     return all(map(operator.is_, now, then))
 
 
-def _record(module: types.ModuleType) -> _Record:
+def _record(module: types.ModuleType) -> _ModuleRecord:
     names = dict(vars(module))
     watched: list[_Watched] = []
     seen: set[int] = set()
     for name, value in names.items():
         if not name.startswith("__") and not _is_harmless(name):
             watched += _watch(name, value, module.__name__, seen, _DEPTH)
-    return _Record(module, names, tuple(watched))
+    return _ModuleRecord(module, names, tuple(watched))
 
 
 def _watch(path: str, value: Any, module: str, seen: set[int], depth: int) -> Iterator[_Watched]:
@@ -245,7 +245,7 @@ def _is_harmless(name: str) -> bool:
     return any(part in lowered for part in _HARMLESS)
 
 
-def _differences(old: _Record, new: _Record, before: Mapping[str, object]) -> Iterator[tuple[Any, str]]:
+def _differences(old: _ModuleRecord, new: _ModuleRecord, before: Mapping[str, object]) -> Iterator[tuple[Any, str]]:
     """The thing that changed, and its path from the module."""
     for name in [*old.names, *(name for name in new.names if name not in old.names)]:
         if old.names.get(name) is not new.names.get(name) and not _is_harmless_name(name, old, new):
@@ -259,7 +259,7 @@ def _differences(old: _Record, new: _Record, before: Mapping[str, object]) -> It
             yield item.target, path
 
 
-def _is_harmless_name(name: str, old: _Record, new: _Record) -> bool:
+def _is_harmless_name(name: str, old: _ModuleRecord, new: _ModuleRecord) -> bool:
     if name.startswith("__") or _is_harmless(name):
         return True
     value = new.names.get(name)

@@ -28,7 +28,7 @@ _GRACE = 0.1
 """Seconds in which a pool that was just closed may end its threads."""
 
 
-class Beside:
+class ConcurrentWork:
     """What runs beside when it is made; `look` and `reasons` tell what has come since."""
 
     goes_on = False

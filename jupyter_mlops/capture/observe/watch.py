@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.capture.observe import stdlib_hooks
-from jupyter_mlops.capture.observe.threads import Beside, is_worker
+from jupyter_mlops.capture.observe.threads import ConcurrentWork, is_worker
 from jupyter_mlops.capture.origin.calls import (
     LIBRARY,
     by_mlflow,
@@ -74,7 +74,7 @@ def native_libraries() -> set[str]:
     return {name for name in _NATIVE if name in sys.modules}
 
 
-__all__ = ["Seen", "Watch", "begin", "import_reads", "is_library_file", "native_libraries"]
+__all__ = ["Seen", "StepWatch", "begin", "import_reads", "is_library_file", "native_libraries"]
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Seen:
     """What of the notebook's goes on, or is due, when the step has ended."""
 
 
-class Watch:
+class StepWatch:
     """Watches while it is entered. Threads that were there before are not the step's, but for those of pools."""
 
     def __init__(self, ignored: tuple[Path, ...] = ()) -> None:
@@ -125,9 +125,9 @@ class Watch:
             **dict.fromkeys(_NETWORK, lambda _: self._doubt(ReasonCode.NETWORK)),
         }
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> StepWatch:
         begin()
-        self._beside = Beside()
+        self._beside = ConcurrentWork()
         self._main = threading.get_ident()
         _active.append(self)
         stdlib_hooks.tell(self._told)
@@ -319,21 +319,21 @@ class Watch:
         return _absolute(path)
 
 
-class Unneeded(Watch):
+class Unneeded(StepWatch):
     """In the place of a watch over what can do nothing to the world."""
 
     def __init__(self) -> None:
         self.seen = Seen()
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> StepWatch:
         return self
 
     def __exit__(self, *_: object) -> None:
         """There is nothing to end."""
 
 
-_active: list[Watch] = []
-_EVENTS = frozenset(Watch()._events)
+_active: list[StepWatch] = []
+_EVENTS = frozenset(StepWatch()._events)
 
 
 def _hook(name: str, arguments: tuple[Any, ...]) -> None:

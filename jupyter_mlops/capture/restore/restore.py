@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.capture import libraries
-from jupyter_mlops.capture.key.value_facts import Known
+from jupyter_mlops.capture.key.value_facts import ValueFacts
 from jupyter_mlops.capture.key.world import Pending
 from jupyter_mlops.capture.results.reuse import Reuse
 
@@ -19,7 +19,7 @@ _AT_ONCE = {"environ", "timezone", "cwd", "sys.path", "locale", "decimal", "logg
 def put_in_place(session: Session, reuse: Reuse) -> None:
     """Let the world be as a result left it; values are loaded when they are needed."""
     world, source = session.world, reuse.source
-    known: dict[str, Known] = reuse.known
+    known: dict[str, ValueFacts] = reuse.known
     for name, item in known.items():
         group = frozenset({name, *item.shares})
         world.pend(name, Pending(item, source.id, None if item.lost else source.result, group))

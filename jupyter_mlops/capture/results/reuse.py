@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlops.capture import values
 from jupyter_mlops.capture.key.conditions import changed as changed_condition
 from jupyter_mlops.capture.key.examination import Examination
-from jupyter_mlops.capture.key.value_facts import Known
+from jupyter_mlops.capture.key.value_facts import ValueFacts
 from jupyter_mlops.capture.key.world import UNTOLD, World
 from jupyter_mlops.capture.observe import display
 from jupyter_mlops.domain.reason import DAMAGED, Reason, ReasonCode
@@ -36,7 +36,7 @@ class Reuse:
     random: dict[str, Any] = field(default_factory=dict)
 
     @property
-    def known(self) -> dict[str, Known]:
+    def known(self) -> dict[str, ValueFacts]:
         """What is known of the names of the result."""
         return known_in(self.source)
 
@@ -46,9 +46,9 @@ class Reuse:
         return {name for name, known in self.known.items() if known.lost}
 
 
-def known_in(run: StepRun) -> dict[str, Known]:
+def known_in(run: StepRun) -> dict[str, ValueFacts]:
     """What a step run's record knows of the names of its result."""
-    return {name: Known.from_json(data) for name, data in run.known.items()}
+    return {name: ValueFacts.from_json(data) for name, data in run.known.items()}
 
 
 def find_reusable(

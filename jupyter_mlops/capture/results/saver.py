@@ -21,7 +21,7 @@ from typing import Any
 
 from jupyter_mlops.capture import values
 from jupyter_mlops.capture.digest.content import Fingerprint, Undigestible, Walker
-from jupyter_mlops.capture.key.value_facts import Known
+from jupyter_mlops.capture.key.value_facts import ValueFacts
 from jupyter_mlops.capture.results import files
 from jupyter_mlops.capture.values import differing
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
@@ -49,7 +49,7 @@ class Saving:
     key: str
     packed: Any
     display: bytes
-    known: dict[str, Known]
+    known: dict[str, ValueFacts]
     files: Mapping[str, str] = field(default_factory=dict)
     urgent: bool = False
     plain: frozenset[str] = frozenset()
@@ -230,7 +230,7 @@ class Saver:
         saving.kept = kept
         return None
 
-    def _proven(self, name: str, saving: Saving) -> dict[str, Known]:
+    def _proven(self, name: str, saving: Saving) -> dict[str, ValueFacts]:
         """What is known of the names, where those that do not come back as they were are lost."""
         known = dict(saving.known)
         if saving.plain.issuperset(known):
@@ -249,7 +249,7 @@ class Saver:
                 known.update({other: replace(known[other], lost=broken) for other in group if other in known})
         return known
 
-    def _broken(self, stored: Any, group: set[str], known: Mapping[str, Known]) -> str | None:
+    def _broken(self, stored: Any, group: set[str], known: Mapping[str, ValueFacts]) -> str | None:
         """Why the stored values of a group do not equal those that were there; None where they do."""
         try:
             loaded = stored.load(sorted(group))

@@ -21,7 +21,7 @@ from jupyter_mlops.capture.key.examination import reads_everything
 from jupyter_mlops.capture.key.modules import LocalModules
 from jupyter_mlops.capture.key.value_facts import reached
 from jupyter_mlops.capture.key.world import LiveWorld
-from jupyter_mlops.capture.observe.threads import Beside
+from jupyter_mlops.capture.observe.threads import ConcurrentWork
 from jupyter_mlops.capture.session.hydrating import Hydrating
 from jupyter_mlops.capture.session.notebook import NotebookView, sent_position
 from jupyter_mlops.capture.session.owners import Owners
@@ -35,7 +35,7 @@ from jupyter_mlops.secrets.known import redact
 from jupyter_mlops.store.files.notebooks import parse_notebook, read_bytes
 
 if TYPE_CHECKING:
-    from jupyter_mlops.capture.key.value_facts import Known
+    from jupyter_mlops.capture.key.value_facts import ValueFacts
     from jupyter_mlops.capture.results.resume import Resumed
     from jupyter_mlops.capture.results.saver import Saver
     from jupyter_mlops.domain.run import TrackedAt
@@ -45,7 +45,7 @@ LIVE = "(no notebook)"
 _NEEDED = ("jupyter_mlops.capture.results.saver", "jupyter_mlops.capture.step.execution", "jupyter_mlops.store.store")
 
 
-class Listener(Protocol):
+class StepListener(Protocol):
     """What the interface wants to know, and may add to."""
 
     def tracked_at(self, root: Path) -> TrackedAt:
@@ -73,7 +73,7 @@ class Listener(Protocol):
 class Session:
     """Made when the extension is loaded; costs nothing until the first step."""
 
-    def __init__(self, shell: Any, listener: Listener, hydrator_of: Callable[[Session], Hydrating]) -> None:
+    def __init__(self, shell: Any, listener: StepListener, hydrator_of: Callable[[Session], Hydrating]) -> None:
         libraries.begin()
         self.shell = shell
         self.listener = listener
@@ -82,7 +82,7 @@ class Session:
         self.hydrator = hydrator_of(self)
         self.world.load = lambda names: self.hydrator.ready(names, libraries_used=False)
         self.view = NotebookView(self)
-        self.beside = Beside()
+        self.beside = ConcurrentWork()
         self.producers: dict[str, str] = {}
         self.unseeded = {libraries.random_digests()["random"]}
         """Digests of states of `random` that no cell has set."""
@@ -306,7 +306,7 @@ class Session:
         names = None if everything else facts.names.reads
         self.hydrator.ready(names, libraries_used=everything or self._uses_libraries(facts))
 
-    def _called(self, facts: CodeFacts) -> list[Known | None]:
+    def _called(self, facts: CodeFacts) -> list[ValueFacts | None]:
         """What is known of the names that code may read, also in the functions it may call."""
         return [self.world.know(name) for name in reached(self.world.know, facts.names.reads)]
 

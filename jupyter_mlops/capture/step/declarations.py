@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jupyter_mlops.capture.key.examination import Examination
-from jupyter_mlops.capture.step.outcome import Outcome
+from jupyter_mlops.capture.step.outcome import StepOutcome
 from jupyter_mlops.domain.step import StepSpec
 from jupyter_mlops.errors import InputError
 
@@ -16,7 +16,7 @@ def contradicted_inputs(spec: StepSpec, found: Examination) -> InputError | None
     return _contradiction(spec.name, "reads", "--inputs", values - set(spec.inputs), set())
 
 
-def contradicted_outputs(spec: StepSpec, outcome: Outcome) -> InputError | None:
+def contradicted_outputs(spec: StepSpec, outcome: StepOutcome) -> InputError | None:
     """The error where the step made other values than it claims."""
     if spec.outputs is None:
         return None

@@ -22,7 +22,7 @@ from jupyter_mlops.capture.session.session import Session
 from jupyter_mlops.capture.step import secrecy
 from jupyter_mlops.capture.step.attempts import Attempts
 from jupyter_mlops.capture.step.declarations import contradicted_inputs, contradicted_outputs
-from jupyter_mlops.capture.step.outcome import Outcome, judge, named_metrics, names_bound
+from jupyter_mlops.capture.step.outcome import StepOutcome, judge, named_metrics, names_bound
 from jupyter_mlops.capture.step.record import Recorded
 from jupyter_mlops.capture.step.result import keep, limit_of
 from jupyter_mlops.capture.step.serving import lacking
@@ -36,7 +36,7 @@ from jupyter_mlops.store.files.digests import ABSENT, file_digest
 _INLINE = re.compile(r"^[^\S\n]*%matplotlib\s+(inline)\b", re.MULTILINE)
 
 
-class Execution:
+class StepExecution:
     """Between `before` and `after` the shell runs the cell, or `restore` in its place."""
 
     def __init__(self, session: Session, step: StepCell, facts: Any) -> None:
@@ -54,7 +54,7 @@ class Execution:
         """Set where its name is another cell's, a claim is contradicted, or its time is over: the cell then fails."""
         self._libraries_before: dict[str, str] | None = None
         self._recorder: display.DisplayRecorder | None = None
-        self._watch: watch.Watch | None = None
+        self._watch: watch.StepWatch | None = None
 
     def before(self) -> None:
         """Examine the step, and either find what to reuse or begin to record."""
@@ -95,7 +95,7 @@ class Execution:
         if display.can_record(session.shell):
             self._recorder = display.DisplayRecorder(session.shell, limit_of(session))
             self._recorder.start()
-        self._watch = watch.Unneeded() if self._is_inert else watch.Watch((session.store.folder,))
+        self._watch = watch.Unneeded() if self._is_inert else watch.StepWatch((session.store.folder,))
         self._watch.__enter__()
         self._asked = secrecy.asked()
         self._attempts = Attempts(session.shell, self.step.spec)
@@ -291,7 +291,7 @@ class Execution:
             reasons += self._recorder.doubts()
         return reasons + self._draws.reasons
 
-    def _conditions(self, outcome: Outcome) -> Conditions:
+    def _conditions(self, outcome: StepOutcome) -> Conditions:
         """What the step read and drew on, as it must be again."""
         assert self._watch is not None
         seen = self._watch.seen
@@ -305,7 +305,7 @@ class Execution:
         files.update(secrecy.conditions(self._asked))
         return Conditions(files, folder, self._draws.needed, outcome.shapes, self._together)
 
-    def _effects(self, outcome: Outcome) -> dict[str, Any]:
+    def _effects(self, outcome: StepOutcome) -> dict[str, Any]:
         """What the step changed besides names, as `restore` needs it."""
         after = {} if self._is_inert else self.session.world.libraries()
         before = self._libraries_before or {}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jupyter_mlops.capture.key.examination import Examination
-from jupyter_mlops.capture.key.value_facts import Known, ended
+from jupyter_mlops.capture.key.value_facts import ValueFacts, ended
 from jupyter_mlops.capture.key.world import UNTOLD, LiveWorld
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.step import StepSpec
@@ -19,7 +19,7 @@ _MISSING = object()
 
 
 @dataclass
-class Outcome:
+class StepOutcome:
     """`bound` are names whose object is another, `changed` names whose value changed in place, `deleted` names gone.
 
     `kept` are names that were there before and are part of the result, because what the step made or changed is
@@ -32,7 +32,7 @@ class Outcome:
     deleted: set[str] = field(default_factory=set)
     kept: set[str] = field(default_factory=set)
     groups: list[set[str]] = field(default_factory=list)
-    known: dict[str, Known] = field(default_factory=dict)
+    known: dict[str, ValueFacts] = field(default_factory=dict)
     shapes: dict[str, str] = field(default_factory=dict)
     reasons: list[Reason] = field(default_factory=list)
 
@@ -62,13 +62,13 @@ def judge(
     world: LiveWorld,
     found: Examination,
     before: Mapping[str, Any],
-    known_before: Mapping[str, Known],
+    known_before: Mapping[str, ValueFacts],
     shapes_before: Mapping[str, str],
     among: Iterable[str] | None = None,
-) -> Outcome:
+) -> StepOutcome:
     """Compare the namespace with what it was; `among` as for `names_bound`."""
     inputs, touches = found.inputs, found.touches
-    outcome = Outcome()
+    outcome = StepOutcome()
     outcome.bound, outcome.deleted = names_bound(world, before, among)
     perhaps = _bound_to_the_same(world, found, before, outcome)
     suspects = world.touch(None if touches is None else touches | outcome.bound)
@@ -86,7 +86,9 @@ def judge(
     return outcome
 
 
-def _bound_to_the_same(world: LiveWorld, found: Examination, before: Mapping[str, Any], outcome: Outcome) -> set[str]:
+def _bound_to_the_same(
+    world: LiveWorld, found: Examination, before: Mapping[str, Any], outcome: StepOutcome
+) -> set[str]:
     """Count names as bound that were bound to the very object they had, such as a small number.
 
     Gives those of which the code only may have bound: their value is the result, where it was the same before.
@@ -98,7 +100,7 @@ def _bound_to_the_same(world: LiveWorld, found: Examination, before: Mapping[str
     return same - names.settles
 
 
-def _group(world: LiveWorld, shapes_before: Mapping[str, str], perhaps: set[str], outcome: Outcome) -> None:
+def _group(world: LiveWorld, shapes_before: Mapping[str, str], perhaps: set[str], outcome: StepOutcome) -> None:
     made = outcome.bound | outcome.changed
     alone = {name for name in made if not world.has_parts(name)}
     together = world.component(made - alone) if made - alone else set()

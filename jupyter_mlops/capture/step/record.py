@@ -9,7 +9,7 @@ from jupyter_mlops.analysis.pipeline.cells import StepCell
 from jupyter_mlops.analysis.pipeline.reasons import differences, reason
 from jupyter_mlops.capture.key.examination import Examination
 from jupyter_mlops.capture.step import secrecy
-from jupyter_mlops.capture.step.outcome import Outcome
+from jupyter_mlops.capture.step.outcome import StepOutcome
 from jupyter_mlops.capture.step.serving import hindrance
 from jupyter_mlops.domain.brief import KEPT_ERROR
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
@@ -79,7 +79,7 @@ class Recorded:
 
     def completed(
         self,
-        outcome: Outcome,
+        outcome: StepOutcome,
         conditions: Conditions,
         effects: dict[str, Any],
         metrics: dict[str, float],

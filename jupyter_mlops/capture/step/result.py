@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jupyter_mlops.capture.session.session import Session
-    from jupyter_mlops.capture.step.outcome import Outcome
+    from jupyter_mlops.capture.step.outcome import StepOutcome
     from jupyter_mlops.capture.step.record import Recorded
 
 
@@ -40,7 +40,7 @@ def limit_of(session: Session) -> int:
 def keep(
     session: Session,
     record: Recorded,
-    outcome: Outcome,
+    outcome: StepOutcome,
     recorder: display.DisplayRecorder | None,
     written: Mapping[str, str],
 ) -> None:

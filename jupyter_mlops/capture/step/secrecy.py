@@ -13,7 +13,7 @@ from jupyter_mlops.domain.reason import Reasons
 from jupyter_mlops.secrets.known import CONDITION, KNOWN, holds, redact
 
 if TYPE_CHECKING:
-    from jupyter_mlops.capture.session.session import Listener
+    from jupyter_mlops.capture.session.session import StepListener
 
 Record = TypeVar("Record")
 
@@ -52,7 +52,7 @@ def _cleaned(value: Any) -> Any:
     return cleaned(value) if dataclasses.is_dataclass(value) and not isinstance(value, type) else redact(value)
 
 
-def warn_of_source(listener: Listener, step: StepCell) -> None:
+def warn_of_source(listener: StepListener, step: StepCell) -> None:
     """Tell where a cell's own text holds a secret: that is not ours to change."""
     if holds(step.cell.source):
         listener.warn(

@@ -33,7 +33,7 @@ class Entangled(Exception):
     """Memory is shared in a way that loading could not make again."""
 
 
-class _Record(NamedTuple):
+class _ArrayRecord(NamedTuple):
     number: int
     array: Any
     low: int
@@ -45,12 +45,12 @@ class _Record(NamedTuple):
 class _Cluster:
     low: int
     high: int
-    records: list[_Record]
+    records: list[_ArrayRecord]
     owner: int | None = None
 
 
 @dataclass
-class Layout:
+class MemoryLayout:
     """`rows` of the arrays by number; `buffers`, each of one or more parts, with its address modulo the alignment."""
 
     rows: list[Row]
@@ -63,8 +63,8 @@ class Memory:
     """Collects the arrays met while pickling a component, keeping them alive so that addresses stay true."""
 
     def __init__(self) -> None:
-        self._records: list[_Record] = []
-        self._foreign: list[_Record] = []
+        self._records: list[_ArrayRecord] = []
+        self._foreign: list[_ArrayRecord] = []
         self._owners: dict[int, int] = {}
         self._alive: list[Any] = []
 
@@ -87,7 +87,7 @@ class Memory:
             return self._objects(array)
         low, high = _extent(array)
         number = len(self._records)
-        self._records.append(_Record(number, array, low, high, owner))
+        self._records.append(_ArrayRecord(number, array, low, high, owner))
         return rebuild.array, (number, array.dtype, array.shape)
 
     def _objects(self, array: Any) -> Any:
@@ -111,11 +111,11 @@ class Memory:
         self._alive.append(array)
         low, high = _extent(array)
         if low < high:
-            self._foreign.append(_Record(-1, array, low, high, owner))
+            self._foreign.append(_ArrayRecord(-1, array, low, high, owner))
 
-    def layout(self) -> Layout:
+    def layout(self) -> MemoryLayout:
         """All arrays laid out. Raises `Entangled`."""
-        layout = Layout([(SMALL, 0, "C", True, True)] * len(self._records))
+        layout = MemoryLayout([(SMALL, 0, "C", True, True)] * len(self._records))
         plain = sorted((r for r in self._records if r.owner is None), key=lambda record: (record.low, -record.high))
         clusters: list[_Cluster] = []
         for record in plain:
@@ -170,7 +170,7 @@ class Memory:
         if not self._foreign:
             return
         records = sorted([*self._records, *self._foreign], key=lambda record: record.low)
-        reach: _Record | None = None
+        reach: _ArrayRecord | None = None
         for record in records:
             if record.low == record.high:
                 continue
@@ -186,7 +186,7 @@ class Memory:
                 reach = record
 
 
-def _seen_only(one: _Record, other: _Record) -> bool:
+def _seen_only(one: _ArrayRecord, other: _ArrayRecord) -> bool:
     """Whether one of them is never changed in place and the other cannot change it."""
     if one.owner in (INDEX, SHARED):
         return not other.array.flags.writeable
@@ -232,7 +232,7 @@ def _strides(array: Any) -> Any:
     return "F" if array.flags.f_contiguous else array.strides
 
 
-def _place(cluster: _Cluster, layout: Layout) -> None:
+def _place(cluster: _Cluster, layout: MemoryLayout) -> None:
     """Give a cluster's memory a place in the layout, and each of its arrays its row."""
     first = cluster.records[0]
     alone = len(cluster.records) == 1
@@ -262,7 +262,7 @@ def _place(cluster: _Cluster, layout: Layout) -> None:
         layout.rows[record.number] = (where, offset, _strides(array), writeable, alone)
 
 
-def _column(record: _Record) -> int:
+def _column(record: _ArrayRecord) -> int:
     """Bytes of one column where the array is a block of a frame that lies column by column; else 0."""
     array = record.array
     if record.owner is None or array.ndim != 2 or not array.flags.c_contiguous:

@@ -27,7 +27,7 @@ Results = Callable[[], dict[str, str]]
 """Gives for each step of the run that has succeeded, by name, the id of its step run."""
 
 
-class Beside:
+class KernelsAhead:
     """The kernels beside one run. All methods belong to the run's event loop."""
 
     def __init__(self, kernels: int, plan: Any, results: Results, forget: Callable[[str], None]) -> None:

@@ -16,7 +16,7 @@ from jupyter_mlops.domain import variables
 from jupyter_mlops.domain.counted import counted
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
-from jupyter_mlops.execution.engine.ahead import Beside
+from jupyter_mlops.execution.engine.ahead import KernelsAhead
 from jupyter_mlops.execution.engine.leftovers import left_behind, named
 from jupyter_mlops.execution.engine.memory import MemoryWatch
 from jupyter_mlops.execution.engine.stop import Stop, in_event_loop
@@ -29,14 +29,14 @@ from jupyter_mlops.execution.notebook.events import (
     CellPassed,
     CellStarted,
     ExecutionEvent,
+    ExecutionListener,
     ExecutionStarted,
     KernelMessage,
     KernelStarted,
-    Listener,
     OutputWritten,
     Warned,
 )
-from jupyter_mlops.execution.notebook.outcome import Outcome
+from jupyter_mlops.execution.notebook.outcome import NotebookOutcome
 from jupyter_mlops.execution.notebook.output_file import OutputFile, Save
 from jupyter_mlops.execution.notebook.overflow import Overflows
 from jupyter_mlops.execution.notebook.papermill_metadata import SKIP_TAG, Ledger, is_executed
@@ -50,7 +50,7 @@ STOP_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan(KernelPlan):
+class ExecutionPlan(KernelPlan):
     """What is to be executed, and where. `load` gives the notebook; it is called while the kernel starts."""
 
     load: Callable[[], Any]
@@ -72,20 +72,20 @@ class Plan(KernelPlan):
     """Where given, asked every second, in a thread, whether to stop: the word for it, "" to go on. It does not raise."""
     chosen: Callable[[Any], frozenset[int] | None] | None = None
     """Where given, this tells from the loaded notebook which cells are executed; None for all. The others stay pending."""
-    beside: Beside | None = None
+    beside: KernelsAhead | None = None
     """Where given, the kernels that execute steps before their turn."""
     output_limit: int = sys.maxsize
     """Characters of streams that a cell may show."""
     overflows: Overflows | None = None
     """The files for what is more than that."""
-    mark: Callable[[Any, Outcome], None] | None = None
+    mark: Callable[[Any, NotebookOutcome], None] | None = None
     """Where given, marks in the notebook, before it is saved for the last time, where it failed."""
 
 
-class Execution:
-    """Executes a `Plan` once."""
+class NotebookExecution:
+    """Executes a `ExecutionPlan` once."""
 
-    def __init__(self, plan: Plan, listeners: Sequence[Listener]) -> None:
+    def __init__(self, plan: ExecutionPlan, listeners: Sequence[ExecutionListener]) -> None:
         self.plan = plan
         self.notebook: Any = None
         self._listeners = listeners
@@ -99,7 +99,7 @@ class Execution:
         self._ready = False
         self._pid: int | None = None
 
-    def run(self) -> Outcome:
+    def run(self) -> NotebookOutcome:
         """Execute, from a thread with or without a running event loop. The notebook is then `self.notebook`."""
         if not in_event_loop():
             return asyncio.run(self._main())
@@ -111,7 +111,7 @@ class Execution:
                 except KeyboardInterrupt:
                     self._stop.ask("SIGINT", "interrupted")
 
-    async def _main(self) -> Outcome:
+    async def _main(self) -> NotebookOutcome:
         loop = asyncio.get_running_loop()
         self._ending = Ending(self.plan.grace_seconds)
         with self._stop.heard_by(loop, self._asked):
@@ -120,7 +120,7 @@ class Execution:
             helpers = [asyncio.create_task(self._stop.heed(self.plan.stop_word))] if self.plan.stop_word else []
             self._kernel = self._ending.kernel = await opening.open_kernel(self.plan)
             helpers.append(asyncio.create_task(self._ending.enforce()))
-            outcome: Outcome | None = None
+            outcome: NotebookOutcome | None = None
             try:
                 self._load()
                 helpers.append(asyncio.create_task(self._save_now_and_then()))
@@ -164,7 +164,7 @@ class Execution:
         self._pid = self._kernel.pid
         self._tell(KernelStarted(self._kernel.kind, self._kernel.why, self._pid))
 
-    async def _execute(self) -> Outcome:
+    async def _execute(self) -> NotebookOutcome:
         self._client = self._kernel.client(self.notebook, self._on_output, cell_seconds=None)
         self._client.on_message = self._on_message
         self._client.on_warning = self._warn
@@ -204,7 +204,7 @@ class Execution:
             if self.plan.on_environment is not None:
                 self.plan.on_environment(await environment_in(self._client))
 
-    async def _cells(self) -> Outcome:
+    async def _cells(self) -> NotebookOutcome:
         chosen = self.plan.chosen(self.notebook) if self.plan.chosen is not None else None
         for index, cell in enumerate(self.notebook.cells):
             if chosen is not None and index not in chosen:
@@ -222,20 +222,20 @@ class Execution:
             outcome = await self._cell(index)
             if outcome is not None:
                 return outcome if outcome.error is not None else self._left_early(index, chosen)
-        return Outcome(Status.COMPLETED) if self._ending.reason is None else self._ended(None)
+        return NotebookOutcome(Status.COMPLETED) if self._ending.reason is None else self._ended(None)
 
-    def _left_early(self, index: int, chosen: Collection[int] | None) -> Outcome:
+    def _left_early(self, index: int, chosen: Collection[int] | None) -> NotebookOutcome:
         """A cell ended the notebook well: what it left out is told."""
         cells = enumerate(self.notebook.cells)
         below = [at for at, cell in cells if at > index and is_executed(cell) and (chosen is None or at in chosen)]
         if not below:
-            return Outcome(Status.COMPLETED)
+            return NotebookOutcome(Status.COMPLETED)
         count = counted(len(below), "cell")
         told = f"sys.exit() in cell {index} skipped {count} below it, from cell {below[0]} on"
         self._warn(f"{told}.", "To execute them, remove the call.")
-        return Outcome(Status.COMPLETED, ended_early=told)
+        return NotebookOutcome(Status.COMPLETED, ended_early=told)
 
-    async def _cell(self, index: int) -> Outcome | None:
+    async def _cell(self, index: int) -> NotebookOutcome | None:
         """Execute a cell; an outcome where it is the last."""
         self._ledger.cell_started(index)
         self._file.touch()
@@ -258,7 +258,7 @@ class Execution:
         self._save_if_due()
         return outcome
 
-    async def _run_cell(self, index: int) -> Outcome | None:
+    async def _run_cell(self, index: int) -> NotebookOutcome | None:
         from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
         seconds, ending = self.plan.cell_seconds, self._ending
@@ -266,13 +266,13 @@ class Execution:
         if seconds is not None:
             timer = asyncio.get_running_loop().call_later(seconds, ending.ask, outcomes.step_took_long(seconds))
         ending.in_cell, ending.has_begun = True, False
-        outcome: Outcome | None = None
+        outcome: NotebookOutcome | None = None
         try:
             await self._client.run_cell(index)
         except CellExecutionError as error:
             if error.ename == "SystemExit" and error.evalue in ("", "0", "None"):
                 logger.info("Cell %s ended the notebook with sys.exit().", index)
-                return Outcome(Status.COMPLETED)
+                return NotebookOutcome(Status.COMPLETED)
             outcome = outcomes.raised(index, error.ename, error.evalue)
         except DeadKernelError:
             outcome = self._died(index)
@@ -286,11 +286,11 @@ class Execution:
             return outcome
         return self._ended(index)
 
-    def _died(self, index: int | None) -> Outcome:
+    def _died(self, index: int | None) -> NotebookOutcome:
         return outcomes.died(index, self._kernel.death(), self._memory.shortage())
 
-    def _ended(self, index: int | None) -> Outcome:
-        reason: outcomes.Reason = self._ending.reason
+    def _ended(self, index: int | None) -> NotebookOutcome:
+        reason: outcomes.StopReason = self._ending.reason
         return reason.outcome(index)
 
     async def _drain(self) -> None:
@@ -316,7 +316,7 @@ class Execution:
     def _asked(self, word: str) -> None:
         self._ending.ask_again(outcomes.asked(word, self._stop.cause))
 
-    def _memory_exceeded(self, reason: outcomes.Reason, at_once: bool) -> None:
+    def _memory_exceeded(self, reason: outcomes.StopReason, at_once: bool) -> None:
         (self._ending.kill if at_once else self._ending.ask)(reason)
 
     async def _save_now_and_then(self) -> None:
@@ -338,7 +338,7 @@ class Execution:
             # The last save of all says it again, and then the run fails.
             logger.warning("%s %s", error.message, error.hint)
 
-    def _save_last(self, outcome: Outcome) -> Outcome:
+    def _save_last(self, outcome: NotebookOutcome) -> NotebookOutcome:
         self._ledger.end(failed=outcome.status is not Status.COMPLETED)
         if outcome.cell_failed and self.plan.mark is not None:
             self.plan.mark(self.notebook, outcome)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from jupyter_mlops.execution.notebook.outcome import AGAIN, Reason
+from jupyter_mlops.execution.notebook.outcome import AGAIN, StopReason
 
 SECONDS = 0.25
 """Between two looks."""
@@ -35,7 +35,7 @@ class MemoryWatch:
         self._left: deque[int] = deque(maxlen=_RECENT)
         self._kills: deque[int] = deque([_oom_kills_just_now()], maxlen=_RECENT)
 
-    async def watch(self, on_exceeded: Callable[[Reason, bool], None]) -> None:
+    async def watch(self, on_exceeded: Callable[[StopReason, bool], None]) -> None:
         """Look four times a second; `on_exceeded` is told the reason, and whether there is not a time to ask first."""
         while True:
             await asyncio.sleep(SECONDS)
@@ -44,7 +44,7 @@ class MemoryWatch:
                 message = (
                     f"The kernel used {megabytes(used)} of memory, more than its limit of {megabytes(self.limit)}."
                 )
-                on_exceeded(Reason("out_of_memory", message, "OutOfMemory", _LESS), used > FAR_OVER * self.limit)
+                on_exceeded(StopReason("out_of_memory", message, "OutOfMemory", _LESS), used > FAR_OVER * self.limit)
 
     def look(self) -> int:
         """Take one look; gives the bytes that the kernel has now."""

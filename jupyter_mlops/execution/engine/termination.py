@@ -7,7 +7,7 @@ import contextlib
 import logging
 
 from jupyter_mlops.execution.kernels.kernel import Kernel
-from jupyter_mlops.execution.notebook.outcome import Reason
+from jupyter_mlops.execution.notebook.outcome import StopReason
 
 logger = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ class Ending:
     """Of one execution: the first reason counts. Lives in the execution's event loop."""
 
     def __init__(self, grace_seconds: float) -> None:
-        self.reason: Reason | None = None
+        self.reason: StopReason | None = None
         self.in_cell = False
         self.has_begun = False
         """Whether the kernel has said that it executes the cell."""
@@ -30,21 +30,21 @@ class Ending:
         self._asked = asyncio.Event()
         self._killing: asyncio.Task[None] | None = None
 
-    def ask(self, reason: Reason) -> None:
+    def ask(self, reason: StopReason) -> None:
         """Let the execution end for this reason."""
         if self.reason is None:
             logger.warning("%s Stopping the kernel.", reason.message)
             self.reason = reason
             self._asked.set()
 
-    def ask_again(self, reason: Reason) -> None:
+    def ask_again(self, reason: StopReason) -> None:
         """Let it end; where it is ending already, at once."""
         if self.reason is None:
             self.ask(reason)
         else:
             self.kill(self.reason)
 
-    def kill(self, reason: Reason) -> None:
+    def kill(self, reason: StopReason) -> None:
         """Let it end for this reason, without a grace."""
         self.ask(reason)
         if self.kernel is not None and self._killing is None:

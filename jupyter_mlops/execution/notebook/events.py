@@ -77,7 +77,7 @@ ExecutionEvent: TypeAlias = (
 )
 
 
-class Listener(Protocol):
+class ExecutionListener(Protocol):
     """Who is told what happens, while it happens."""
 
     def on_event(self, event: ExecutionEvent) -> None:

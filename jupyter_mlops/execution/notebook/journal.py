@@ -26,7 +26,7 @@ from jupyter_mlops.execution.notebook.events import (
     KernelStarted,
     Warned,
 )
-from jupyter_mlops.execution.notebook.outcome import Outcome
+from jupyter_mlops.execution.notebook.outcome import NotebookOutcome
 from jupyter_mlops.execution.notebook.overflow import read_piece
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.files.journals import Journal
@@ -112,7 +112,7 @@ class JournalWriter:
             execution=cell.metadata.get("execution"),
         )
 
-    def ended(self, outcome: Outcome, error: RunFailure | None) -> None:
+    def ended(self, outcome: NotebookOutcome, error: RunFailure | None) -> None:
         """Write why it ended, where not well, and that it did; the journal is then proof against a power cut."""
         self.journal.make_room()
         if error is not None:
@@ -133,7 +133,7 @@ class JournalWriter:
         self.journal.sync()
 
 
-def _told(outcome: Outcome | None) -> dict[str, Any] | None:
+def _told(outcome: NotebookOutcome | None) -> dict[str, Any] | None:
     if outcome is None:
         return None
     error = None if outcome.error is None else asdict(outcome.error)

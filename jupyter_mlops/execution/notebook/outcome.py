@@ -19,7 +19,7 @@ TIMED_OUT = "StepTimedOut"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class NotebookOutcome:
     """How an execution ended: completed, failed or canceled; `hint` says what to do about `error`.
 
     `source` and `count` are the text and the execution count of the cell where it ended, if it ended in one. `unsaved`
@@ -33,7 +33,7 @@ class Outcome:
     traceback: tuple[str, ...] = ()
     source: str = ""
     count: int | None = None
-    unsaved: Outcome | None = None
+    unsaved: NotebookOutcome | None = None
     ended_early: str = ""
 
     @property
@@ -41,17 +41,17 @@ class Outcome:
         """Whether it ended within a cell, and not well."""
         return self.status is not Status.COMPLETED and self.error is not None and self.error.cell_index is not None
 
-    def of_cell(self, cell: Any) -> Outcome:
+    def of_cell(self, cell: Any) -> NotebookOutcome:
         """The same, with what `cell`, where it ended, says of itself; the hint is told once, beside it."""
         lines = tuple(line.removesuffix(f" {self.hint}") for line in traceback_of(cell))
         return replace(self, source=str(cell.source), count=cell.execution_count, traceback=lines)
 
-    def not_saved(self, error: StoreError) -> Outcome:
+    def not_saved(self, error: StoreError) -> NotebookOutcome:
         """The same where the executed notebook could not be written."""
         if self.error is None:
             message = f"All cells were executed, but the executed notebook could not be saved: {error.message}"
             told = RunFailure("not_saved", message, ename=type(error).__name__)
-            return Outcome(Status.FAILED, told, error.hint, unsaved=self)
+            return NotebookOutcome(Status.FAILED, told, error.hint, unsaved=self)
         return replace(self, error=unsaved(self.error, error.message), hint=f"{self.hint} {error.hint}", unsaved=self)
 
 
@@ -67,7 +67,7 @@ def of_open_steps(status: Status, error: RunFailure | None) -> tuple[Status, str
 
 
 @dataclass(frozen=True)
-class Reason:
+class StopReason:
     """Why an execution is made to end: a cause of `RunFailure` with its words."""
 
     cause: str
@@ -76,48 +76,50 @@ class Reason:
     hint: str = AGAIN
     status: Status = Status.FAILED
 
-    def outcome(self, index: int | None) -> Outcome:
+    def outcome(self, index: int | None) -> NotebookOutcome:
         """What it ended with, in the cell `index` or between two."""
         error = RunFailure(self.cause, self.message, cell_index=index, ename=self.ename, evalue=self.message)
-        return Outcome(self.status, error, self.hint)
+        return NotebookOutcome(self.status, error, self.hint)
 
 
-def asked(word: str, cause: str) -> Reason:
+def asked(word: str, cause: str) -> StopReason:
     """Someone asked for it, by a signal or a word."""
     verb = "Interrupted" if cause == "interrupted" else "Canceled"
-    return Reason(cause, f"{verb} ({word}).", verb, status=Status.CANCELED)
+    return StopReason(cause, f"{verb} ({word}).", verb, status=Status.CANCELED)
 
 
-def step_took_long(seconds: float) -> Reason:
+def step_took_long(seconds: float) -> StopReason:
     """A cell took longer than any cell may."""
-    return Reason("step_timeout", f"The cell timed out: it took longer than {seconds:g} s.", "CellTimeout", LESS_TO_DO)
+    return StopReason(
+        "step_timeout", f"The cell timed out: it took longer than {seconds:g} s.", "CellTimeout", LESS_TO_DO
+    )
 
 
-def run_took_long(seconds: float) -> Reason:
+def run_took_long(seconds: float) -> StopReason:
     """The run took longer than it may."""
-    return Reason("run_timeout", f"The run timed out: it took longer than {seconds:g} s.", "RunTimeout", LESS_TO_DO)
+    return StopReason("run_timeout", f"The run timed out: it took longer than {seconds:g} s.", "RunTimeout", LESS_TO_DO)
 
 
-def did_not_start(kernel_name: str, error: Exception, death: KernelDiedError | None) -> Outcome:
+def did_not_start(kernel_name: str, error: Exception, death: KernelDiedError | None) -> NotebookOutcome:
     """The kernel's process was launched and did not answer; `death` where it is gone."""
     message = f"The kernel '{kernel_name}' did not start: {error}."
     details = {} if death is None else death.details
     signal, code = str(details.get("signal") or ""), details.get("exit_code")
-    return Outcome(Status.FAILED, RunFailure("kernel_died", message, signal=signal, exit_code=code), SEE_KERNEL)
+    return NotebookOutcome(Status.FAILED, RunFailure("kernel_died", message, signal=signal, exit_code=code), SEE_KERNEL)
 
 
-def raised(index: int, ename: str, evalue: str) -> Outcome:
+def raised(index: int, ename: str, evalue: str) -> NotebookOutcome:
     """A cell raised an exception."""
     message = beginning(f"{ename}: {evalue}" if evalue else ename, KEPT_ERROR)
     evalue = beginning(evalue, KEPT_ERROR)
     if ename == TIMED_OUT:
         error = RunFailure("step_timeout", evalue, cell_index=index, ename=ename, evalue=evalue)
-        return Outcome(Status.FAILED, error, LESS_TO_DO)
+        return NotebookOutcome(Status.FAILED, error, LESS_TO_DO)
     error = RunFailure("cell_error", message, cell_index=index, ename=ename, evalue=evalue)
-    return Outcome(Status.FAILED, error, SEE_TRACEBACK)
+    return NotebookOutcome(Status.FAILED, error, SEE_TRACEBACK)
 
 
-def died(index: int | None, death: KernelDiedError, memory: str) -> Outcome:
+def died(index: int | None, death: KernelDiedError, memory: str) -> NotebookOutcome:
     """The kernel's process is gone; `memory` says how the system's memory stood, where that is why."""
     details = death.details
     starved = bool(memory) and bool(details.get("out_of_memory"))
@@ -130,10 +132,10 @@ def died(index: int | None, death: KernelDiedError, memory: str) -> Outcome:
         signal=str(details.get("signal") or ""),
         exit_code=details.get("exit_code"),
     )
-    return Outcome(Status.FAILED, error, death.hint)
+    return NotebookOutcome(Status.FAILED, error, death.hint)
 
 
-def note_error(cell: Any, outcome: Outcome) -> None:
+def note_error(cell: Any, outcome: NotebookOutcome) -> None:
     """Let the cell where it ended say why, first of its errors: a KeyboardInterrupt alone says nothing of a timeout."""
     from nbformat import v4
 

@@ -10,7 +10,7 @@ from typing import Any
 from jupyter_mlops.domain.run import RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.execution.notebook import journal
-from jupyter_mlops.execution.notebook.outcome import Outcome
+from jupyter_mlops.execution.notebook.outcome import NotebookOutcome
 from jupyter_mlops.execution.notebook.papermill_metadata import COMPLETED, Ledger
 
 
@@ -24,7 +24,7 @@ class Rebuilt:
     error: RunFailure | None = None
     kernel: tuple[int, float] | None = None
     host: str = ""
-    unsaved: Outcome | None = None
+    unsaved: NotebookOutcome | None = None
     """With what end the notebook was to be saved, where it could not be."""
     events_lost: int = 0
     """How many events the disk did not take, so that the notebook misses them."""
@@ -76,7 +76,7 @@ class _Reader:
             found.events_lost = event.get("events_lost", 0)
             if event.get("unsaved"):
                 told = event["unsaved"]
-                found.unsaved = Outcome(Status(told["status"]), _error(told), told["hint"])
+                found.unsaved = NotebookOutcome(Status(told["status"]), _error(told), told["hint"])
         elif self._client is not None:
             self._cell(kind, event)
 

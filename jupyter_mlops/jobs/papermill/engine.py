@@ -14,8 +14,8 @@ from papermill.engines import Engine
 
 if TYPE_CHECKING:
     from jupyter_mlops.domain.run import Run
-    from jupyter_mlops.execution.engine.execution import Execution
-    from jupyter_mlops.execution.notebook.outcome import Outcome
+    from jupyter_mlops.execution.engine.execution import NotebookExecution
+    from jupyter_mlops.execution.notebook.outcome import NotebookOutcome
     from jupyter_mlops.execution.notebook.output_file import Save
     from jupyter_mlops.execution.notebook.papermill_io import Paths
     from jupyter_mlops.jobs.papermill.progress import PapermillView
@@ -151,7 +151,7 @@ def _view(progress_bar: Any, log_output: bool, stdout_file: Any, stderr_file: An
 def _execute(
     store: Store, run: Run, request: Request, nb: Any, paths: Paths, view: PapermillView, options: dict[str, Any]
 ) -> Any:
-    from jupyter_mlops.execution.engine.execution import Execution, Plan
+    from jupyter_mlops.execution.engine.execution import ExecutionPlan, NotebookExecution
     from jupyter_mlops.execution.engine.stop import Stop, on_stop_signal
     from jupyter_mlops.execution.notebook.overflow import Overflows
     from jupyter_mlops.jobs.running.job import kernel_environment, taken
@@ -168,7 +168,7 @@ def _execute(
             if paths.shown:
                 store.runs.update(run.id, output_path=store.relative(paths.output) if paths.output else paths.shown)
             recorder.describe(request.path.parent, environment=request.same_python)
-            plan = Plan(
+            plan = ExecutionPlan(
                 load=lambda: nb,
                 kernel_name=request.kernel_name,
                 # papermill changes the working directory where it is told to, so this is the kernel's by its rules.
@@ -182,7 +182,7 @@ def _execute(
                 stop_word=StopWord(store, recorder.run),
                 **options,
             )
-            execution = Execution(plan, [*recorder.listeners, view])
+            execution = NotebookExecution(plan, [*recorder.listeners, view])
             outcome = execution.run()
         except BaseException as error:
             # Whatever it was, the run has ended, and the index must say so.
@@ -195,7 +195,7 @@ def _execute(
     return execution.notebook
 
 
-def _raise_for(run: Run, outcome: Outcome, execution: Execution, save: Save | None) -> None:
+def _raise_for(run: Run, outcome: NotebookOutcome, execution: NotebookExecution, save: Save | None) -> None:
     """Raise what papermill cannot see in the notebook; marks and saves it first, for papermill then does not."""
     from nbclient.exceptions import DeadKernelError
 

@@ -18,7 +18,7 @@ from jupyter_mlops.domain.run import Run, RunFailure, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError
 from jupyter_mlops.execution.notebook.journal import CELL_ENDED, CELL_STARTED, RUN_ENDED
-from jupyter_mlops.execution.notebook.outcome import AGAIN, Outcome, note_error, of_open_steps, unsaved
+from jupyter_mlops.execution.notebook.outcome import AGAIN, NotebookOutcome, note_error, of_open_steps, unsaved
 from jupyter_mlops.execution.notebook.output_file import COST_FACTOR, LEAST_SECONDS, Save, file_saver
 from jupyter_mlops.execution.notebook.papermill_metadata import Ledger
 from jupyter_mlops.execution.notebook.rebuild import Rebuilt, rebuild
@@ -173,10 +173,10 @@ def _write(store: Store, run: Run, found: Rebuilt, *, until: datetime) -> bool:
     return True
 
 
-def _end(found: Rebuilt) -> Outcome | None:
+def _end(found: Rebuilt) -> NotebookOutcome | None:
     """With what end the notebook is to be saved; None where it was saved whole."""
     if found.status is None or found.status is Status.LOST:
-        return Outcome(Status.LOST, _error(found), AGAIN)
+        return NotebookOutcome(Status.LOST, _error(found), AGAIN)
     return found.unsaved
 
 
@@ -196,7 +196,7 @@ def _saver(store: Store, output: str, start: datetime | None, until: datetime) -
     return file_saver(path)
 
 
-def _finish(found: Rebuilt, outcome: Outcome) -> None:
+def _finish(found: Rebuilt, outcome: NotebookOutcome) -> None:
     """Let the notebook say how it ended, as its own process would have."""
     notebook, at = found.notebook, found.at
     assert at is not None

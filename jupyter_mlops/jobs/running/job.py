@@ -11,10 +11,10 @@ from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.variables import KernelTask
 from jupyter_mlops.errors import CanceledError, CellFailedError, KernelDiedError, MLOpsError, RunError
-from jupyter_mlops.execution.engine.ahead import Beside
-from jupyter_mlops.execution.engine.execution import Execution, Plan
+from jupyter_mlops.execution.engine.ahead import KernelsAhead
+from jupyter_mlops.execution.engine.execution import ExecutionPlan, NotebookExecution
 from jupyter_mlops.execution.engine.stop import Stop, on_stop_signal
-from jupyter_mlops.execution.notebook.outcome import Outcome
+from jupyter_mlops.execution.notebook.outcome import NotebookOutcome
 from jupyter_mlops.execution.notebook.output_file import check_output, file_saver
 from jupyter_mlops.execution.notebook.overflow import Overflows
 from jupyter_mlops.jobs.queue.prepared import mark_failure, prepare
@@ -52,7 +52,7 @@ def execute(
             raise taken(store.runs.get(run.id))
         try:
             output = _output(store, recorder.run, request, output)
-            execution = Execution(_plan(recorder, request, output, pool, stop), recorder.listeners)
+            execution = NotebookExecution(_plan(recorder, request, output, pool, stop), recorder.listeners)
             outcome = execution.run()
         except BaseException as error:
             # Whatever it was, the run has ended, and the index must say so.
@@ -74,10 +74,10 @@ def _output(store: Store, run: Run, request: Request, output: Path | None) -> Pa
     return output
 
 
-def _plan(recorder: Recorder, request: Request, output: Path, pool: Any, stop: Stop) -> Plan:
+def _plan(recorder: Recorder, request: Request, output: Path, pool: Any, stop: Stop) -> ExecutionPlan:
     run, options = recorder.run, recorder.run.options
     recorder.describe(request.path.parent, environment=request.same_python)
-    plan = Plan(
+    plan = ExecutionPlan(
         load=lambda: prepare(request, output),
         kernel_name=request.kernel_name,
         folder=request.path.parent,
@@ -101,7 +101,7 @@ def _plan(recorder: Recorder, request: Request, output: Path, pool: Any, stop: S
     if options.workers < 2:
         return plan
     steps = recorder.store.steps
-    beside = Beside(
+    beside = KernelsAhead(
         options.workers - 1,
         plan,
         results=lambda: {step.step: step.id for step in steps.runs(run_id=run.id) if step.status.succeeded},
@@ -110,7 +110,7 @@ def _plan(recorder: Recorder, request: Request, output: Path, pool: Any, stop: S
     return replace(plan, beside=beside)
 
 
-def mark(notebook: Any, outcome: Outcome) -> None:
+def mark(notebook: Any, outcome: NotebookOutcome) -> None:
     """Put papermill's marks at the cell where it ended."""
     if outcome.error is not None and outcome.error.cell_index is not None:
         mark_failure(notebook, outcome.error.cell_index)
@@ -157,7 +157,7 @@ _VERBS = {
 }
 
 
-def error_of(run: Run, outcome: Outcome, **details: Any) -> RunError:
+def error_of(run: Run, outcome: NotebookOutcome, **details: Any) -> RunError:
     """The error that says how a run ended."""
     error = outcome.error
     assert error is not None

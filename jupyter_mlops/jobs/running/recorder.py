@@ -23,13 +23,13 @@ from jupyter_mlops.execution.notebook.events import (
     CellEnded,
     CellStarted,
     ExecutionEvent,
+    ExecutionListener,
     ExecutionStarted,
     KernelStarted,
-    Listener,
     Warned,
 )
 from jupyter_mlops.execution.notebook.journal import JournalWriter
-from jupyter_mlops.execution.notebook.outcome import Outcome, of_open_steps
+from jupyter_mlops.execution.notebook.outcome import NotebookOutcome, of_open_steps
 from jupyter_mlops.execution.notebook.papermill_metadata import is_executed
 from jupyter_mlops.jobs.notices import delivery
 from jupyter_mlops.jobs.running import events
@@ -73,7 +73,7 @@ class Recorder:
         self._journal: JournalWriter | None = None
 
     @property
-    def listeners(self) -> list[Listener]:
+    def listeners(self) -> list[ExecutionListener]:
         """Who works for the run while it is executed: its journal is written before anything else is done."""
         return [self] if self._journal is None else [self._journal, self]
 
@@ -115,7 +115,7 @@ class Recorder:
             name = self.store.objects.put(json.dumps(found, indent=1).encode())
             self._update(environment=name, told_at=self.store.now())
 
-    def end(self, outcome: Outcome) -> Run:
+    def end(self, outcome: NotebookOutcome) -> Run:
         """Record how the run ended; returns it as stored."""
         with self._telling:
             self._is_over = True
@@ -164,14 +164,16 @@ class Recorder:
         """Record that the run ended by a fault outside the notebook's cells."""
         cause = "runner_lost" if self._total else "not_started"
         if isinstance(error, StoreError):
-            outcome = Outcome(Status.FAILED, RunFailure("not_saved", error.message), error.hint)
+            outcome = NotebookOutcome(Status.FAILED, RunFailure("not_saved", error.message), error.hint)
             return self.end(replace(outcome, unsaved=outcome))
         if isinstance(error, MLOpsError):
-            return self.end(Outcome(Status.FAILED, RunFailure(cause, error.message), error.hint))
+            return self.end(NotebookOutcome(Status.FAILED, RunFailure(cause, error.message), error.hint))
         if isinstance(error, KeyboardInterrupt):
-            return self.end(Outcome(Status.CANCELED, RunFailure("interrupted", "Interrupted (SIGINT).")))
+            return self.end(NotebookOutcome(Status.CANCELED, RunFailure("interrupted", "Interrupted (SIGINT).")))
         name = type(error).__name__
-        return self.end(Outcome(Status.FAILED, RunFailure(cause, f"{name}: {error}", ename=name, evalue=str(error))))
+        return self.end(
+            NotebookOutcome(Status.FAILED, RunFailure(cause, f"{name}: {error}", ename=name, evalue=str(error)))
+        )
 
     def on_event(self, event: ExecutionEvent) -> None:
         """Record and tell what the execution tells."""

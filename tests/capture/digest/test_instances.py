@@ -18,7 +18,7 @@ import pytest
 from sklearn.base import BaseEstimator
 
 from jupyter_mlops.capture.digest.content import Undigestible, Walker
-from jupyter_mlops.capture.digest.walk import LastWords
+from jupyter_mlops.capture.digest.walk import HasLastWords
 
 
 class Base:
@@ -186,7 +186,7 @@ def test_a_value_that_does_something_when_it_goes_cannot_be_told() -> None:
         def __del__(self) -> None:
             """Nothing."""
 
-    with pytest.raises(LastWords, match="its class Last runs code when it is deleted"):
+    with pytest.raises(HasLastWords, match="its class Last runs code when it is deleted"):
         digest([Last()])
 
 

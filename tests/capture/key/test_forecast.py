@@ -13,7 +13,7 @@ from jupyter_mlops.analysis.pipeline.shown import facts_of
 from jupyter_mlops.capture.forecast import DISPLAY_MODE, RecordedWorld, _Forecaster, forecast
 from jupyter_mlops.capture.key.examination import examine
 from jupyter_mlops.capture.key.modules import LocalModules
-from jupyter_mlops.capture.key.value_facts import Known
+from jupyter_mlops.capture.key.value_facts import ValueFacts
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import RUN, UNKNOWN, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
@@ -36,7 +36,7 @@ def foreseen(*codes: ReasonCode, **conditions: dict[str, str]) -> tuple[Forecast
     run = StepRun(
         id="1", run_id="r", notebook="n.ipynb", step="load", version=1, version_digest="", position=0,
         status=Status.COMPLETED, key=found.key, ingredients=found.ingredients,
-        known={"text": Known(digest="d").to_json()}, conditions=Conditions(**conditions),
+        known={"text": ValueFacts(digest="d").to_json()}, conditions=Conditions(**conditions),
         unrepeatable=Reasons.of(map(Reason, codes)),
         result="object",
     )  # fmt: skip

@@ -22,8 +22,8 @@ from IPython.core.events import EventManager, available_events
 from tornado.ioloop import IOLoop, PeriodicCallback
 
 from jupyter_mlops.capture.observe.pending_work import due_of_the_notebook, handlers, has_callbacks
-from jupyter_mlops.capture.observe.threads import Beside
-from jupyter_mlops.capture.observe.watch import Watch
+from jupyter_mlops.capture.observe.threads import ConcurrentWork
+from jupyter_mlops.capture.observe.watch import StepWatch
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 
 Act = Callable[[list[Any]], Any]
@@ -49,7 +49,7 @@ def in_loop(act: Act) -> list[str]:
 
     async def look() -> list[str]:
         loop: Any = asyncio.get_running_loop()
-        watch = Watch()
+        watch = StepWatch()
         with watch:
             act([])
         found = [item.what for item in due_of_the_notebook()]
@@ -134,7 +134,7 @@ def test_a_watch_over_a_connection_is_due_while_it_stands() -> None:
 
 def test_a_timer_of_a_signal_is_due_until_it_has_come() -> None:
     seen: list[Any] = []
-    beside = Beside()
+    beside = ConcurrentWork()
     before = signal.signal(signal.SIGALRM, lambda *_: mine(seen))
     try:
         assert beside.reasons() == [Reason(ReasonCode.SETS_HANDLER, "SIGALRM")]
@@ -172,7 +172,7 @@ def test_what_runs_at_the_end_and_asks_for_nothing_of_the_notebook_lets_later_st
     def asks_for_nothing() -> None:
         print(len("end"))
 
-    beside = Beside()
+    beside = ConcurrentWork()
     for function, meets in ((asks_for_nothing, False), (mine, True), (wait, True)):
         atexit.register(function)
         assert [item.meets_later_cells for item in due_of_the_notebook()] == [meets]
@@ -202,7 +202,7 @@ def test_what_a_thread_of_a_library_is_asked_to_do_is_the_notebooks(monkeypatch:
         lambda: pool.submit(lambda: done.wait(60)),
     ):
         done.clear()
-        beside = Beside()
+        beside = ConcurrentWork()
         begin()
         beside.look()
         assert beside.users_work.startswith("a thread ("), begin
@@ -218,7 +218,7 @@ def test_what_a_thread_of_a_library_is_asked_to_do_is_the_notebooks(monkeypatch:
 
 def test_a_loop_that_a_library_runs_in_a_thread_is_the_notebooks_work_only_while_it_has_some() -> None:
     loop = asyncio.new_event_loop()
-    beside = Beside()
+    beside = ConcurrentWork()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     beside.look()
@@ -247,7 +247,7 @@ def test_a_hook_around_cells_may_change_values() -> None:
 
 
 def test_asking_takes_no_time_worth_mentioning() -> None:
-    beside = Beside()
+    beside = ConcurrentWork()
     began = time.perf_counter()
     for _ in range(200):
         beside.look()

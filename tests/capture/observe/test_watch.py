@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.capture.observe.watch import Watch, is_library_file
+from jupyter_mlops.capture.observe.watch import StepWatch, is_library_file
 from jupyter_mlops.domain.reason_text import phrases
 from jupyter_mlops.store.files.digests import file_digest
 
 
-def watched(work: Callable[[], object], *ignored: Path) -> Watch:
-    watch = Watch(ignored)
+def watched(work: Callable[[], object], *ignored: Path) -> StepWatch:
+    watch = StepWatch(ignored)
     with watch:
         work()
     return watch

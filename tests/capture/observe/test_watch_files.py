@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from jupyter_mlops.capture.observe.watch import Seen, Watch
+from jupyter_mlops.capture.observe.watch import Seen, StepWatch
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.reason_text import phrases
 from jupyter_mlops.store.files.digests import EXISTS, file_digest
@@ -29,7 +29,7 @@ def inside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def seen(work: Callable[[], object]) -> Seen:
-    with Watch() as watch:
+    with StepWatch() as watch:
         work()
     return watch.seen
 
@@ -143,7 +143,7 @@ def test_looking_for_what_the_step_has_made_is_no_condition() -> None:
 
 def test_looking_gives_what_it_always_gives() -> None:
     before = os.path.exists, Path.exists, os.path.exists.__code__
-    with Watch():
+    with StepWatch():
         assert os.path.exists("old.txt")
         assert not os.path.exists("none")
         assert Path("data").is_dir()

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 from zmq.utils.garbage import GarbageCollector
 
-from jupyter_mlops.capture.observe.watch import Watch
+from jupyter_mlops.capture.observe.watch import StepWatch
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 
 
 def test_a_thread_that_a_step_leaves_is_seen() -> None:
     done = threading.Event()
-    watch = Watch()
+    watch = StepWatch()
     with watch:
         thread = threading.Thread(target=done.wait, name="left-behind", daemon=True)
         thread.start()
@@ -34,7 +34,7 @@ def test_a_thread_that_a_step_leaves_is_seen() -> None:
 
 def test_the_thread_that_zmq_starts_to_send_a_large_output_is_not_the_steps() -> None:
     collector = GarbageCollector()
-    watch = Watch()
+    watch = StepWatch()
     with watch:
         collector.start()
         alive = collector.thread is not None and collector.thread.is_alive()
@@ -46,10 +46,10 @@ def test_the_thread_that_zmq_starts_to_send_a_large_output_is_not_the_steps() ->
 def test_idle_workers_of_a_pool_are_no_unfinished_work_but_busy_ones_are() -> None:
     done = threading.Event()
     with ThreadPoolExecutor(2) as pool:
-        with Watch() as idle:
+        with StepWatch() as idle:
             assert pool.submit(int, "3").result() == 3
             time.sleep(0.01)
-        with Watch() as busy:
+        with StepWatch() as busy:
             pool.submit(done.wait)
             pool.submit(done.wait)
         done.set()
@@ -58,7 +58,7 @@ def test_idle_workers_of_a_pool_are_no_unfinished_work_but_busy_ones_are() -> No
 
 
 def test_a_pool_that_is_closed_leaves_nothing() -> None:
-    with Watch() as watch, ThreadPool(2) as pool:
+    with StepWatch() as watch, ThreadPool(2) as pool:
         assert pool.map(int, "123") == [1, 2, 3]
     assert watch.seen.reasons == []
 
@@ -71,7 +71,7 @@ def test_what_a_pool_does_that_was_there_before_is_the_steps_that_asked_for_it(t
         path.write_text("text")
     with kind(8) as pool:
         list(pool.map(Path.read_text, paths))
-        with Watch() as watch:
+        with StepWatch() as watch:
             list(pool.map(Path.read_text, paths))
             list(pool.map(lambda path: path.with_suffix(".out").write_text(""), paths))
     assert watch.seen.reads == {str(path) for path in paths}
@@ -87,9 +87,9 @@ def test_what_a_step_has_a_loop_of_another_thread_do_is_seen() -> None:
     async def answer() -> int:
         return 42
 
-    with Watch() as watch:
+    with StepWatch() as watch:
         assert asyncio.run_coroutine_threadsafe(answer(), loop).result() == 42
-    with Watch() as none:
+    with StepWatch() as none:
         pass
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
@@ -115,7 +115,7 @@ def test_a_connection_that_is_open_already_is_the_network_too() -> None:
         connection = http.client.HTTPConnection("127.0.0.1", server.server_port)
         connection.request("GET", "/")
         connection.getresponse().read()
-        with Watch() as watch:
+        with StepWatch() as watch:
             connection.request("GET", "/")
             assert connection.getresponse().status == 200
         connection.close()
@@ -127,18 +127,18 @@ def test_threads_of_scikit_learn_leave_nothing_and_its_processes_are_seen_each_t
     code = """
 import numpy, joblib
 from sklearn.ensemble import RandomForestClassifier
-from jupyter_mlops.capture.observe.watch import Watch
-with Watch() as forest:
+from jupyter_mlops.capture.observe.watch import StepWatch
+with StepWatch() as forest:
     RandomForestClassifier(5, n_jobs=2, random_state=0).fit(numpy.eye(4), [0, 1, 0, 1])
     joblib.Parallel(2, backend="threading")(joblib.delayed(abs)(i) for i in range(3))
 assert forest.seen.reasons == [], forest.seen.reasons
 def work():
-    with Watch() as watch:
+    with StepWatch() as watch:
         joblib.Parallel(2)(joblib.delayed(abs)(i) for i in range(3))
     return [reason.code.value for reason in watch.seen.reasons]
 assert work() == ["process"]
 assert work() == ["other_processes"]
-with Watch() as none:
+with StepWatch() as none:
     pass
 assert none.seen.reasons == []
 """

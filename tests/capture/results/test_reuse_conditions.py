@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from jupyter_mlops.capture.forecast import RecordedWorld
-from jupyter_mlops.capture.key.value_facts import Known
+from jupyter_mlops.capture.key.value_facts import ValueFacts
 from jupyter_mlops.capture.results.reuse import unmet
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.reason_text import sentence
@@ -27,7 +27,7 @@ class Untold(RecordedWorld):
 def world(folder: Path) -> RecordedWorld:
     made = RecordedWorld(where=str(folder))
     for name in ("a", "b"):
-        made.bind("load", name, Known("1"))
+        made.bind("load", name, ValueFacts("1"))
     return made
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from jupyter_mlops.capture import values
 from jupyter_mlops.capture.digest.content import Walker
-from jupyter_mlops.capture.key.value_facts import Known
+from jupyter_mlops.capture.key.value_facts import ValueFacts
 from jupyter_mlops.capture.results import saver as module
 from jupyter_mlops.capture.results.saver import Saver, Saving
 from jupyter_mlops.domain.run import Run
@@ -142,7 +142,7 @@ def test_plain_values_need_no_proof_and_all_others_do(store: Store, saver: Saver
     namespace: dict[str, Any] = {"number": 1.5, "text": "a\ud800", "listed": [1]}
     packed = values.pack([{"number": 1.5}, {"text": "a\ud800"}, {"listed": [1]}], namespace)
     walker = Walker(namespace)
-    known = {name: Known(walker.fingerprint(name, value).digest) for name, value in namespace.items()}
+    known = {name: ValueFacts(walker.fingerprint(name, value).digest) for name, value in namespace.items()}
     known["listed"] = replace(known["listed"], digest="of another value")
     saver.record(step_run("s"), "x = 1")
     saving = Saving("id-s-x = 1", "k", packed, b"[]", known, plain=frozenset({"number", "text"}))
@@ -186,7 +186,7 @@ def lost_of(store: Store, saver: Saver, namespace: dict[str, Any]) -> dict[str, 
     names = sorted(namespace)
     shape = walker.fingerprint("", [namespace[name] for name in names]).digest if len(names) > 1 else ""
     known = {
-        name: Known(
+        name: ValueFacts(
             walker.fingerprint(name, value).digest, shape=shape, shares=tuple(other for other in names if other != name)
         )
         for name, value in namespace.items()

@@ -15,11 +15,11 @@ from jupyter_mlops.analysis.code.facts import cell_facts
 from jupyter_mlops.capture.key.examination import examine
 from jupyter_mlops.capture.key.modules import LocalModules
 from jupyter_mlops.capture.key.world import LiveWorld
-from jupyter_mlops.capture.step.outcome import Outcome, judge, named_metrics
+from jupyter_mlops.capture.step.outcome import StepOutcome, judge, named_metrics
 from jupyter_mlops.domain.step import StepSpec
 
 
-def judged(code: str, **namespace: Any) -> Outcome:
+def judged(code: str, **namespace: Any) -> StepOutcome:
     """Run `code` in the namespace, of which all is known, and judge what it did."""
     namespace["__name__"] = "__main__"
     world = LiveWorld(namespace, {})

@@ -12,7 +12,7 @@ from notebooks import code, write_notebook
 from jupyter_mlops.domain.run import Progress
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.execution.notebook.events import CellEnded, CellStarted, ExecutionStarted
-from jupyter_mlops.execution.notebook.outcome import Outcome
+from jupyter_mlops.execution.notebook.outcome import NotebookOutcome
 from jupyter_mlops.jobs.queue.request import check_request, create_run
 from jupyter_mlops.jobs.running import recorder as module
 from jupyter_mlops.jobs.running.recorder import Recorder
@@ -44,6 +44,6 @@ def test_a_long_cell_after_short_ones_is_shown_though_nothing_follows(recorder: 
 def test_nothing_is_told_of_a_run_that_has_ended(recorder: Recorder) -> None:
     recorder.on_event(CellStarted(0))
     recorder.on_event(CellEnded(0, failed=False, duration=0.0))
-    ended = recorder.end(Outcome(Status.COMPLETED))
+    ended = recorder.end(NotebookOutcome(Status.COMPLETED))
     time.sleep(0.5)
     assert recorder.store.runs.get(ended.id).progress == ended.progress == Progress(1, 3, None)

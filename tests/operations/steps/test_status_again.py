@@ -17,7 +17,7 @@ from jupyter_mlops.analysis.pipeline.shown import facts_of
 from jupyter_mlops.capture import forecast
 from jupyter_mlops.capture.key import environment, examination
 from jupyter_mlops.capture.key.modules import LocalModules
-from jupyter_mlops.capture.key.value_facts import Known
+from jupyter_mlops.capture.key.value_facts import ValueFacts
 from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
 from jupyter_mlops.domain.plan import Forecast
 from jupyter_mlops.domain.reason import DAMAGED
@@ -98,7 +98,9 @@ class Life:
             found = examination.examine(facts, world, LocalModules(), display_mode=forecast.DISPLAY_MODE)
             ended = self.chance.choice((Status.COMPLETED, Status.COMPLETED, Status.REUSED, Status.FAILED))
             files = {str(self.file): file_digest(str(self.file))} if self.chance.random() < 0.3 else {}
-            known = {name: Known(digest=self.chance.choice("xyz")).to_json() for name in sorted(facts.names.writes)}
+            known = {
+                name: ValueFacts(digest=self.chance.choice("xyz")).to_json() for name in sorted(facts.names.writes)
+            }
             run = StepRun(
                 self.store.new_id(), self.run.id, NOTEBOOK, step.spec.name, 0, facts.digest, self.made, Status.RUNNING,
                 key=found.key, ingredients=found.ingredients, started_at=NOON, pid=1, pid_started=1.0,

@@ -16,7 +16,7 @@ from jupyter_mlops.capture.libraries.warned import came_with_libraries
 from jupyter_mlops.execution.kernels.warm.lighter import names_side_by_side
 
 
-class Group:
+class ImportGroup:
     """What one import loaded: its modules, and the filters of warnings and environment variables: before and after."""
 
     def __init__(
@@ -36,7 +36,7 @@ class Hidden(importlib.abc.MetaPathFinder):
     """Gives modules back, a group at a time and in the order in which they were loaded."""
 
     def __init__(self) -> None:
-        self._groups: list[Group] = []
+        self._groups: list[ImportGroup] = []
         self._place: dict[str, int] = {}
         self._given = 0
         """How many of the groups were given back."""
@@ -63,7 +63,7 @@ class Hidden(importlib.abc.MetaPathFinder):
         new = {item for item in sys.modules.keys() - modules if item.partition(".")[0] not in standard}
         changed = {key for key in {*environment, *os.environ} if environment.get(key) != os.environ.get(key)}
         self._groups.append(
-            Group(
+            ImportGroup(
                 {item: sys.modules[item] for item in sys.modules if item in new},
                 [item for item in warnings.filters if item not in filters],
                 {key: (environment.get(key), os.environ.get(key)) for key in changed},

@@ -18,7 +18,7 @@ from typing import Any
 from ipykernel import utils
 
 from jupyter_mlops.execution.kernels.warm.randoms import reseed
-from jupyter_mlops.execution.kernels.warm.shell import IPKernelApp, Out, Request
+from jupyter_mlops.execution.kernels.warm.shell import IPKernelApp, MessageFrames, Out
 from jupyter_mlops.execution.kernels.warm.streams import Catcher, OutStream
 from jupyter_mlops.execution.kernels.warm.wire import Frames, date_of
 
@@ -151,14 +151,14 @@ class Life:
                 self.loop.stop()
                 return
             self.app.begin_cell()
-            await self.kernel.dispatch_shell(Request(message))
+            await self.kernel.dispatch_shell(MessageFrames(message))
             self.out.release()
 
     async def _concurrently(self, message: dict[str, Any]) -> None:
         """A cell that awaits an answer from a widget gets it while it runs, as ipykernel has it."""
         parent = self.kernel.get_parent("shell")
         try:
-            await self.kernel.dispatch_shell(Request(message), concurrent=True)
+            await self.kernel.dispatch_shell(MessageFrames(message), concurrent=True)
         finally:
             self.kernel.set_parent([b"runner"], parent, channel="shell")
 

@@ -57,7 +57,7 @@ def transform_once(shell: Any) -> Callable[[], None]:
     often it is called.
     """
     transform, should_run_async = shell.transform_cell, shell.should_run_async
-    are_known = _Known(shell)
+    are_known = _KnownTransformers(shell)
     cells: list[tuple[str, str]] = []
     answers: list[tuple[Any, bool, bool]] = []
     is_first = False
@@ -96,7 +96,7 @@ def transform_once(shell: Any) -> Callable[[], None]:
     return begin
 
 
-class _Known:
+class _KnownTransformers:
     """Whether all that transforms a shell's cells is IPython's or ours."""
 
     def __init__(self, shell: Any) -> None:

@@ -29,7 +29,7 @@ class Refused(Exception):
         self.message = message
 
 
-class Told(Protocol):
+class ForkListener(Protocol):
     """Who is told what becomes of a kernel."""
 
     def signaled_by(self, send: Callable[[int], None]) -> None:
@@ -53,7 +53,7 @@ class Parent:
         self.imports = set(imports)
         self.used = time.monotonic()
         self._lock = threading.Lock()
-        self._kernels: dict[int, Told] = {}
+        self._kernels: dict[int, ForkListener] = {}
         self._count = 0
         self._retired = False
         self.alive = False
@@ -109,7 +109,7 @@ class Parent:
                 answer: dict[str, Any] = message
                 return answer
 
-    def fork(self, theirs: socket.socket, told: Told, cells: Sequence[str], *, stays: bool) -> None:
+    def fork(self, theirs: socket.socket, told: ForkListener, cells: Sequence[str], *, stays: bool) -> None:
         """Ask for a kernel; it answers over `theirs` as soon as it is there. Raises OSError where the process is gone.
 
         Kernels that are forked later know what these cells mean.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.execution.kernels.warm.fitness import NotWarm, Wish, lasting, top
 from jupyter_mlops.execution.kernels.warm.kernel import WarmKernel
-from jupyter_mlops.execution.kernels.warm.parent import Parent, Refused, Told
+from jupyter_mlops.execution.kernels.warm.parent import ForkListener, Parent, Refused
 from jupyter_mlops.execution.kernels.warm.sharing import Lender
 from jupyter_mlops.execution.kernels.warm.wire import packed
 
@@ -53,7 +53,9 @@ class Pool:
             self.fork(parent, wish, theirs, ours, kernel)
         return kernel
 
-    def fork(self, parent: Parent, wish: Wish, theirs: socket.socket, ours: socket.socket | None, told: Told) -> None:
+    def fork(
+        self, parent: Parent, wish: Wish, theirs: socket.socket, ours: socket.socket | None, told: ForkListener
+    ) -> None:
         """Have `parent` fork a kernel that speaks over `theirs`; what becomes of it, `told` is told.
 
         Raises `NotWarm`.

@@ -19,7 +19,7 @@ from jupyter_mlops.execution.kernels.warm.wire import Frames, packed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jupyter_mlops.execution.kernels.warm.parent import Parent, Told
+    from jupyter_mlops.execution.kernels.warm.parent import ForkListener, Parent
 
 PROTOCOL = 3
 """How kernels speak to their runners: only where both know it is a kernel lent."""
@@ -55,7 +55,9 @@ class Lendable(Protocol):
     def note(self, wish: Wish) -> str:
         """What a kernel has to import itself, and why."""
 
-    def fork(self, parent: Parent, wish: Wish, theirs: socket.socket, ours: socket.socket | None, told: Told) -> None:
+    def fork(
+        self, parent: Parent, wish: Wish, theirs: socket.socket, ours: socket.socket | None, told: ForkListener
+    ) -> None:
         """Have `parent` fork a kernel that speaks over `theirs`. Raises `NotWarm`."""
 
 

@@ -32,7 +32,7 @@ _HELD = ("status", "execute_input", "execute_reply")
 _STORE = "storemagic"
 
 
-class Request(list[Any]):
+class MessageFrames(list[Any]):
     """A message in the place of the frames that ipykernel expects."""
 
     def __init__(self, message: dict[str, Any]) -> None:

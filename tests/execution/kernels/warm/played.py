@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from jupyter_mlops.execution.engine.execution import Execution, Plan
+from jupyter_mlops.execution.engine.execution import ExecutionPlan, NotebookExecution
 from jupyter_mlops.execution.notebook.events import ExecutionEvent, KernelStarted, Warned
 
 _NORMAL = (
@@ -72,7 +72,7 @@ def play(
     os.environ.pop("PYTEST_CURRENT_TEST", None)
     environment = {"MLOPS_TRACKING": "later", **options.pop("environment", {})}
     played = copy.deepcopy(notebook)
-    plan = Plan(
+    plan = ExecutionPlan(
         load=lambda: played,
         kernel_name=options.pop("kernel_name", "python3"),
         folder=folder,
@@ -84,7 +84,7 @@ def play(
         **options,
     )
     told = Kinds()
-    execution = Execution(plan, [told])
+    execution = NotebookExecution(plan, [told])
     outcome = execution.run()
     return execution.notebook, outcome, told
 
