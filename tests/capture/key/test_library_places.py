@@ -88,7 +88,7 @@ def test_an_environment_above_the_systems_packages_has_libraries_of_both_and_tho
     assert played() == [("1", True), ("20", False), ("30", False)]
 
 
-TURNS = 30
+TURNS = 20
 
 
 @pytest.mark.parametrize("name", ["target", "other prefix", "system site"])
@@ -103,14 +103,19 @@ def test_a_step_costs_what_it_costs_with_the_library_in_an_environment(
         install(layout.site, "frames", "1.0", 1)
         (tmp_path / str(number)).mkdir()
         kernels.append(start(start_kernel, layout, tmp_path / str(number)))
-    taken: list[list[Stopwatch]] = [[], []]
     first = [_watched(kernel, CELLS[0]) for kernel in kernels]
-    for turn in range(TURNS):
-        for kernel, watches in zip(kernels, taken, strict=True):
-            watches.append(_watched(kernel, f"%%step s{turn}\nfrom frames import part7\ny = part7.f3({turn})"))
-    usual, other = (statistics.median(watch.wall for watch in watches) for watches in taken)
-    assert other < 1.1 * usual + 0.001, (usual, other)
     assert first[1].processor < 1.1 * first[0].processor + 0.1, "what is counted is processor time in steps of 10 ms"
+    ratios = [_ratio(*kernels, turn) for turn in range(3)]  # of which others on this machine may spoil some
+    assert min(ratios) < 1.1, ratios
+
+
+def _ratio(usual: LiveKernel, other: LiveKernel, turn: int) -> float:
+    taken: list[list[float]] = [[], []]
+    for number in range(TURNS):
+        for kernel, seconds in zip((usual, other), taken, strict=True):
+            step = f"%%step s{turn}_{number}\nfrom frames import part7\ny = part7.f3({number})"
+            seconds.append(_watched(kernel, step).wall)
+    return statistics.median(taken[1]) / statistics.median(taken[0])
 
 
 def _watched(kernel: LiveKernel, code: str) -> Stopwatch:
