@@ -70,6 +70,7 @@ class PlayedDisk:
         root.mkdir()
         self._fault = 0
         opened, os_opened, connect, access = builtins.open, os.open, sqlite3.connect, os.access
+        unlink = os.unlink
 
         def refuse(path: Any) -> None:
             if self._fault and str(path).startswith(str(root)):
@@ -97,7 +98,13 @@ class PlayedDisk:
             locked = self._fault == errno.EROFS and mode & os.W_OK and str(path).startswith(str(root))
             return not locked and access(path, mode, **named)
 
+        def remove(path: Any, **named: Any) -> None:
+            if self._fault == errno.EROFS:
+                refuse(path)  # also where there is no such file
+            unlink(path, **named)
+
         patch.setattr(os, "access", may)
+        patch.setattr(os, "unlink", remove)
         patch.setattr(builtins, "open", open_file)
         patch.setattr(os, "open", open_descriptor)
         patch.setattr(sqlite3, "connect", connected)

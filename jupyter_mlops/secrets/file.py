@@ -13,6 +13,7 @@ from typing import Any
 
 from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.errors import InputError, StoreError
+from jupyter_mlops.store.files.atomic import discard
 from jupyter_mlops.store.files.disk import refused
 from jupyter_mlops.store.files.locks import file_lock
 
@@ -89,7 +90,7 @@ class SecretsFile:
         except OSError as error:
             raise _not_writable(self.path, error) from None
         finally:
-            temporary.unlink(missing_ok=True)
+            discard(temporary)
 
 
 def _not_writable(path: Path, error: OSError) -> StoreError:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from jupyter_mlops.errors import DamagedObjectError, StoreError
 from jupyter_mlops.secrets.known import KNOWN
+from jupyter_mlops.store.files.atomic import discard
 from jupyter_mlops.store.files.disk import refused
 from jupyter_mlops.store.objects.local import Objects
 
@@ -144,4 +145,4 @@ def _write(objects: Objects, target: str, name: str) -> None:
     except OSError as error:
         raise refused(error, f"'{target}' cannot be written", os.path.dirname(target)) from error
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        discard(Path(temporary))

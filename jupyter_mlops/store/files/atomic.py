@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from collections.abc import Iterable, Iterator
@@ -35,7 +36,13 @@ def write_atomically(path: Path, chunks: Iterable[Chunk], sync: bool = True) -> 
     except OSError as error:
         raise refused(error, f"'{path}' cannot be written", path.parent) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        discard(temporary)
+
+
+def discard(temporary: Path) -> None:
+    """Remove what is left of a file that was to be renamed. Where nothing can be removed, nothing was written either."""
+    with contextlib.suppress(OSError):
+        temporary.unlink()
 
 
 def pieces(chunk: Chunk) -> Iterator[memoryview]:

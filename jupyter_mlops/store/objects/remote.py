@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from jupyter_mlops.errors import DamagedObjectError, StoreError
-from jupyter_mlops.store.files.atomic import PIECE, Chunk, write_atomically
+from jupyter_mlops.store.files.atomic import PIECE, Chunk, discard, write_atomically
 from jupyter_mlops.store.files.disk import refused
 from jupyter_mlops.store.objects import signing
 from jupyter_mlops.store.objects.bucket import Bucket
@@ -130,7 +130,7 @@ class RemoteObjects(Objects):
         try:
             return self.bucket.fetch(_key(name), temporary) and _digest(temporary) == name
         finally:
-            temporary.unlink(missing_ok=True)
+            discard(temporary)
 
     def set_aside(self, name: str) -> Path:
         """As with files. What is sound in the store is left there: only the copy here was damaged."""
@@ -143,7 +143,7 @@ class RemoteObjects(Objects):
                 aside.parent.mkdir(mode=0o700, exist_ok=True)
                 os.replace(temporary, aside)
         finally:
-            temporary.unlink(missing_ok=True)
+            discard(temporary)
         return aside
 
     def send(self, name: str, path: Path) -> None:
@@ -244,7 +244,7 @@ class RemoteObjects(Objects):
         except OSError as error:
             raise refused(error, f"'{path}' cannot be written", path.parent) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            discard(temporary)
 
     def _temporary(self, name: str) -> Path:
         folder = self.path(name).parent

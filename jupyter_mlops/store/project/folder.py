@@ -53,8 +53,11 @@ def make_project(root: Path) -> Path:
             ignore.write_text("*\n", encoding="utf-8")
         (folder / "objects").mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
-        told = refused(error, f"The project folder '{folder}' cannot be made", root)
-        if isinstance(told, NotWritableError):
+        done = "used" if folder.is_dir() else "made"
+        told = refused(error, f"The project folder '{folder}' cannot be {done}", root)
+        if isinstance(told, NotWritableError) and done == "used":
+            told.hint = f"Give yourself read and write permission on '{folder}', or work on a copy in your own folder."
+        elif isinstance(told, NotWritableError):
             told.hint = f"Make '{root}' writable, or work on a copy in your own folder."
         raise told from error
     if not os.access(folder, os.W_OK):

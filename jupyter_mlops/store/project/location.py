@@ -189,7 +189,10 @@ def read_place(folder: Path) -> StorePlace | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise StoreError(f"'{path}' cannot be read: {error.strerror}.", "Check its permissions.") from error
+        hidden = folder if not os.access(folder, os.R_OK | os.X_OK) else path
+        raise StoreError(
+            f"'{hidden}' cannot be read: {error.strerror}.", f"Give yourself read permission on '{hidden}'."
+        ) from error
     try:
         found: dict[str, Any] = loads(text)
         if found["format"] > _FORMAT:

@@ -21,6 +21,7 @@ from typing import IO, Any, Protocol
 
 from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.errors import InputError, StoreError
+from jupyter_mlops.store.files.atomic import discard
 from jupyter_mlops.store.files.disk import refused
 from jupyter_mlops.store.objects import signing
 
@@ -86,7 +87,7 @@ def write_archive(path: Path) -> Iterator[ArchiveWriter]:
     except OSError as error:
         raise refused(error, f"'{path}' cannot be written", path.parent) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        discard(temporary)
 
 
 @contextlib.contextmanager
