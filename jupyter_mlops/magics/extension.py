@@ -12,6 +12,7 @@ from jupyter_mlops.capture.kernel.ipykernel_patches import keep_last_words, keep
 from jupyter_mlops.capture.kernel.shell import ShellHooks, open_session
 from jupyter_mlops.capture.session.session import Session
 from jupyter_mlops.domain import variables
+from jupyter_mlops.domain.run import TrackedAt
 from jupyter_mlops.magics.completion import add_matcher
 from jupyter_mlops.magics.listener import KernelListener
 from jupyter_mlops.secrets.known import KNOWN
@@ -24,7 +25,7 @@ def load(shell: Any, form: Callable[[Path], None] | None = None) -> None:
     if id(shell) in _loaded:
         return
     listener = KernelListener()
-    session = open_session(shell, listener)
+    session = open_session(shell, listener, _tracked_at)
     listener.session = session
     hooks = ShellHooks(session)
     hooks.install()
@@ -63,6 +64,13 @@ def _guard_mlflow() -> None:
     from jupyter_mlops.tracking.secrecy import guard
 
     guard()
+
+
+def _tracked_at(root: Path) -> TrackedAt:
+    """Where a run of a project is tracked: the writer is another process, and must not decide by its own environment."""
+    from jupyter_mlops.tracking.uri import place_of
+
+    return place_of(root)
 
 
 def _line_magic(session: Session, form: Callable[[Path], None] | None) -> Any:

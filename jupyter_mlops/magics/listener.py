@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import html
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture.observe.display import NOTE, WARNING
-from jupyter_mlops.domain.reason import Reason
+from jupyter_mlops.capture.session.events import (
+    AuthorWarned,
+    StepEnded,
+    StepEvent,
+    StepReused,
+    StepSkipped,
+    StepStarted,
+    ValuesRecalled,
+)
 from jupyter_mlops.domain.reason_text import sentence
-from jupyter_mlops.domain.run import TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 
@@ -25,18 +31,31 @@ class KernelListener:
         self.session: Session | None = None
         self._step_runs: Any = None
 
-    def tracked_at(self, root: Path) -> TrackedAt:
-        """Where the run is to be tracked: the writer is another process, and must not decide by its own environment."""
-        from jupyter_mlops.tracking.uri import place_of
+    def on_event(self, event: StepEvent) -> None:
+        """Show what the author should see; tell tracking of steps that someone named."""
+        match event:
+            case StepStarted(step_run):
+                self._started(step_run)
+            case StepEnded(step_run):
+                self._ended(step_run)
+            case StepReused(step_run, saved, source):
+                note = {"note": "reused", "step": step_run.step, "step_run": step_run.id, "source": source.id}
+                self._note(f"↺ {step_run.step} reused · {_seconds(saved)} saved", note)
+            case StepSkipped(step, why):
+                told = sentence(why)
+                self._note(f"⤼ {step} skipped · {told}", {"note": "skipped", "step": step, "why": told})
+            case ValuesRecalled(names):
+                makers = ", ".join(dict.fromkeys(names.values()))
+                self._note(f"↺ {', '.join(names)} taken from {makers}", {"note": "recalled", "names": dict(names)})
+            case AuthorWarned(message, hint):
+                self._warn(message, hint)
 
-        return place_of(root)
-
-    def before(self, step_run: StepRun) -> None:
+    def _started(self, step_run: StepRun) -> None:
         """Let what the step logs with mlflow land in its own run. A cell that no one named has none."""
         if step_run.is_named:
             self._tracked().before(step_run)
 
-    def after(self, step_run: StepRun) -> None:
+    def _ended(self, step_run: StepRun) -> None:
         """End what the step began in mlflow, and see that the writer is awake."""
         from jupyter_mlops.tracking import wake
 
@@ -48,41 +67,12 @@ class KernelListener:
         session = self.session
         session.saver.do(lambda: wake(session.store.root))
 
-    def reused(self, step_run: StepRun, saved: float, source: StepRun) -> None:
+    def _note(self, text: str, note: Mapping[str, Any]) -> None:
         """One quiet line."""
-        text = f"↺ {step_run.step} reused · {_seconds(saved)} saved"
-        data = {
-            "text/plain": text,
-            "text/html": f'<span style="opacity:.6;font-size:.9em">{html.escape(text)}</span>',
-            NOTE: {"note": "reused", "step": step_run.step, "step_run": step_run.id, "source": source.id},
-        }
-        self._publish(data)
+        quiet = f'<span style="opacity:.6;font-size:.9em">{html.escape(text)}</span>'
+        self._publish({"text/plain": text, "text/html": quiet, NOTE: note})
 
-    def skipped(self, step: str, why: Reason) -> None:
-        """One quiet line."""
-        told = sentence(why)
-        text = f"⤼ {step} skipped · {told}"
-        self._publish(
-            {
-                "text/plain": text,
-                "text/html": f'<span style="opacity:.6;font-size:.9em">{html.escape(text)}</span>',
-                NOTE: {"note": "skipped", "step": step, "why": told},
-            }
-        )
-
-    def recalled(self, names: Mapping[str, str]) -> None:
-        """One quiet line."""
-        makers = ", ".join(dict.fromkeys(names.values()))
-        text = f"↺ {', '.join(names)} taken from {makers}"
-        self._publish(
-            {
-                "text/plain": text,
-                "text/html": f'<span style="opacity:.6;font-size:.9em">{html.escape(text)}</span>',
-                NOTE: {"note": "recalled", "names": dict(names)},
-            }
-        )
-
-    def warn(self, message: str, hint: str) -> None:
+    def _warn(self, message: str, hint: str) -> None:
         """Two lines, marked as ours: a job takes them for its log, and no cell's output has them."""
         text = f"jupyter-mlops: {message}" + (f"\nHint: {hint}" if hint else "")
         self._publish({"text/plain": text, NOTE: {"note": WARNING, "message": message, "hint": hint}})

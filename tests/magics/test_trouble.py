@@ -312,8 +312,8 @@ _INTERRUPTED = """
 from jupyter_mlops.capture.step import execution as step
 def interrupted(*_):
     raise KeyboardInterrupt
-kept = step.Execution.{place}
-step.Execution.{place} = interrupted
+kept = step.StepExecution.{place}
+step.StepExecution.{place} = interrupted
 """
 
 
@@ -323,7 +323,7 @@ def test_an_interrupt_while_we_look_at_a_cell_stops_that_cell_and_shows_nothing_
 ) -> None:
     kernel.run(_INTERRUPTED.format(place=place))
     cell = kernel.run(f"%%step interrupted_{place}\nran_{place} = 1\nprint('ran')")
-    kernel.run(f"step.Execution.{place} = kept")
+    kernel.run(f"step.StepExecution.{place} = kept")
     assert "callback" not in cell.text
     assert "jupyter_mlops" not in cell.error
     assert ("ran" in cell.text, "KeyboardInterrupt" in cell.error) == (runs, not runs)

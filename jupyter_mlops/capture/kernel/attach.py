@@ -8,6 +8,7 @@ from jupyter_mlops.capture.key.value_facts import ValueFacts
 from jupyter_mlops.capture.key.world import Pending
 from jupyter_mlops.capture.restore.restore import put_in_place
 from jupyter_mlops.capture.results.reuse import Reuse, known_in, open_result
+from jupyter_mlops.capture.session.events import AuthorWarned
 from jupyter_mlops.domain.reason_text import phrases
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
@@ -52,7 +53,9 @@ def _put(session: Session, source: StepRun, known: dict[str, ValueFacts]) -> Non
             put_in_place(session, open_result(session.store, source))
             return
         except (DamagedObjectError, ValueError, KeyError, AttributeError, ImportError) as error:
-            session.listener.warn(f"The stored result of step '{source.step}' is not used: {error}.", _AGAIN)
+            session.listener.on_event(
+                AuthorWarned(f"The stored result of step '{source.step}' is not used: {error}.", _AGAIN)
+            )
     put_in_place(session, Reuse(source, []))
     for name, item in known.items():
         session.world.pend(name, Pending(item, source.id, None, frozenset({name, *item.shares})))

@@ -7,22 +7,27 @@ import ast
 import logging
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.code.facts import CodeFacts, cell_facts
 from jupyter_mlops.analysis.pipeline.cells import MAGIC, StepCell, spec_from_tags, split_magic
 from jupyter_mlops.analysis.pipeline.step_options import spec_named
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.restore.hydrate import Hydrator
+from jupyter_mlops.capture.session.events import AuthorWarned, StepListener
 from jupyter_mlops.capture.session.notebook import parent_metadata, sent_metadata, sent_tags
-from jupyter_mlops.capture.session.session import Session, StepListener
+from jupyter_mlops.capture.session.session import Session
 from jupyter_mlops.capture.step.outcome import names_bound
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.reason import Reason
 from jupyter_mlops.domain.step import StepSpec
 from jupyter_mlops.errors import InputError, MLOpsError, RunError
+
+if TYPE_CHECKING:
+    from jupyter_mlops.domain.run import TrackedAt
 
 log = logging.getLogger(__name__)
 _RESTORE = f"__import__({__name__!r}, fromlist=['_']).restore()"
@@ -35,9 +40,12 @@ _CALLS = re.compile(r"[(@%!/]|\bimport\b")
 _sessions: list[ShellHooks] = []
 
 
-def open_session(shell: Any, listener: StepListener) -> Session:
-    """A kernel's session, and what gives its cells the values of reused steps."""
-    return Session(shell, listener, Hydrator)
+def open_session(shell: Any, listener: StepListener, tracked_at: Callable[[Path], TrackedAt]) -> Session:
+    """A kernel's session, and what gives its cells the values of reused steps.
+
+    `tracked_at` is asked where a run that is made in a project is to be tracked.
+    """
+    return Session(shell, listener, tracked_at, Hydrator)
 
 
 class ShellHooks:
@@ -149,7 +157,7 @@ class ShellHooks:
 
     def _give_up(self, message: str, hint: str) -> None:
         self._abandon()
-        self.session.listener.warn(message, hint)
+        self.session.listener.on_event(AuthorWarned(message, hint))
 
     def _abandon(self) -> None:
         if self._execution is not None:
@@ -214,9 +222,11 @@ class ShellHooks:
             self._names_before = {}
 
     def _not_recorded(self, why: str) -> None:
-        self.session.listener.warn(
-            f"This step ran, but was not recorded: {why}",
-            "Its result is in the kernel, but will not be reused.",
+        self.session.listener.on_event(
+            AuthorWarned(
+                f"This step ran, but was not recorded: {why}",
+                "Its result is in the kernel, but will not be reused.",
+            )
         )
 
     def _refuse(self, execution: Any, result: Any) -> None:

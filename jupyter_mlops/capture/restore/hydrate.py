@@ -15,6 +15,7 @@ from jupyter_mlops.analysis.code.facts import CodeFacts
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.key.value_facts import reached
 from jupyter_mlops.capture.key.world import Pending
+from jupyter_mlops.capture.session.events import AuthorWarned
 from jupyter_mlops.domain.reason import DAMAGED
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import DamagedObjectError, NotStoredError
@@ -131,7 +132,9 @@ class Hydrator:
     def _make_again(self, name: str, pending: Pending, why: str) -> None:
         """A stored value cannot be had: tell, let no one take it again, and run the step that made it."""
         session = self._session
-        session.listener.warn(f"The stored value of '{name}' is not used: {why}", "The step that made it runs again.")
+        session.listener.on_event(
+            AuthorWarned(f"The stored value of '{name}' is not used: {why}", "The step that made it runs again.")
+        )
         session.store.steps.update_run(pending.source, unrepeatable=DAMAGED)
         self._produce(name, pending)
 
@@ -225,7 +228,7 @@ class Hydrator:
             try:
                 self._put_shown(place, self._shown_by(place))
             except (NotStoredError, DamagedObjectError) as error:
-                self._session.listener.warn(error.message, error.hint)
+                self._session.listener.on_event(AuthorWarned(error.message, error.hint))
         return bool(places)
 
     def _shown_by(self, place: NotRestored) -> Any:

@@ -14,6 +14,7 @@ from jupyter_mlops.analysis.pipeline.cells import StepCell
 from jupyter_mlops.capture.forecast import forecast
 from jupyter_mlops.capture.key.world import Pending
 from jupyter_mlops.capture.results.reuse import known_in
+from jupyter_mlops.capture.session.events import AuthorWarned, ValuesRecalled
 from jupyter_mlops.domain.plan import REUSE, SKIP, Forecast
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def recall_missing(session: Session, step: StepCell, facts: CodeFacts) -> None:
     if session.view.steps() and missing_names(session, facts):
         taken = recall(session, step, facts)
         if taken:
-            session.listener.recalled(taken)
+            session.listener.on_event(ValuesRecalled(taken))
 
 
 def recall(session: Session, step: StepCell, facts: CodeFacts) -> dict[str, str]:
@@ -54,9 +55,11 @@ def recall(session: Session, step: StepCell, facts: CodeFacts) -> dict[str, str]
                 session.world.pending.pop(name, None)
                 del taken[name]
     for name in sorted(missing & changed.keys()):
-        session.listener.warn(
-            f"'{name}' is not in this kernel, and '{changed[name]}', which makes it, has no result that is still valid.",
-            f"Run that step, or every step that is needed: %mlops run --until {step.spec.name}",
+        session.listener.on_event(
+            AuthorWarned(
+                f"'{name}' is not in this kernel, and '{changed[name]}', which makes it, has no result that is still valid.",
+                f"Run that step, or every step that is needed: %mlops run --until {step.spec.name}",
+            )
         )
     return {name: taken[name] for name in sorted(missing & taken.keys())}
 

@@ -8,7 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.code.facts import CodeFacts
 from jupyter_mlops.analysis.code.magics import EVERYTHING
@@ -22,6 +22,7 @@ from jupyter_mlops.capture.key.modules import LocalModules
 from jupyter_mlops.capture.key.value_facts import reached
 from jupyter_mlops.capture.key.world import LiveWorld
 from jupyter_mlops.capture.observe.threads import ConcurrentWork
+from jupyter_mlops.capture.session.events import AuthorWarned, StepListener
 from jupyter_mlops.capture.session.hydrating import Hydrating
 from jupyter_mlops.capture.session.notebook import NotebookView, sent_position
 from jupyter_mlops.capture.session.owners import Owners
@@ -45,38 +46,20 @@ LIVE = "(no notebook)"
 _NEEDED = ("jupyter_mlops.capture.results.saver", "jupyter_mlops.capture.step.execution", "jupyter_mlops.store.store")
 
 
-class StepListener(Protocol):
-    """What the interface wants to know, and may add to."""
-
-    def tracked_at(self, root: Path) -> TrackedAt:
-        """Tags for a run that is about to be made in the project `root`."""
-
-    def before(self, step_run: StepRun) -> None:
-        """A step is about to be executed."""
-
-    def after(self, step_run: StepRun) -> None:
-        """A step has ended, or was reused."""
-
-    def reused(self, step_run: StepRun, saved: float, source: StepRun) -> None:
-        """A step was reused: `saved` is how long computing it took, in seconds."""
-
-    def skipped(self, step: str, why: Reason) -> None:
-        """A step was left out."""
-
-    def recalled(self, names: Mapping[str, str]) -> None:
-        """Values that were not in this kernel (name → the step that makes it) were taken from the record."""
-
-    def warn(self, message: str, hint: str) -> None:
-        """Something the author should know; the cell goes on."""
-
-
 class Session:
     """Made when the extension is loaded; costs nothing until the first step."""
 
-    def __init__(self, shell: Any, listener: StepListener, hydrator_of: Callable[[Session], Hydrating]) -> None:
+    def __init__(
+        self,
+        shell: Any,
+        listener: StepListener,
+        tracked_at: Callable[[Path], TrackedAt],
+        hydrator_of: Callable[[Session], Hydrating],
+    ) -> None:
         libraries.begin()
         self.shell = shell
         self.listener = listener
+        self._tracked_at = tracked_at
         self.modules = LocalModules().install()
         self.world = LiveWorld(shell.user_ns, shell.user_ns_hidden)
         self.hydrator = hydrator_of(self)
@@ -199,7 +182,7 @@ class Session:
         store = self.store
         now = store.now()
         made = store.new_id(), 0, RunKind.SESSION, self.notebook, Status.PENDING
-        run = Run(*made, tracked_at=self.listener.tracked_at(store.root), created_at=now)
+        run = Run(*made, tracked_at=self._tracked_at(store.root), created_at=now)
         store.runs.create(run)
         store.runs.start(run.id, now=now)
         self._undescribed = run.id
@@ -232,7 +215,7 @@ class Session:
         if self._saver is None or self.is_job:
             return
         while self._saver.notices:
-            self.listener.warn(*self._saver.notices.pop(0))
+            self.listener.on_event(AuthorWarned(*self._saver.notices.pop(0)))
 
     def stir(self) -> None:
         """A cell begins or ends."""

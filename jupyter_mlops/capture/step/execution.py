@@ -18,6 +18,7 @@ from jupyter_mlops.capture.observe import display, watch
 from jupyter_mlops.capture.restore.restore import put_in_place
 from jupyter_mlops.capture.results.resume import may_be_taken
 from jupyter_mlops.capture.results.reuse import Reuse, conditions_hold, find_reusable, open_if_whole
+from jupyter_mlops.capture.session.events import AuthorWarned, StepEnded, StepReused, StepSkipped, StepStarted
 from jupyter_mlops.capture.session.session import Session
 from jupyter_mlops.capture.step import secrecy
 from jupyter_mlops.capture.step.attempts import Attempts
@@ -90,7 +91,7 @@ class StepExecution:
             self._libraries_before = self.examination.libraries
         session.hydrator.ready(self.examination.touches, libraries_used=self._uses_libraries())
         self.record.start()
-        session.listener.before(self.record.step_run)
+        session.listener.on_event(StepStarted(self.record.step_run))
         self._look_before()
         if display.can_record(session.shell):
             self._recorder = display.DisplayRecorder(session.shell, limit_of(session))
@@ -158,10 +159,11 @@ class StepExecution:
             return None
         if session.saver.is_saving(self.examination.key):
             session.drain(30.0)
-        found = find_reusable(
-            session.store, session.world, self.examination, self.step.spec, self._serves, session.listener.warn
-        )
+        found = find_reusable(session.store, session.world, self.examination, self.step.spec, self._serves, self._warn)
         return found if found is not None and self._files_are_back(found) else None
+
+    def _warn(self, message: str, hint: str) -> None:
+        self.session.listener.on_event(AuthorWarned(message, hint))
 
     def _files_are_back(self, found: Reuse) -> bool:
         """Put the files in place that the step wrote; where that cannot be, the step runs."""
@@ -172,7 +174,7 @@ class StepExecution:
         try:
             restore_files(self.session.store.objects, found.source.files)
         except MLOpsError as error:
-            self.session.listener.warn(error.message, "The step that wrote it runs again.")
+            self._warn(error.message, "The step that wrote it runs again.")
             return False
         return True
 
@@ -223,7 +225,7 @@ class StepExecution:
             bound, _ = names_bound(session.world, self._names_before)
             session.world.touch(None if found.touches is None else found.touches | bound)
             self.record.failed(error, duration)
-            session.listener.after(self.record.step_run)
+            session.listener.on_event(StepEnded(self.record.step_run))
             return bound
         among = self.facts.names.writes if self._is_inert else None
         outcome = judge(session.world, found, self._names_before, self._known_before, self._shapes_before, among)
@@ -231,7 +233,7 @@ class StepExecution:
         if refused is not None:
             self.refused = refused
             self.record.failed(refused, duration)
-            session.listener.after(self.record.step_run)
+            session.listener.on_event(StepEnded(self.record.step_run))
             return outcome.bound
         if not self._is_inert:
             self._draws.ended(self._source(), found, Resolver(self.facts.doubts, session.world))
@@ -247,7 +249,7 @@ class StepExecution:
             from jupyter_mlops.capture.step.models import keep_model
 
             keep_model(session, self.step, self.record.step_run, found)
-        session.listener.after(self.record.step_run)
+        session.listener.on_event(StepEnded(self.record.step_run))
         return outcome.bound
 
     def _name_of_shown(self) -> str | bool:
@@ -339,7 +341,7 @@ class StepExecution:
     def _metrics(self) -> dict[str, float]:
         metrics, problems = named_metrics(self.step.spec, self.session.namespace)
         for problem in problems:
-            self.session.listener.warn(problem, "Bind a number to that name in the step, or change --metrics.")
+            self._warn(problem, "Bind a number to that name in the step, or change --metrics.")
         return metrics
 
     def _parameters(self) -> None:
@@ -350,7 +352,7 @@ class StepExecution:
             if value is None or isinstance(value, (bool, int, float, str)):
                 found[name] = redact(value)
             else:
-                self.session.listener.warn(
+                self._warn(
                     f"Parameter '{name}' of step '{self.step.spec.name}' was not logged: it is a {type(value).__name__}.",
                     "List variables that hold a number, a text or true/false.",
                 )
@@ -362,7 +364,7 @@ class StepExecution:
         """Do what the cell would have done: bind and delete its names, set the generators, write its files, show its
         displays."""
         if self.skipped:
-            self.session.listener.skipped(self.step.spec.name, self.skipped)
+            self.session.listener.on_event(StepSkipped(self.step.spec.name, self.skipped))
             return
         assert self.reuse is not None
         session, reuse = self.session, self.reuse
@@ -373,7 +375,7 @@ class StepExecution:
             session.hydrator.showed(source)
         if self._recorded_ahead is not None:
             if self._recorded_ahead.status is Status.REUSED:
-                session.listener.reused(self._recorded_ahead, source.duration or 0.0, source)
+                session.listener.on_event(StepReused(self._recorded_ahead, source.duration or 0.0, source))
             session.settle(reuse.known)
             return
         metrics = dict(source.metrics)
@@ -384,6 +386,6 @@ class StepExecution:
             session.hydrator.ready(self.step.spec.params, libraries_used=True)
             self._parameters()
         self.record.reused(reuse, metrics, time.perf_counter() - self._began)
-        session.listener.reused(self.record.step_run, source.duration or 0.0, source)
-        session.listener.after(self.record.step_run)
+        session.listener.on_event(StepReused(self.record.step_run, source.duration or 0.0, source))
+        session.listener.on_event(StepEnded(self.record.step_run))
         session.settle(reuse.known)

@@ -6,6 +6,7 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.pipeline.cells import StepCell
+from jupyter_mlops.capture.session.events import AuthorWarned
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.secrets.known import holds_bytes
@@ -22,7 +23,9 @@ def keep_model(session: Session, step: StepCell, step_run: StepRun, found: Exami
     name = str(step.spec.model)
     hint = "Bind the fitted model to that name in the step, or change --model."
     if name not in session.namespace:
-        session.listener.warn(f"Model '{name}' of step '{step.spec.name}' was not logged: no such variable.", hint)
+        session.listener.on_event(
+            AuthorWarned(f"Model '{name}' of step '{step.spec.name}' was not logged: no such variable.", hint)
+        )
         return
     model = session.namespace[name]
     try:
@@ -32,14 +35,18 @@ def keep_model(session: Session, step: StepCell, step_run: StepRun, found: Exami
         sample = _sample(model, [session.namespace.get(item) for item in found.inputs])
         sample_data = None if sample is None else pickle.dumps(sample, protocol=5)
     except Exception as error:  # noqa: BLE001 - pickling runs the code of foreign types, which may raise anything
-        session.listener.warn(
-            f"Model '{name}' of step '{step.spec.name}' was not logged: it cannot be stored ({error}).", hint
+        session.listener.on_event(
+            AuthorWarned(
+                f"Model '{name}' of step '{step.spec.name}' was not logged: it cannot be stored ({error}).", hint
+            )
         )
         return
     if holds_bytes(data) or (sample_data is not None and holds_bytes(sample_data)):
-        session.listener.warn(
-            f"Model '{name}' of step '{step.spec.name}' was not logged: it holds a secret.",
-            "Pass the secret to the code that needs it when it is needed, instead of storing it in the model.",
+        session.listener.on_event(
+            AuthorWarned(
+                f"Model '{name}' of step '{step.spec.name}' was not logged: it holds a secret.",
+                "Pass the secret to the code that needs it when it is needed, instead of storing it in the model.",
+            )
         )
         return
     session.saver.do(lambda: _post(session, step_run, name, data, sample_data))

@@ -10,6 +10,7 @@ from jupyter_mlops.capture import libraries, values
 from jupyter_mlops.capture.observe import display
 from jupyter_mlops.capture.results.reuse import STATE
 from jupyter_mlops.capture.results.saver import Saving
+from jupyter_mlops.capture.session.events import AuthorWarned
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.store.project.output_limit import CHARACTERS, output_limit
@@ -33,7 +34,7 @@ def limit_of(session: Session) -> int:
             session.output_limit = output_limit(session.store.root)
         except InputError as error:
             session.output_limit = CHARACTERS
-            session.listener.warn(error.message, error.hint)
+            session.listener.on_event(AuthorWarned(error.message, error.hint))
     return session.output_limit
 
 

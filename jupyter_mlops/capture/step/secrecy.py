@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_mlops.analysis.pipeline.cells import StepCell
 from jupyter_mlops.capture.key.conditions import depended_on
+from jupyter_mlops.capture.session.events import AuthorWarned
 from jupyter_mlops.domain.reason import Reasons
 from jupyter_mlops.secrets.known import CONDITION, KNOWN, holds, redact
 
 if TYPE_CHECKING:
-    from jupyter_mlops.capture.session.session import StepListener
+    from jupyter_mlops.capture.session.events import StepListener
 
 Record = TypeVar("Record")
 
@@ -55,8 +56,10 @@ def _cleaned(value: Any) -> Any:
 def warn_of_source(listener: StepListener, step: StepCell) -> None:
     """Tell where a cell's own text holds a secret: that is not ours to change."""
     if holds(step.cell.source):
-        listener.warn(
-            f"The source of step '{step.spec.name}' contains a secret as plain text: the notebook and the record of the "
-            "step's code show it.",
-            'Write secret("NAME") instead, and change the value of the secret.',
+        listener.on_event(
+            AuthorWarned(
+                f"The source of step '{step.spec.name}' contains a secret as plain text: the notebook and the record of the "
+                "step's code show it.",
+                'Write secret("NAME") instead, and change the value of the secret.',
+            )
         )
