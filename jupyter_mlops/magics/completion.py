@@ -52,10 +52,10 @@ def add_matcher(completer: Any, session: Session) -> Callable[[], None]:
             answer = None
         if answer is None:
             return {"completions": []}
-        fragment, found = answer
-        completions = [SimpleCompletion(text=text, type=kind) for text, kind in found]
+        fragment, candidates = answer
+        completions = [SimpleCompletion(text=text, type=kind) for text, kind in candidates]
         told = {"completions": completions, "matched_fragment": fragment, "ordered": True, "suppress": True}
-        return told if found else {**told, "completions": _Nothing(), "do_not_suppress": {_FILES}}
+        return told if candidates else {**told, "completions": _Nothing(), "do_not_suppress": {_FILES}}
 
     ours = context_matcher(identifier="jupyter_mlops", priority=_PRIORITY)(matcher)
     completer.custom_matchers.append(ours)

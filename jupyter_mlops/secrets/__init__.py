@@ -18,11 +18,11 @@ def secret(name: str) -> Secret:
     from jupyter_mlops.secrets.known import KNOWN
     from jupyter_mlops.secrets.lookup import look_up
 
-    found = look_up(name)
+    value = look_up(name)
     KNOWN.ask(name)
-    if len(found) < 4:
+    if len(value) < 4:
         _warn_of_short(name)
-    return found
+    return value
 
 
 def _warn_of_short(name: str) -> None:

@@ -79,13 +79,13 @@ class MergedStreams:
 
 def _pieces(text: str, start: int, end: int, begin: int, spans: list[tuple[int, int, str]]) -> list[str]:
     """The text from `start` to `end`; a span's name stands where it begins, or at `begin` where it began before."""
-    found = []
+    pieces = []
     for first, last, name in spans:
         if last <= start or first >= end:
             continue
-        found.append(text[start : max(first, start)])
+        pieces.append(text[start : max(first, start)])
         if start <= max(first, begin) < end:
-            found.append(name)
+            pieces.append(name)
         start = min(last, end)
-    found.append(text[start:end])
-    return found
+    pieces.append(text[start:end])
+    return pieces

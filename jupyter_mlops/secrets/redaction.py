@@ -84,10 +84,10 @@ class Patterns:
             return run
         made, done = "", 0
         for start in (*range(0, len(run) - _SEED, _STRIDE), len(run) - _SEED):
-            found = self._grams.get(run[start : start + _SEED]) if start >= done else None
-            if found is not None:
-                low, high = _extended(run, start, *found)
-                made += run[done : max(low, done)] + self._mark(found[0], markup)
+            known = self._grams.get(run[start : start + _SEED]) if start >= done else None
+            if known is not None:
+                low, high = _extended(run, start, *known)
+                made += run[done : max(low, done)] + self._mark(known[0], markup)
                 done = high
         return made + run[done:]
 

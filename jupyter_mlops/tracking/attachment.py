@@ -55,14 +55,14 @@ class StepStack(list[Any]):
     def __init__(self, active: Iterable[Any], make: Callable[[Any], Any]) -> None:
         super().__init__(active)
         self._make = make
-        self._settling = threading.RLock()
+        self._ensuring = threading.RLock()
         self._busy = False
         self.base: Any = None
         self.ended = False
 
-    def settle(self) -> None:
+    def ensure_run(self) -> None:
         """Make sure of the step's run, unless the user's code has ended it."""
-        with self._settling:
+        with self._ensuring:
             if self._busy or self.ended:
                 return
             self._busy = True
@@ -82,23 +82,23 @@ class StepStack(list[Any]):
         return None
 
     def __len__(self) -> int:
-        self.settle()
+        self.ensure_run()
         return super().__len__()
 
     def __bool__(self) -> bool:
         return len(self) > 0
 
     def __iter__(self) -> Iterator[Any]:
-        self.settle()
+        self.ensure_run()
         return super().__iter__()
 
     def __getitem__(self, index: Any) -> Any:
-        self.settle()
+        self.ensure_run()
         return super().__getitem__(index)
 
     def pop(self, index: SupportsIndex = -1) -> Any:
         """Remove and return an active run; the step's own is not put in again, as the user's code has ended it."""
-        self.settle()
+        self.ensure_run()
         run = super().pop(index)
         if run is self.base:
             self.ended = True
@@ -156,7 +156,7 @@ class Attachment:
 
     def parent_id(self) -> str | None:
         """The MLflow run of the step."""
-        self.stack.settle()
+        self.stack.ensure_run()
         return None if self.stack.base is None else str(self.stack.base.info.run_id)
 
     def _make(self, base: Any) -> Any:
@@ -182,8 +182,8 @@ class Attachment:
         identities.prepare()  # makes the store, before the writer hears of it
         if address != (run.tracked_at.uri or uri.own_uri(self.runs.root)):
             store.runs.update(run.id, tracked_at=replace(run.tracked_at, uri=address), told_at=store.now())
-        found = identities.known(self.step_run.id, lambda: identities.step(self.step_run, run))
-        return self._fluent.ActiveRun(found)
+        mlflow_id = identities.known(self.step_run.id, lambda: identities.step(self.step_run, run))
+        return self._fluent.ActiveRun(mlflow_id)
 
 
 class _NestedByDefault:

@@ -93,14 +93,14 @@ def _upgrade(path: Path) -> None:
     import sqlalchemy as sa
     from mlflow.store.db.utils import _upgrade_db
 
-    found = _revision(path)
-    if found not in _known_revisions():
+    revision = _revision(path)
+    if revision not in _known_revisions():
         raise StoreError(
-            f"The tracking store '{path}' was made by a newer MLflow (schema {found}).",
+            f"The tracking store '{path}' was made by a newer MLflow (schema {revision}).",
             "Upgrade MLflow: `pip install -U mlflow`.",
         )
-    aside = path.with_name(f"mlflow-{found}.db")
-    log.info("upgrading '%s' from schema %s; a copy is kept in '%s'", path, found, aside)
+    aside = path.with_name(f"mlflow-{revision}.db")
+    log.info("upgrading '%s' from schema %s; a copy is kept in '%s'", path, revision, aside)
     with contextlib.closing(sqlite3.connect(path)) as source, contextlib.closing(sqlite3.connect(aside)) as target:
         source.backup(target)
     with _quiet():

@@ -246,14 +246,14 @@ def _groups(messages: Sequence[Message]) -> list[MessageGroup]:
     for message in messages:
         same.setdefault(_subject(message), []).append(message)
     others = {message.run_id for message in messages if message.kind != "run"}
-    found = []
+    groups = []
     for message in messages:
         group = same[_subject(message)]
         if message is group[-1 if message.kind == "run" else 0]:
-            found.append(MessageGroup(group))
+            groups.append(MessageGroup(group))
         elif message is group[0] and message.run_id in others:
-            found.append(MessageGroup(group, whole=False))
-    return found
+            groups.append(MessageGroup(group, whole=False))
+    return groups
 
 
 def _subject(message: Message) -> tuple[str, str]:

@@ -65,11 +65,11 @@ class Identities:
 
     def run(self, run: Run, begin_with: Tags = dict) -> str:
         """The id of the MLflow run of `run`; one that is made has the tags `begin_with` where that saves a request."""
-        found = self.store.outbox.tracked_id(run.id, self.uri)
-        if found:
+        tracked = self.store.outbox.tracked_id(run.id, self.uri)
+        if tracked:
             if run.mlflow_run_id is None:
-                self.store.runs.update(run.id, mlflow_run_id=found)
-            return found
+                self.store.runs.update(run.id, mlflow_run_id=tracked)
+            return tracked
         experiment, artifacts = self._experiment(run)
         return self._make(
             run.id,
@@ -82,9 +82,9 @@ class Identities:
 
     def step(self, step_run: StepRun, run: Run | None = None, begin_with: Tags = dict) -> str:
         """The id of the nested MLflow run of `step_run`, which was executed, not reused."""
-        found = self.store.outbox.tracked_id(step_run.id, self.uri)
-        if found:
-            return found
+        tracked = self.store.outbox.tracked_id(step_run.id, self.uri)
+        if tracked:
+            return tracked
         whole = run or self.store.runs.get(step_run.run_id)
         parent = self.known(whole.id, lambda: self.run(whole)).info
 
@@ -127,20 +127,20 @@ class Identities:
     def _make(self, entity_id: str, run: Run, experiment: str, name: str, started: datetime | None, extra: Tags) -> str:
         outbox = self.store.outbox
         with self.store.index.lock("tracking-runs"):
-            found = outbox.set_tracked_id(entity_id, self.uri, UNKNOWN, only_new=True)
-            if found == UNKNOWN:
-                found = self._search(entity_id, experiment)
-            if not found:
+            tracked = outbox.set_tracked_id(entity_id, self.uri, UNKNOWN, only_new=True)
+            if tracked == UNKNOWN:
+                tracked = self._search(entity_id, experiment)
+            if not tracked:
                 made = self.client.create_run(
                     experiment,
                     start_time=tags.milliseconds(started),
                     tags={tags.ID: entity_id, **_user(), **tags.source_tags(run), **extra()},
                     run_name=name,
                 )
-                found = made.info.run_id
-                self._made[found] = made
-            outbox.set_tracked_id(entity_id, self.uri, found, is_run=entity_id == run.id)
-        return found
+                tracked = made.info.run_id
+                self._made[tracked] = made
+            outbox.set_tracked_id(entity_id, self.uri, tracked, is_run=entity_id == run.id)
+        return tracked
 
     def _search(self, entity_id: str, experiment: str) -> str | None:
         from mlflow.entities import ViewType
@@ -156,8 +156,8 @@ class Identities:
         if experiment_id is None:
             return None
         try:
-            found = self.client.get_experiment(experiment_id)
-            return _Experiment(str(found.experiment_id), found.artifact_location)
+            experiment = self.client.get_experiment(experiment_id)
+            return _Experiment(str(experiment.experiment_id), experiment.artifact_location)
         except MlflowException as error:
             if error.error_code != "RESOURCE_DOES_NOT_EXIST":
                 raise
@@ -172,12 +172,12 @@ class Identities:
             number = 1
             while True:
                 full = name if number == 1 else f"{name}-{number}"
-                found = self.client.get_experiment_by_name(full)
-                if found is None:
+                experiment = self.client.get_experiment_by_name(full)
+                if experiment is None:
                     artifacts = self._artifacts(full)
                     return _Experiment(str(self.client.create_experiment(full, artifacts, _KIND)), artifacts)
-                if found.lifecycle_stage == "active":
-                    return _Experiment(str(found.experiment_id), found.artifact_location)
+                if experiment.lifecycle_stage == "active":
+                    return _Experiment(str(experiment.experiment_id), experiment.artifact_location)
                 number += 1
 
     def _artifacts(self, experiment: str) -> str | None:

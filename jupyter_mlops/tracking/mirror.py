@@ -85,14 +85,14 @@ class Mirror:
         run_id = known.info.run_id
         if run.mlflow_run_id not in (None, run_id):  # where there was none, it is noted already
             self.store.runs.update(run.id, mlflow_run_id=run_id)
-        found = {**tags, **self._changed_parameters(params, known)}
+        tags_now = {**tags, **self._changed_parameters(params, known)}
         new = {name: value for name, value in params.items() if name not in known.data.params}
         try:
             if is_end:
-                found |= self._close(run, known, lines())
-            found |= self._put(known, files)
+                tags_now |= self._close(run, known, lines())
+            tags_now |= self._put(known, files)
         finally:  # files may have to wait for their store
-            self.deliver(known, params=new, metrics=run.metrics, tags=found, at=run.ended_at)
+            self.deliver(known, params=new, metrics=run.metrics, tags=tags_now, at=run.ended_at)
         self._measure_models(run, known)
         if whole:
             self._status(known, run.status, run.ended_at)
@@ -109,12 +109,12 @@ class Mirror:
         if step_run.status is Status.REUSED:
             self._reused(step_run, run)
             return
-        found = {**step_tags(step_run, run), **data_tags(step_run)}
-        known = self._known(step_run.id, lambda: self.ids.step(step_run, run, lambda: found))
+        tags = {**step_tags(step_run, run), **data_tags(step_run)}
+        known = self._known(step_run.id, lambda: self.ids.step(step_run, run, lambda: tags))
         if known is None:
             return
         at = step_run.ended_at
-        self.deliver(known, metrics=step_run.metrics, tags=found, at=at)
+        self.deliver(known, metrics=step_run.metrics, tags=tags, at=at)
         if step_run.status.ended:
             self._data(step_run, known)
             self._hand_up(run, step_run, known)
@@ -225,16 +225,16 @@ class Mirror:
     def _files(self, run: Run, *, whole_parameters: bool) -> list[_File]:
         """The files that are known from the beginning."""
         get = self.store.objects.get
-        found = []
+        files = []
         if digest := run.notebook_object:
             path = f"notebook/{PurePosixPath(run.notebook).name}"
-            found.append(_File("mlops.notebook_digest", digest, path, partial(get, digest)))
+            files.append(_File("mlops.notebook_digest", digest, path, partial(get, digest)))
         if digest := run.environment:
-            found.append(_File("mlops.environment_digest", digest, "environment.json", partial(get, digest)))
+            files.append(_File("mlops.environment_digest", digest, "environment.json", partial(get, digest)))
         if whole_parameters:
             content = dumps(to_wire(run.parameters), indent=1, ensure_ascii=False).encode()
-            found.append(_File("mlops.parameters_digest", _digest(content), "parameters.json", lambda: content))
-        return found
+            files.append(_File("mlops.parameters_digest", _digest(content), "parameters.json", lambda: content))
+        return files
 
     def _executed(self, run: Run) -> list[_File]:
         """The executed notebook, and the same as a page, as MLflow shows no notebooks."""
@@ -298,7 +298,7 @@ class Mirror:
     def _put(self, known: MLflowRun, files: Sequence[_File]) -> dict[str, str]:
         """Write the files that are not there yet; gives the tags that say which content is there, to be set afterwards."""
         folder = local_folder(known.info.artifact_uri)
-        found: dict[str, str] = {}
+        tags: dict[str, str] = {}
         contents: Files = {}
         for file in files:
             is_told = known.data.tags.get(file.tag) == file.digest
@@ -307,12 +307,12 @@ class Mirror:
             content = file.content
             if isinstance(content, MLOpsError):
                 log.error("%s was not logged to MLflow: %s", file.path, content.message)
-                found["mlops.artifact_error"] = f"{file.path}: {content.message}"
+                tags["mlops.artifact_error"] = f"{file.path}: {content.message}"
                 continue
             contents |= {**file.beside(), file.path: content}
-            found[file.tag] = file.digest
+            tags[file.tag] = file.digest
         self._write(known, contents)
-        return found
+        return tags
 
     def _write(self, known: MLflowRun, contents: Files) -> None:
         """Log files by their paths, all at once: for each call MLflow looks the run up anew.

@@ -183,18 +183,18 @@ def _save(path: Path, model: Loaded, sample: Any, how: ModelFormat, kept: Logged
     return _write_with(path, model, sample, found, write)
 
 
-def _write_with(path: Path, model: Loaded, sample: Any, found: Signed, write: Callable[..., None]) -> str:
+def _write_with(path: Path, model: Loaded, sample: Any, signed: Signed, write: Callable[..., None]) -> str:
     """Write the model with all that is known of its input, or with less where that cannot be. Returns what to say."""
-    notes = [found.note]
+    notes = [signed.note]
     try:
-        write(signature=found.signature, input_example=found.example)
+        write(signature=signed.signature, input_example=signed.example)
     except Exception as error:  # the example is kept as JSON, which not all types of columns can be
-        if found.example is None:
+        if signed.example is None:
             raise
         notes.append(f"No input example: {type(error).__name__}: {error}.")
         shutil.rmtree(path, ignore_errors=True)
-        write(signature=found.signature)
-    reason = differs(path, model.value, sample) if found.loosened else ""
+        write(signature=signed.signature)
+    reason = differs(path, model.value, sample) if signed.loosened else ""
     if reason:
         shutil.rmtree(path)
         write()

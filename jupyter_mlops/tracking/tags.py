@@ -56,7 +56,7 @@ def source_tags(run: Run) -> dict[str, str]:
 
 def run_tags(run: Run) -> dict[str, str]:
     """All tags of a pipeline's MLflow run."""
-    found = {
+    tags = {
         ID: run.id,
         "mlops.number": str(run.number),
         "mlops.kind": run.kind.value,
@@ -66,20 +66,20 @@ def run_tags(run: Run) -> dict[str, str]:
         **source_tags(run),
     }
     if dirty := _git(run.tags, "dirty"):
-        found["mlops.git_dirty"] = dirty
+        tags["mlops.git_dirty"] = dirty
     if run.schedule_id:
-        found["mlops.schedule_id"] = run.schedule_id
+        tags["mlops.schedule_id"] = run.schedule_id
     if run.error is not None:
-        found["mlops.ended"] = run.error.cause
-        found["mlops.error"] = run.error.message or f"{run.error.ename}: {run.error.evalue}"
+        tags["mlops.ended"] = run.error.cause
+        tags["mlops.error"] = run.error.message or f"{run.error.ename}: {run.error.evalue}"
         if run.error.step:
-            found["mlops.failed_step"] = run.error.step
-    return {name: _cut(value) for name, value in found.items()}
+            tags["mlops.failed_step"] = run.error.step
+    return {name: _cut(value) for name, value in tags.items()}
 
 
 def _control_tags(run: Run) -> dict[str, str]:
     """What decided about a run, as far as people want to see it."""
-    found = {
+    tags = {
         "mlops.kernel": run.kernel_name or "",
         "mlops.experiment": run.tracked_at.experiment,
         "mlops.experiment_id": run.tracked_at.experiment_id,
@@ -90,12 +90,12 @@ def _control_tags(run: Run) -> dict[str, str]:
         "mlops.shared_process": "true" if run.in_shared_process else "",
         "mlops.ended": "kernel gone" if run.kernel_gone else "",
     }
-    return {name: value for name, value in found.items() if value}
+    return {name: value for name, value in tags.items() if value}
 
 
 def step_tags(step_run: StepRun, run: Run) -> dict[str, str]:
     """All tags of a step's MLflow run but those of its data."""
-    found = {
+    tags = {
         ID: step_run.id,
         "mlops.kind": "step",
         "mlops.run_id": step_run.run_id,
@@ -110,12 +110,12 @@ def step_tags(step_run: StepRun, run: Run) -> dict[str, str]:
         "mlops.unrepeatable": phrases(step_run.unrepeatable),
         "mlops.error": step_run.error,
     }
-    found.update({name: value for name, value in optional.items() if value})
+    tags.update({name: value for name, value in optional.items() if value})
     if step_run.extra.get("kind"):
-        found["mlops.step_kind"] = str(step_run.extra["kind"])
+        tags["mlops.step_kind"] = str(step_run.extra["kind"])
     if step_run.duration is not None:
-        found["mlops.duration"] = f"{step_run.duration:.3f}"
-    return {name: _cut(value) for name, value in found.items()}
+        tags["mlops.duration"] = f"{step_run.duration:.3f}"
+    return {name: _cut(value) for name, value in tags.items()}
 
 
 def data_of(step_run: StepRun) -> dict[str, Any]:

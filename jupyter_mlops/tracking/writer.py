@@ -80,9 +80,9 @@ def _deliver_until_quiet(root: Path, linger: float) -> int:
         token = None
         began = quiet_since = time.monotonic()
         while True:
-            found = store.index.change_token()
-            if found != token or delivery.due(time.monotonic()):
-                token = found
+            current = store.index.change_token()
+            if current != token or delivery.due(time.monotonic()):
+                token = current
                 if delivery.round(time.monotonic()):
                     if quiet_since == began:
                         gc.freeze()  # what MLflow consists of stays: no use to look through it again and again

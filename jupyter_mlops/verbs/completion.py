@@ -65,8 +65,8 @@ def complete(words: Sequence[str], begun: str, surface: str, known: KnownNames) 
     place = _Place(arguments, words[1:], list(entries), known)
     if begun.startswith("-") and "=" in begun:
         option, _, value = begun.partition("=")
-        found = place.values_of(place.option(option), value)
-        return [Candidate(f"{option}={each.text}", each.kind) for each in beginning(value, found)]
+        offered = place.values_of(place.option(option), value)
+        return [Candidate(f"{option}={each.text}", each.kind) for each in beginning(value, offered)]
     if begun.startswith("-") and not place.expects_value:
         return beginning(begun, place.options())
     values = place.values(begun)

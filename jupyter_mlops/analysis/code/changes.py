@@ -41,22 +41,22 @@ def root_of(node: ast.AST) -> set[str]:
 
 def changed_by_call(node: ast.Call) -> set[str]:
     """The names whose values a call may change: what its method belongs to, and its arguments."""
-    found: set[str] = set()
+    changed: set[str] = set()
     function = node.func
     inplace = any(item.arg in ("inplace", "out") for item in node.keywords)
     if isinstance(function, ast.Name) and function.id in _PURE_FUNCTIONS:
-        return found
+        return changed
     if isinstance(function, ast.Attribute):
         root = root_of(function.value)
         if root & _LIBRARIES and function.attr not in _CHANGING and not inplace:
-            return found
+            return changed
         if function.attr in _PURE_METHODS:
-            return root if inplace else found
-        found |= root
+            return root if inplace else changed
+        changed |= root
     for argument in (*node.args, *(item.value for item in node.keywords)):
         for part in _parts(argument):
-            found |= root_of(part)
-    return found
+            changed |= root_of(part)
+    return changed
 
 
 def _parts(node: ast.expr) -> Iterator[ast.AST]:

@@ -305,10 +305,10 @@ class _Finder:
             )
             given = function.value.args[0] if is_path else None
         text = None if given is None else constant_text(given)
-        found = {text} if text is not None else self._texts.get(given.id) if isinstance(given, ast.Name) else None
-        if not found:
+        texts = {text} if text is not None else self._texts.get(given.id) if isinstance(given, ast.Name) else None
+        if not texts:
             return False
-        self.looks |= found
+        self.looks |= texts
         return True
 
     def _magic(self, magic: MagicCall, top: bool) -> None:

@@ -141,26 +141,26 @@ def names_of(call: MagicCall) -> MagicNames:
     """The names a magic itself reads and binds; the code of a code magic is not looked at."""
     if call.kind == "other":
         return MagicNames({EVERYTHING}, {EVERYTHING})
-    found = MagicNames(reads=expanded_names(call.line))
+    names = MagicNames(reads=expanded_names(call.line))
     if call.kind == "shell" or not call.name:
-        return found
+        return names
     words = _words(call.line)
     if call.name == "capture":
-        found.writes |= {word for word in words if word.isidentifier()}
+        names.writes |= {word for word in words if word.isidentifier()}
     elif call.name in CODE_MAGICS:
         if code_of(call) is None:
             return MagicNames({EVERYTHING}, {EVERYTHING})
     elif call.kind == "cell" and call.name in SCRIPTS:
-        found.writes |= _captured(words)
-        found.reads |= expanded_names(call.body) if call.name in ("system", "sx", "!", "!!") else set()
+        names.writes |= _captured(words)
+        names.reads |= expanded_names(call.body) if call.name in ("system", "sx", "!", "!!") else set()
     elif call.kind == "line" and call.name in _HELP | _LISTING:
-        found.reads |= set(re.findall(r"[^\W\d]\w*", call.line)[:1])
-        found.reads |= {EVERYTHING} if call.name in _LISTING else set()
+        names.reads |= set(re.findall(r"[^\W\d]\w*", call.line)[:1])
+        names.reads |= {EVERYTHING} if call.name in _LISTING else set()
     elif not (call.kind == "line" and call.name in _PLAIN) and not (
         call.kind == "cell" and call.name in DISPLAYS | FILES
     ):
         return MagicNames({EVERYTHING}, {EVERYTHING})
-    return found
+    return names
 
 
 def _words(line: str) -> list[str]:
@@ -184,14 +184,14 @@ def expanded_names(text: str) -> set[str]:
     """The names that IPython puts the values of into a shell line or magic: `$name` and `{expression}`."""
     if "$" not in text and "{" not in text:
         return set()
-    found = set(re.findall(r"\$\{?([^\W\d]\w*)", text))
+    names = set(re.findall(r"\$\{?([^\W\d]\w*)", text))
     try:
         fields = [name for _, name, _, _ in string.Formatter().parse(text) if name]
     except ValueError:  # unbalanced: IPython leaves such a text as it is, but for what it could expand before
-        return found | (set(re.findall(r"[^\W\d]\w*", text)) if "{" in text else set())
+        return names | (set(re.findall(r"[^\W\d]\w*", text)) if "{" in text else set())
     for expression in fields:
-        found |= set(_loaded(expression))
-    return found
+        names |= set(_loaded(expression))
+    return names
 
 
 def _loaded(expression: str) -> Iterator[str]:

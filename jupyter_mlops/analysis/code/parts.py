@@ -26,7 +26,7 @@ def texts_of_names(tree: ast.AST) -> dict[str, set[str]]:
             bound[node.id] = bound.get(node.id, 0) + 1
         elif isinstance(node, ast.arg):
             bound[node.arg] = bound.get(node.arg, 0) + 1
-    return {name: found for name, found in texts.items() if bound.get(name) == known[name]}
+    return {name: constants for name, constants in texts.items() if bound.get(name) == known[name]}
 
 
 def chain_of(node: ast.AST) -> str | None:

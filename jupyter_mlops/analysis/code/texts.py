@@ -26,25 +26,25 @@ _SQL = re.compile(r"\s*(select|with|from|create|insert|copy|describe|summarize|p
 def text_reads(node: ast.Call) -> set[str]:
     """The names that a call may read because a text it is given names them; `EVERYTHING` for a text that is computed."""
     name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-    found = _marked(node, name)
+    names = _marked(node, name)
     if not isinstance(node.func, ast.Attribute) and name not in ("sql", "evaluate") and name not in _FORMULAS:
-        return found
+        return names
     given = node.args[0] if node.args else next((item.value for item in node.keywords if item.arg in _KEYWORDS), None)
     if given is None:
-        return found
+        return names
     text = constant_text(given)
     if text is None and name in _NUMERIC and not _has_data(node):
-        return found
+        return names
     if name == "query":
-        return found | ({EVERYTHING} if text is None else query_names(text))
+        return names | ({EVERYTHING} if text is None else query_names(text))
     if name in ("eval", "sql") or name in _FORMULAS:
-        return found | ({EVERYTHING} if text is None else words_of(text))
+        return names | ({EVERYTHING} if text is None else words_of(text))
     if name == "evaluate":
         computed = _root(node.func) in _EVALUATORS or isinstance(given, ast.JoinedStr)
-        return found | (words_of(text) if text is not None else {EVERYTHING} if computed else set())
+        return names | (words_of(text) if text is not None else {EVERYTHING} if computed else set())
     if name in ("execute", "executemany") and text is not None and _SQL.match(text):
-        return found | words_of(text)
-    return found
+        return names | words_of(text)
+    return names
 
 
 def _has_data(node: ast.Call) -> bool:

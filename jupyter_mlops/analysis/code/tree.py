@@ -17,14 +17,14 @@ def children(node: ast.AST) -> list[ast.AST]:
     fields = _fields.get(kind)
     if fields is None:
         fields = _fields[kind] = tuple(name for name in kind._fields if name not in _SKIPPED)
-    found: list[ast.AST] = []
+    nodes: list[ast.AST] = []
     for name in fields:
         value = getattr(node, name, None)
         if value.__class__ is list:
-            found += [item for item in value if isinstance(item, ast.AST)]
+            nodes += [item for item in value if isinstance(item, ast.AST)]
         elif isinstance(value, ast.AST):
-            found.append(value)
-    return found
+            nodes.append(value)
+    return nodes
 
 
 def walk(node: ast.AST) -> Iterator[ast.AST]:

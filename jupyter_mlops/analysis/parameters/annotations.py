@@ -200,11 +200,11 @@ def _enum(name: str, scope: Scope) -> ast.expr:
     for member, value in scope.enums[name].items():
         known: list[ast.expr] = []
         try:
-            found = evaluate(value, scope, follow=True) if value is not None else None
+            evaluated = evaluate(value, scope, follow=True) if value is not None else None
         except ValueError:
-            found = None
-        if type(found) in (bool, int, float, str):
-            known = [ast.Constant(found)]
+            evaluated = None
+        if type(evaluated) in (bool, int, float, str):
+            known = [ast.Constant(evaluated)]
         members.append(ast.Tuple([ast.Constant(member), *known]))
     return _subscripted("Enum", [ast.Constant(name), *members])
 

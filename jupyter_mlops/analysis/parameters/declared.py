@@ -57,14 +57,14 @@ def checked_parameters(cells: Sequence[Cell]) -> tuple[Parameter, ...]:
     source, tree = _parsed(cell)
     comments = _comments(source)
     scope = scope_of(_above(cells, cell))
-    found: dict[str, Parameter] = {}
+    parameters: dict[str, Parameter] = {}
     for statement in tree.body:
         for name, annotation, value in bindings(statement):
             comment = comments.get(statement.end_lineno or 0, "")
             made = _parameter(name, annotation, value, comment, source, scope)
-            found[name] = _joined(found.get(name), made, annotation)
+            parameters[name] = _joined(parameters.get(name), made, annotation)
         bind(statement, scope)
-    return tuple(found.values())
+    return tuple(parameters.values())
 
 
 def parameters_cell(cells: Iterable[Cell]) -> Cell | None:

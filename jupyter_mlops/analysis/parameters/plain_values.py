@@ -119,7 +119,7 @@ class _Walk:
         """The values it assigns; None where it does more, or they cannot be told."""
         if not statement.assigned:
             return None
-        found = {}
+        values = {}
         for name, node in statement.assigned:
             here = Scope() if _is_literal(node) else self._scope_here()
             try:
@@ -128,9 +128,9 @@ class _Walk:
                 return None
             if here.stars or not _is_told(value):
                 return None
-            found[name] = value
+            values[name] = value
         shared = len(statement.assigned) > len({id(node) for _, node in statement.assigned})
-        return None if shared and not all(map(is_frozen, found.values())) else found
+        return None if shared and not all(map(is_frozen, values.values())) else values
 
     def _scope_here(self) -> Scope:
         if self._scope is None:

@@ -103,17 +103,17 @@ def takes_none(definition: str) -> bool:
 def choices_of(definition: str) -> tuple[Any, ...]:
     """All values, in JSON form, of a type that names each: those of `Literal` and Enums, and None where a union adds it."""
     members = members_of(node_of(definition))
-    found: list[Any] = []
+    choices: list[Any] = []
     for member in members:
         if head_of(member) == "Literal":
-            found += _literals(member)
+            choices += _literals(member)
         elif head_of(member) == "Enum":
-            found += [name for name, _ in enum_members(member)]
+            choices += [name for name, _ in enum_members(member)]
         elif head_of(member) != "None":
             return ()
-    if not found:
+    if not choices:
         return ()
-    return (*found, *((None,) if takes_none(definition) and None not in found else ()))
+    return (*choices, *((None,) if takes_none(definition) and None not in choices else ()))
 
 
 def range_of(definition: str) -> str:

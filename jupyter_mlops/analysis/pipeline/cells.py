@@ -130,7 +130,7 @@ def all_steps_of(cells: Sequence[Cell]) -> tuple[tuple[StepCell, ...], tuple[Pro
     refused = {problem.cell_id for problem in problems}
     slugs = heading_slugs(cells)
     steps: list[StepCell] = []
-    found: list[Problem] = list(problems)
+    all_problems: list[Problem] = list(problems)
     taken: set[str] = set()
     for cell in cells:
         if cell.index in by_index:
@@ -144,9 +144,9 @@ def all_steps_of(cells: Sequence[Cell]) -> tuple[tuple[StepCell, ...], tuple[Pro
             try:
                 steps.append(cell_step(cell, name))
             except InputError as error:
-                found.append(Problem(error.message, error.hint, cell.id))
+                all_problems.append(Problem(error.message, error.hint, cell.id))
                 steps.append(StepCell(cell, StepSpec(name, named=False), cell.source))
-    return tuple(steps), tuple(found)
+    return tuple(steps), tuple(all_problems)
 
 
 def cell_step(cell: Cell, name: str) -> StepCell:
@@ -192,12 +192,12 @@ def match_step(name: str, names: Iterable[str]) -> str:
     known = list(dict.fromkeys(names))
     if name in known:
         return name
-    found = [item for item in known if name and (item.startswith(name) or item.endswith(name))]
-    found = found or [item for item in known if name and item.rpartition("@")[2].startswith(name)]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise UnknownNameError(f"'{name}' could be {_listed(found)}.", "Type more of the name.")
+    matching = [item for item in known if name and (item.startswith(name) or item.endswith(name))]
+    matching = matching or [item for item in known if name and item.rpartition("@")[2].startswith(name)]
+    if len(matching) == 1:
+        return matching[0]
+    if matching:
+        raise UnknownNameError(f"'{name}' could be {_listed(matching)}.", "Type more of the name.")
     raise UnknownNameError.among("step", name, known)
 
 

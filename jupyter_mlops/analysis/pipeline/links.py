@@ -102,17 +102,17 @@ def later_reads(steps: Sequence[StepCell], place: int) -> frozenset[str]:
     it may be any name.
     """
     carried = _Carried()
-    found: set[str] = set()
+    reads: set[str] = set()
     settled: set[str] = set()
     for index, step in enumerate(steps):
         names = names_of_step(step) or _NOTHING
         if index > place:
             if names.everything:
                 return frozenset({EVERYTHING})
-            found |= carried.reach(names) - settled
+            reads |= carried.reach(names) - settled
             settled |= names.settles
         carried.step(names)
-    return frozenset({EVERYTHING}) if EVERYTHING in found else frozenset(found)
+    return frozenset({EVERYTHING}) if EVERYTHING in reads else frozenset(reads)
 
 
 class _Carried:
@@ -179,24 +179,24 @@ class _Notebook:
         if not binders:
             self.edges += [Edge(source, place, name, READS) for source in self._unknown]
 
-    def _take(self, place: int, found: Names, binds: set[str], changes: set[str]) -> None:
+    def _take(self, place: int, names: Names, binds: set[str], changes: set[str]) -> None:
         for name in binds:
-            if name in found.settles:
+            if name in names.settles:
                 self._binders[name], self._changers[name] = [place], []
                 self._functions.pop(name, None)
                 self._modules.discard(name)
             else:
                 self._binders.setdefault(name, []).append(place)
-        for name in changes - found.settles:
+        for name in changes - names.settles:
             if name not in self._modules and name in self._binders and self._binders[name] != [place]:
                 self._changers.setdefault(name, []).append(place)
-        self._modules |= found.modules
-        for name, function in found.functions.items():
+        self._modules |= names.modules
+        for name, function in names.functions.items():
             before = self._functions.get(name, Reach())
             self._functions[name] = Reach(
                 before.reads | function.reads, before.writes | function.writes, before.changes | function.changes
             )
-        if found.anything:
+        if names.anything:
             self._unknown.append(place)
 
 

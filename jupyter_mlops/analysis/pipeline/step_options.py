@@ -159,46 +159,46 @@ def _spec(name: str, given: Given, written: Callable[[str], str], *, named: bool
     """The checked spec; `written` says how an option is written where the author wrote it."""
     if named:
         check_step_name(name)
-    found: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     for option, value in given:
         shown, field = written(option), option.replace("-", "_")
-        if option in found and option not in (*_MANY, *LISTS, *FLAGS):
+        if option in options and option not in (*_MANY, *LISTS, *FLAGS):
             raise InputError(f"'{shown}' of step '{name}' is given twice.", "Keep one of them.")
         if option in FLAGS:
-            found[field] = True
+            options[field] = True
         elif option in LISTS:
-            found[field] = (*found.get(field, ()), *(item for item in value.replace(" ", "").split(",") if item))
+            options[field] = (*options.get(field, ()), *(item for item in value.replace(" ", "").split(",") if item))
         elif option in _MANY:
-            found[field] = (*found.get(field, ()), value)
+            options[field] = (*options.get(field, ()), value)
         elif option in ("ttl", "timeout"):
-            found[field] = parse_duration(value, shown)
+            options[field] = parse_duration(value, shown)
         else:
-            found[field] = value
+            options[field] = value
         if not value and option not in (*FLAGS, *_CLAIMS):
             raise InputError(f"'{shown}' of step '{name}' needs a value.", f"Write {VALUES[option]} after it.")
-    _check(name, found, written)
-    return StepSpec(name=name, named=named, **found)
+    _check(name, options, written)
+    return StepSpec(name=name, named=named, **options)
 
 
-def _check(name: str, found: dict[str, Any], written: Callable[[str], str]) -> None:
+def _check(name: str, options: dict[str, Any], written: Callable[[str], str]) -> None:
     for option in (*LISTS, "model"):
-        values = found.get(option) or ()
+        values = options.get(option) or ()
         for variable in (values,) if isinstance(values, str) else values:
             if not variable.isidentifier():
                 raise InputError(
                     f"'{variable}' of step '{name}' is not a variable name.",
                     f"Write {written(option)} {VALUES[option]} with variable names.",
                 )
-    if "retries" in found:
-        if not found["retries"].strip().isdecimal():
+    if "retries" in options:
+        if not options["retries"].strip().isdecimal():
             raise InputError(
-                f"'{found['retries']}' of '{written('retries')}' is not a number.", "Write a whole number, 0 or more."
+                f"'{options['retries']}' of '{written('retries')}' is not a number.", "Write a whole number, 0 or more."
             )
-        found["retries"] = int(found["retries"])
-    if "kind" in found and not (_NAME.match(found["kind"]) and len(found["kind"]) <= LONGEST_NAME):
-        raise InputError(f"'{found['kind']}' of '{written('kind')}' is not one word.", "Write one, such as train.")
+        options["retries"] = int(options["retries"])
+    if "kind" in options and not (_NAME.match(options["kind"]) and len(options["kind"]) <= LONGEST_NAME):
+        raise InputError(f"'{options['kind']}' of '{written('kind')}' is not one word.", "Write one, such as train.")
     for other in ("ttl", "repeatable"):
-        if found.get("no_cache") and other in found:
+        if options.get("no_cache") and other in options:
             raise InputError(
                 f"Step '{name}' asks for '{written('no-cache').rstrip(':')}' and '{written(other).rstrip(':')}' at once.",
                 "The first says never to reuse its result, the second says to reuse it: keep only one.",

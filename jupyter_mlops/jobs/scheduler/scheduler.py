@@ -128,7 +128,7 @@ class Scheduler:
                 continue
             schedule = known.get(fire.schedule_id)
             if schedule is None:
-                self._settle(fire, "skipped", "The schedule was removed before its run started.")
+                self._finish_fire(fire, "skipped", "The schedule was removed before its run started.")
                 continue
             logger.warning(
                 "Schedule %s: starting %s, which another scheduler had left unfinished.",
@@ -213,7 +213,7 @@ class Scheduler:
             return
         late = self._now() - fire_at
         note = f"started {_span(late)} late" if late > LATE else ""
-        self._settle(fire, "started", note, run_id)
+        self._finish_fire(fire, "started", note, run_id)
         logger.info(
             "Schedule %s (%s): run %s for %s%s.",
             schedule.number,
@@ -263,10 +263,10 @@ class Scheduler:
             )
         self.store.runs.finish(run_id, Status.FAILED, now=now, error=RunFailure("not_started", text))
         tracking.wake(self.store.root)
-        self._settle(fire, "failed", text, run_id)
+        self._finish_fire(fire, "failed", text, run_id)
 
-    def _settle(self, fire: Fire, status: str, note: str = "", run_id: str | None = None) -> None:
-        self.store.schedules.settle(fire.schedule_id, fire.fire_at, status, run_id=run_id, note=note)
+    def _finish_fire(self, fire: Fire, status: str, note: str = "", run_id: str | None = None) -> None:
+        self.store.schedules.finish_fire(fire.schedule_id, fire.fire_at, status, run_id=run_id, note=note)
 
     def _beat(self, now: datetime) -> None:
         if self._beaten is None or now - self._beaten >= BEAT:

@@ -24,16 +24,16 @@ def read_parameter_file(path: Path) -> dict[str, Any]:
             f"'{path.name}' does not have the name of a parameters file.", "Its name must end in .yaml, .json or .toml."
         )
     try:
-        found = readers[path.suffix.lower()](text)
+        values = readers[path.suffix.lower()](text)
     except ValueError as error:
         raise InputError(
             f"'{path}' cannot be read: {error}.", "Write a mapping of names to values, one per line: alpha: 0.5"
         ) from error
-    if found is None:
+    if values is None:
         return {}
-    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise InputError(f"'{path}' is not a mapping of names to values.", "Write one line per parameter: alpha: 0.5")
-    return found
+    return values
 
 
 def _json(text: str) -> Any:

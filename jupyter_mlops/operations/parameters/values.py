@@ -37,15 +37,15 @@ class ParameterValue(Parameter):
 def list_parameters(notebook: Path, asked: Mapping[str, Any] | None = None) -> list[ParameterValue]:
     """The parameters of a notebook with their values. Raises `UnknownNameError` or `NotebookError`."""
     asked = asked if isinstance(asked, Asked) else Asked(dict(asked or {}))
-    found = []
+    listed = []
     for parameter in checked_parameters(cells_of(read_notebook(notebook))):
         value = parameter.default if parameter.has_default else parameter.default_source or None
         source = MISSING if parameter.required else DEFAULT
         if parameter.name in asked:
             value, source = to_plain(asked[parameter.name]), asked.sources.get(parameter.name, "asked")
         known = {each.name: getattr(parameter, each.name) for each in fields(Parameter)}
-        found.append(ParameterValue(**known, value=value, source=source))
-    return found
+        listed.append(ParameterValue(**known, value=value, source=source))
+    return listed
 
 
 def read_parameters(

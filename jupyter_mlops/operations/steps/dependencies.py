@@ -99,9 +99,9 @@ def read_pipeline(store: Store | None, notebook: str, cells: Sequence[Cell]) -> 
     """The notebook's steps with what code and record say of who reads what from whom; imported modules are no uses."""
     steps, _ = all_steps_of(working(cells))
     names = {step.spec.name for step in steps}
-    facts = {step.spec.name: found for step in steps if (found := facts_of(step)) is not None}
+    facts = {step.spec.name: each for step in steps if (each := facts_of(step)) is not None}
     runs = {} if store is None else _newest(store, notebook, names, facts)
-    aliases = {alias for found in facts.values() for alias, _ in found.doubts.aliases}
+    aliases = {alias for each in facts.values() for alias, _ in each.doubts.aliases}
     uses: list[Use] = []
     planned = edges(steps)
     for place, step in enumerate(steps):
@@ -159,7 +159,7 @@ def _uses_of(
     seen: Mapping[str, StepInput] = {}
     if run is not None and target in facts and run.version_digest == facts[target].digest:
         seen = run.inputs
-    labels = {cell_label(found.digest): name for name, found in facts.items()}
+    labels = {cell_label(each.digest): name for name, each in facts.items()}
     uses: list[Use] = []
     for name in sorted({*static, *seen}.difference(aliases)):
         makers, input_ = static.get(name, ()), seen.get(name)

@@ -63,12 +63,12 @@ def pipeline_graph(
     `everything` is asked for. Their states are those of `pipeline_status`."""
     pipeline = read_pipeline(store, notebook, cells)
     states = {step.name: step for step in pipeline_status(store, notebook, cells, everything=True, view=view).steps}
-    found: dict[tuple[str, str], dict[str, str]] = {}
+    by_edge: dict[tuple[str, str], dict[str, str]] = {}
     names = {step.spec.name for step in pipeline.steps}
     for use in _direct(pipeline.uses):
         if use.source in names and use.source != use.target:
-            found.setdefault((use.source, use.target), {})[use.name] = use.note
-    linked = {name for edge in found for name in edge}
+            by_edge.setdefault((use.source, use.target), {})[use.name] = use.note
+    linked = {name for edge in by_edge for name in edge}
     shown = [step for step in pipeline.steps if everything or step.spec.named or step.spec.name in linked]
     nodes = []
     for step in shown:
@@ -85,7 +85,7 @@ def pipeline_graph(
                 status.version if status else run.version if run else None,
             )
         )
-    links = tuple(Link(source, target, tuple(uses), _note(uses)) for (source, target), uses in found.items())
+    links = tuple(Link(source, target, tuple(uses), _note(uses)) for (source, target), uses in by_edge.items())
     return Graph(notebook, tuple(nodes), links, len(pipeline.steps) - len(shown))
 
 

@@ -138,9 +138,9 @@ def _order(rows: list[list[_Item]]) -> None:
         for row in rows if down else reversed(rows):
             _by_barycentre(row, rows, down=down)
         _exchange(rows)
-        found = _crossings(rows)
-        if found < fewest:
-            fewest, best = found, [list(row) for row in rows]
+        crossings = _crossings(rows)
+        if crossings < fewest:
+            fewest, best = crossings, [list(row) for row in rows]
     for row, kept in zip(rows, best, strict=True):
         row[:] = kept
 
@@ -194,7 +194,7 @@ def _spread(rows: list[list[_Item]], sizes: Sizes) -> float:
             x += item.width + _gap(item, sizes.gap)
     for turn in range(ROUNDS * 2):
         for row in rows if turn % 2 == 0 else reversed(rows):
-            _settle(row, across, sizes.gap, down=turn % 2 == 0)
+            _move_near(row, across, sizes.gap, down=turn % 2 == 0)
     return across
 
 
@@ -206,7 +206,7 @@ def _packed(row: list[_Item], gap: float) -> float:
     return sum(item.width + _gap(item, gap) for item in row) - (_gap(row[-1], gap) if row else 0.0)
 
 
-def _settle(row: list[_Item], across: float, gap: float, *, down: bool) -> None:
+def _move_near(row: list[_Item], across: float, gap: float, *, down: bool) -> None:
     """Move a row's items near their neighbours' middles, order and distances kept.
 
     Minimises the weighted sum of squares by pooling adjacent violators of the order.
@@ -227,8 +227,8 @@ def _settle(row: list[_Item], across: float, gap: float, *, down: bool) -> None:
             before[2] += count
     low = row[0].width / 2
     high = across - row[-1].width / 2 - offsets[-1]
-    settled = [min(max(value, low), max(high, low)) for value, _, count in blocks for _ in range(int(count))]
-    for item, offset, value in zip(row, offsets, settled, strict=True):
+    middles = [min(max(value, low), max(high, low)) for value, _, count in blocks for _ in range(int(count))]
+    for item, offset, value in zip(row, offsets, middles, strict=True):
         item.x = value + offset
 
 

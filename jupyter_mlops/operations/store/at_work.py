@@ -12,9 +12,9 @@ from jupyter_mlops.operations.schedules.schedule import scheduler_status
 from jupyter_mlops.store.store import Store
 
 
-def refuse_at_work(store: Store, *, settle: bool = True) -> None:
-    """Raise `StoreError` where anything is; with `settle`, after runs whose process is gone were ended."""
-    if settle:
+def refuse_at_work(store: Store, *, reconcile_first: bool = True) -> None:
+    """Raise `StoreError` where anything is; with `reconcile_first`, after runs whose process is gone were ended."""
+    if reconcile_first:
         reconcile(store, now=store.now())
     found = list(_at_work(store))
     if found:

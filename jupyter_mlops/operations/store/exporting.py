@@ -82,19 +82,19 @@ def _chosen(held: list[Holding], step: str | None, run_id: str | None, notebook:
     if notebook is not None and notebook not in {each.notebook for each in held}:
         raise UnknownNameError.among("notebook", notebook, {each.notebook for each in held})
     by_id = {each.id: each for each in held}
-    found: dict[str, Holding] = {}
+    chosen: dict[str, Holding] = {}
     for each in held:
         if (
             (step is None or each.step == step)
             and (run_id is None or each.run_id == run_id)
             and (notebook is None or each.notebook == notebook)
         ):
-            found[each.id] = each
+            chosen[each.id] = each
             source = each.reused_from
-            while source in by_id and source not in found:
-                found[source] = by_id[source]
+            while source in by_id and source not in chosen:
+                chosen[source] = by_id[source]
                 source = by_id[source].reused_from
-    return list(found.values())
+    return list(chosen.values())
 
 
 def _tables(connection: sa.Connection, chosen: list[Holding], *, everything: bool) -> dict[str, list[Row]]:

@@ -101,23 +101,23 @@ def _manifest(file: Path, member: tuple[str, int, IO[bytes]] | None) -> dict[str
     if member is None or member[0] != archive.MANIFEST or member[1] > LARGEST_TABLE:
         raise InputError(f"'{file}' is not an archive of runs.", "Use a file that `jupyter mlops store export` wrote.")
     try:
-        found = loads(member[2].read(LARGEST_TABLE))
-        newer = found["format"] > archive.FORMAT or str(found["schema"]) > schema.HEAD
+        manifest = loads(member[2].read(LARGEST_TABLE))
+        newer = manifest["format"] > archive.FORMAT or str(manifest["schema"]) > schema.HEAD
         shaped = (
-            all(isinstance(size, int) and size >= 0 for size in found["objects"].values())
-            and isinstance(found["tables"], dict)
-            and set(found["signed"]) <= found["objects"].keys()
+            all(isinstance(size, int) and size >= 0 for size in manifest["objects"].values())
+            and isinstance(manifest["tables"], dict)
+            and set(manifest["signed"]) <= manifest["objects"].keys()
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         raise broken(file, "its manifest cannot be read") from None
     if newer:
         raise IndexVersionError(
-            f"'{file}' was written by a newer version (schema {found['schema']}).",
+            f"'{file}' was written by a newer version (schema {manifest['schema']}).",
             "Upgrade with `pip install -U jupyter-mlops`.",
         )
     if not shaped:
         raise broken(file, "its manifest cannot be read")
-    return dict(found)
+    return dict(manifest)
 
 
 def _rows(file: Path, table: str, content: IO[bytes], digest: str | None) -> list[Row]:

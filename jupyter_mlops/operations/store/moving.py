@@ -95,7 +95,7 @@ def move_store(
             refuse_at_work(source)
             _bring_objects(move, source.objects)
             with source.index.lock("gc"), source.index.write(durable=True) as reading:
-                refuse_at_work(source, settle=False)
+                refuse_at_work(source, reconcile_first=False)
                 _bring_objects(move, source.objects)  # those of meanwhile
                 _switch(move, source, reading)
         _leave_backup(move)
@@ -226,7 +226,7 @@ def _to_file(move: _Move, reading: sa.Connection) -> None:
     with contextlib.closing(index):
         with index.write(durable=True) as writing:
             move.rows = whole_index.copy_rows(reading, writing)
-        index.settle()
+        index.checkpoint()
     forget_mark(move.folder)
     os.replace(arriving, move.folder / INDEX_FILE)
 

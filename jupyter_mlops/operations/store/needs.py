@@ -48,18 +48,18 @@ def registered_runs(held: Iterable[Holding], tracked: Iterable[tuple[str, str, s
     models = {each.id: each.run_id for each in held if each.with_model}
     runs = {each.id: each.run_id for each in held} | {each.run_id: each.run_id for each in held}
     known: dict[Path, set[str]] = {}
-    found = set()
+    registered = set()
     for entity, address, mlflow_run in tracked:
         path = sqlite_path(address)
         if path is None:
             if entity in models:
-                found.add(models[entity])
+                registered.add(models[entity])
             continue
         if path not in known:
             known[path] = _registered_in(path)
         if mlflow_run in known[path] and entity in runs:
-            found.add(runs[entity])
-    return found
+            registered.add(runs[entity])
+    return registered
 
 
 def _registered_in(path: Path) -> set[str]:

@@ -121,7 +121,7 @@ def _recover(folder: Path, staging: Path, now: datetime) -> Recovery:
                 "Nothing was changed. Keep the folder, and please report this with what `jupyter mlops store verify` says.",
             )
         state = _finish(index, known)
-        index.settle()
+        index.checkpoint()
     aside = _replace(folder, made, there, now)
     write_mark(folder, state)
     back_up(folder, now)
@@ -145,20 +145,20 @@ def _copied(folder: Path, staging: Path) -> Path | None:
 
 def _best(folder: Path, staging: Path, there: Path | None, known: Mark | None) -> _Source | None:
     """What is sound and holds most."""
-    found = []
+    sources = []
     if there is not None and there.exists() and there.stat().st_size:
         tried = staging / "tried.db"
         for end in _LOG:
             with contextlib.suppress(FileNotFoundError):
                 shutil.copyfile(f"{there}{end}", f"{tried}{end}")
-        found.append(_Source(tried, Mark(0), None))
+        sources.append(_Source(tried, Mark(0), None))
     if there is not None and restore(Path(f"{there}-wal"), staging / "log.db"):
-        found.append(_Source(staging / "log.db", Mark(0), None))
+        sources.append(_Source(staging / "log.db", Mark(0), None))
     for number, backup in enumerate(backups_of(folder)):
         copy = staging / f"backup{number}.db"
         shutil.copyfile(backup.path, copy)
-        found.append(_Source(copy, Mark(0), backup))
-    sound = [replace(source, mark=mark) for source in found if (mark := _state(source.path)) is not None]
+        sources.append(_Source(copy, Mark(0), backup))
+    sound = [replace(source, mark=mark) for source in sources if (mark := _state(source.path)) is not None]
     own = [source for source in sound if _is_own(source.mark.id, known)]
     return max(own, key=lambda source: source.mark.posted, default=None)
 
@@ -222,8 +222,8 @@ def _finish(index: SqliteIndex, known: Mark | None) -> Mark:
         identity = int(known.id) if known is not None and not known.place else identity or new_id()
         connection.exec_driver_sql(f"pragma application_id = {identity or new_id()}")
         posted = max(posted, known.posted if known is not None else 0) + 1
-        found = connection.exec_driver_sql("update sqlite_sequence set seq = ? where name = 'outbox'", (posted,))
-        if not found.rowcount:
+        updated = connection.exec_driver_sql("update sqlite_sequence set seq = ? where name = 'outbox'", (posted,))
+        if not updated.rowcount:
             connection.exec_driver_sql("insert into sqlite_sequence (name, seq) values ('outbox', ?)", (posted,))
     with index.read() as connection:
         version, identity, posted, runs = connection.exec_driver_sql(STATE).one()

@@ -98,8 +98,8 @@ class RetoldRuns:
             with contextlib.suppress(sa.exc.SQLAlchemyError), engine.connect() as source:
                 for name in ("runs", "schedules", "step_versions", "step_runs", "fires"):
                     keys = [column.name for column in metadata.tables[name].primary_key.columns]
-                    found = (row for row in readable(source, metadata.tables[name], "rowid") if isinstance(row, dict))
-                    back = [row for row in found if (name, tuple(str(row[key]) for key in keys)) in wanted]
+                    rows = (row for row in readable(source, metadata.tables[name], "rowid") if isinstance(row, dict))
+                    back = [row for row in rows if (name, tuple(str(row[key]) for key in keys)) in wanted]
                     salvage.put(name, back)
                     wanted -= {(name, tuple(str(row[key]) for key in keys)) for row in back}
         self.missing += [f"{row}" for row in broken if (row.table, row.key) in wanted]

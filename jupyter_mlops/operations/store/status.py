@@ -67,7 +67,7 @@ def folder_size(path: Path) -> int:
 
 def _besides(store: Store, in_objects: int) -> dict[str, int]:
     """What else lies in the folder. Signatures count as other."""
-    found: Counter[str] = Counter()
+    sizes: Counter[str] = Counter()
     for entry in store.folder.iterdir():
         if entry.name == "objects":
             continue
@@ -80,15 +80,15 @@ def _besides(store: Store, in_objects: int) -> dict[str, int]:
             name = "backups"
         elif entry.name == "damaged":
             name = "damaged"
-        found[name] += folder_size(entry)
+        sizes[name] += folder_size(entry)
     unfinished = sum(folder_size(path) for path in store.objects.leftovers())
-    found["unfinished"] = unfinished
+    sizes["unfinished"] = unfinished
     here = folder_size(store.objects.folder) - unfinished
     if store.place.objects is None:
-        found["other"] += max(0, here - in_objects)
+        sizes["other"] += max(0, here - in_objects)
     else:
-        found["copies"] = here
-    return dict(found)
+        sizes["copies"] = here
+    return dict(sizes)
 
 
 def _by_step(held: list[Holding], closures: Closures, sizes: dict[str, int]) -> tuple[StepSize, ...]:
@@ -103,9 +103,9 @@ def _by_step(held: list[Holding], closures: Closures, sizes: dict[str, int]) -> 
         results[step] += each.result is not None
         newest[step] = each.at
     users = Counter(name for objects in needed.values() for name in objects)
-    found = []
+    step_sizes = []
     for step, objects in needed.items():
         own = sum(sizes.get(name, 0) for name in objects if users[name] == 1)
         shared = sum(sizes.get(name, 0) for name in objects if users[name] > 1)
-        found.append(StepSize(*step, results[step], own, shared, newest[step]))
-    return tuple(sorted(found, key=lambda step: (-step.own - step.shared, step.notebook, step.step)))
+        step_sizes.append(StepSize(*step, results[step], own, shared, newest[step]))
+    return tuple(sorted(step_sizes, key=lambda step: (-step.own - step.shared, step.notebook, step.step)))

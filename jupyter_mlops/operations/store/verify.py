@@ -44,8 +44,8 @@ def verify_store(store: Store, *, now: datetime, on_progress: OnProgress = lambd
     with store.index.read() as connection:
         held = holdings(connection)
     closures = Closures(store, damaged)  # only now: what was set aside cannot say what it needs
-    findings += _settle_steps(store, held, closures, damaged, now)
-    findings += _settle_runs(store, now)
+    findings += _release_steps(store, held, closures, damaged, now)
+    findings += _release_runs(store, now)
     with store.index.read() as connection:
         findings += [
             Finding(f"Object {name[:12]}, which still has to be sent to MLflow, is missing.", "")
@@ -85,7 +85,7 @@ RECOVER = "`jupyter mlops store recover` restores what can be restored; nothing 
 UNCHANGED = "Nothing was changed, because the store cannot be written now: verify again when it can."
 
 
-def _settle_steps(
+def _release_steps(
     store: Store, held: list[Holding], closures: Closures, damaged: set[str], now: datetime
 ) -> Iterable[Finding]:
     """Take results that lack an object from their step runs; tell them by step."""
@@ -119,7 +119,7 @@ def _where_writable() -> Iterator[None]:
         yield
 
 
-def _settle_runs(store: Store, now: datetime) -> list[Finding]:
+def _release_runs(store: Store, now: datetime) -> list[Finding]:
     findings = []
     with store.index.read() as connection:
         of_runs = run_holdings(connection)

@@ -45,15 +45,15 @@ def file_at(served: Path, path: str, *, allow_hidden: bool = False) -> Path:
     if not parts:
         return served
     try:
-        found = served.joinpath(*parts)
-        target = found.resolve()
+        file = served.joinpath(*parts)
+        target = file.resolve()
         with contextlib.suppress(FileNotFoundError, NotADirectoryError, PermissionError):
             target.lstat()
     except (OSError, RuntimeError) as error:  # names too long, circles of links
         raise _outside(path) from error
     if not target.is_relative_to(served.resolve()):
         raise _outside(path)
-    return found
+    return file
 
 
 def contents_path(served: Path, path: Path) -> str:

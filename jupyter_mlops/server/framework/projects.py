@@ -87,14 +87,14 @@ class Projects:
         one that the notebook's own kernel writes to.
         """
         served = self.served()
-        found = file_at(served, path, allow_hidden=bool(getattr(self._contents_manager, "allow_hidden", False)))
-        project = project_for(found)
+        file = file_at(served, path, allow_hidden=bool(getattr(self._contents_manager, "allow_hidden", False)))
+        project = project_for(file)
         if project.is_dir():
             with self._lock:
                 before = self._asked.get(project)
                 token = before.token if before is not None else self._token(project)
                 self._asked[project] = _AskedProject(self._clock(), token)
-        return ContentsPlace(found, project, served, self._store(project))
+        return ContentsPlace(file, project, served, self._store(project))
 
     def make(self, path: str) -> tuple[ContentsPlace, Store]:
         """As `place`, for a notebook that is there, with the project made where there is none."""

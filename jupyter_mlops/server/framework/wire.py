@@ -151,8 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     text = typescript()
     if options.check:
-        found = TARGET.read_text(encoding="utf-8") if TARGET.is_file() else ""
-        if found != text:
+        written = TARGET.read_text(encoding="utf-8") if TARGET.is_file() else ""
+        if written != text:
             sys.stderr.write(f"{TARGET.name} is stale: run `python -m jupyter_mlops.server.framework.wire`.\n")
             return 1
         return 0

@@ -99,7 +99,7 @@ def _holds(folder: Path, kind: str) -> bool:
 
 def lost(folder: Path, what: str) -> DamagedIndexError:
     """The error of an index that is not what it was: `what` it is, and what can be done."""
-    found = next(traces(folder), "")
+    trace = next(traces(folder), "")
     mark = read_mark(folder)
     if mark is not None and mark.place:
         return DamagedIndexError(
@@ -111,7 +111,7 @@ def lost(folder: Path, what: str) -> DamagedIndexError:
         f"the backup '{backups[-1].name}' and later runs" if backups else "what the folder still shows about its runs"
     )
     return DamagedIndexError(
-        f"The index '{folder / INDEX_FILE}' {what}{f' ({found})' if found else ''}.",
+        f"The index '{folder / INDEX_FILE}' {what}{f' ({trace})' if trace else ''}.",
         f"`{RECOVER}` restores {brings}. Nothing is removed until then. To start over, delete '{folder}'.",
     )
 

@@ -129,15 +129,15 @@ def unsound(connection: sqlite3.Connection) -> str:
 
 def _let_go(folder: Path, now: datetime) -> None:
     """Keep the two newest, and of the last hour, of the last day and of before one each, if they are not too large."""
-    found = backups_of(folder)
-    kept = found[:2]
+    copies = backups_of(folder)
+    kept = copies[:2]
     if sum(backup.path.stat().st_size for backup in kept) < LARGEST_KEPT:
-        ages = [now - backup.at for backup in found]
-        hour = [backup for backup, age in zip(found, ages, strict=True) if age < _HOUR]
-        day = [backup for backup, age in zip(found, ages, strict=True) if _HOUR <= age < _DAY]
-        before = [backup for backup, age in zip(found, ages, strict=True) if age >= _DAY]
+        ages = [now - backup.at for backup in copies]
+        hour = [backup for backup, age in zip(copies, ages, strict=True) if age < _HOUR]
+        day = [backup for backup, age in zip(copies, ages, strict=True) if _HOUR <= age < _DAY]
+        before = [backup for backup, age in zip(copies, ages, strict=True) if age >= _DAY]
         kept += [*hour[-1:], *day[-1:], *before[:1]]  # the oldest of an age is the first to reach the next
-    for backup in found:
+    for backup in copies:
         if backup not in kept:
             backup.path.unlink(missing_ok=True)
     oldest = min(kept, key=lambda backup: backup.at)

@@ -28,16 +28,16 @@ def excerpt(text: str, most: int) -> tuple[dict[str, Any], LeftOut]:
     texts: dict[str, int] = {}
     place = 0
     while True:
-        found = _begun(text[place : place + most])
-        items |= found.items
-        place += found.end
-        if found.cut is None:
-            return items, LeftOut(unread=0 if found.is_all else len(text) - place, texts=texts)
-        items[found.cut], texts[found.cut] = f"{found.beginning}…", len(found.beginning)
+        part = _begun(text[place : place + most])
+        items |= part.items
+        place += part.end
+        if part.cut is None:
+            return items, LeftOut(unread=0 if part.is_all else len(text) - place, texts=texts)
+        items[part.cut], texts[part.cut] = f"{part.beginning}…", len(part.beginning)
         end = _end_of_text(text, place) if len(texts) <= _LONG_TEXTS else None
         if end is None:
-            return items, LeftOut(unread=len(text) - place - most + found.end, texts=texts)
-        texts[found.cut] = end - place - 1
+            return items, LeftOut(unread=len(text) - place - most + part.end, texts=texts)
+        texts[part.cut] = end - place - 1
         place = end + 1
 
 
@@ -52,9 +52,9 @@ def items_from(first: str, text: str, names: Container[str]) -> dict[str, Any] |
 
     It may have `names` alone: whatever else parses is something within a value.
     """
-    for found in re.finditer(re.escape(f', "{first}": '), text):
+    for match in re.finditer(re.escape(f', "{first}": '), text):
         try:
-            items = loads("{" + text[found.start() + 1 :])
+            items = loads("{" + text[match.start() + 1 :])
         except (json.JSONDecodeError, RecursionError):
             continue
         if isinstance(items, dict) and all(name in names for name in items):

@@ -78,17 +78,17 @@ class Excerpts:
     ) -> tuple[Any, LeftOut]:
         ended = row.get("ended_at", True)
         which = (row["id"], name, extent, ended)
-        found = known.get(which)
-        if found is None:
-            found = self._end(connection, name, row["id"]) if name == "options" else None
-            if found is None:
+        large = known.get(which)
+        if large is None:
+            large = self._end(connection, name, row["id"]) if name == "options" else None
+            if large is None:
                 text = connection.execute(self._whole[name], {"of_id": row["id"]}).scalar_one()
-                found = self._excerpt(name, text, extent)
+                large = self._excerpt(name, text, extent)
             if ended is not None and name != "tags":
                 if len(known) >= _KEPT:
                     known.clear()
-                known[which] = found
-        return found
+                known[which] = large
+        return large
 
     def _end(self, connection: sa.Connection, name: str, row_id: Any) -> tuple[Any, LeftOut] | None:
         """The options of a run without what was given for it, which its parameters tell; None where they are not found so."""

@@ -151,12 +151,12 @@ def former_why(text: str) -> Reason | None:
 
 def _reason(text: str) -> Reason:
     for pattern, code in _SHAPED:
-        if (found := pattern.fullmatch(text)) is not None:
-            return Reason(code, **{name: value for name, value in found.groupdict().items() if value})
-    found = _PHRASE.fullmatch(text)
-    if found is None:
+        if (match := pattern.fullmatch(text)) is not None:
+            return Reason(code, **{name: value for name, value in match.groupdict().items() if value})
+    match = _PHRASE.fullmatch(text)
+    if match is None:
         return Reason(ReasonCode.OTHER, text)
-    phrase, detail, where = found[1], found[2] or "", found[3] or ""
+    phrase, detail, where = match[1], match[2] or "", match[3] or ""
     code = _PLAIN[phrase]
     if code is ReasonCode.INTERPRETER and _MACHINE.fullmatch(detail):
         code = ReasonCode.MACHINE

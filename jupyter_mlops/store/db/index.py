@@ -110,16 +110,18 @@ class Index(abc.ABC):
         connection.exec_driver_sql("create table alembic_version (version_num varchar(32) not null primary key)")
         connection.exec_driver_sql(f"insert into alembic_version values ('{schema.HEAD}')")
 
-    def _upgrade(self, connection: sa.Connection, found: str) -> None:
+    def _upgrade(self, connection: sa.Connection, from_revision: str) -> None:
         from alembic import command
         from alembic.config import Config
         from alembic.script import ScriptDirectory
 
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
-        if found not in {revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()}:
+        if from_revision not in {
+            revision.revision for revision in ScriptDirectory.from_config(config).walk_revisions()
+        }:
             raise IndexVersionError(
-                f"The index '{self.place}' has schema {found}, which this version does not know.",
+                f"The index '{self.place}' has schema {from_revision}, which this version does not know.",
                 "It was made by a newer jupyter-mlops: upgrade with `pip install -U jupyter-mlops`.",
             )
         config.attributes["connection"] = connection

@@ -240,10 +240,10 @@ class PostgresqlIndex(Index):
                     raise self._was_moved()
                 return
         with self.write() as connection:
-            found = revision_of(connection)
-            if found is not None:
-                if found != schema.HEAD:
-                    self._upgrade(connection, found)
+            revision = revision_of(connection)
+            if revision is not None:
+                if revision != schema.HEAD:
+                    self._upgrade(connection, revision)
                 return
             if sa.inspect(connection).get_table_names(schema=self.schema):
                 raise self._not_ours()

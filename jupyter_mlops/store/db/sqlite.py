@@ -75,11 +75,11 @@ class SqliteIndex(Index):
         self.engine = reading_engine_of(self.path)
         try:
             with self.read() as connection:
-                found = revision_of(connection)
+                revision = revision_of(connection)
         except BaseException:
             self.close()
             raise
-        if found == schema.HEAD:
+        if revision == schema.HEAD:
             known = self._known()
             with self.read() as connection:
                 self._hold(self._state_of(_driver(connection)), known)
@@ -87,7 +87,8 @@ class SqliteIndex(Index):
             self.close()
             assert self.refusal is not None
             raise NotWritableError(
-                f"{self.refusal.message} It has schema {found}, and must be upgraded to {schema.HEAD} before it can be read.",
+                f"{self.refusal.message} It has schema {revision}, and must be upgraded to {schema.HEAD} "
+                "before it can be read.",
                 self.refusal.hint,
             ) from self.refusal
 
@@ -148,7 +149,7 @@ class SqliteIndex(Index):
     def size(self) -> int:
         return sum(path.stat().st_size for path in self.path.parent.glob(f"{self.path.name}*") if path.is_file())
 
-    def settle(self) -> None:
+    def checkpoint(self) -> None:
         """Bring all that was committed into the one file."""
         with self._told_clearly(), self.engine.connect() as connection:
             connection.exec_driver_sql("pragma wal_checkpoint(truncate)")
@@ -218,11 +219,11 @@ class SqliteIndex(Index):
     def _known(self) -> Mark | None:
         return None if self._guard is None else self._guard.known()
 
-    def _hold(self, found: Mark, known: Mark | None) -> None:
+    def _hold(self, mark: Mark, known: Mark | None) -> None:
         """Hold what is found against what was known of the index before."""
         if self._guard is None:
             return
-        new = self._guard.require_newest(found, known)
+        new = self._guard.require_newest(mark, known)
         if new is None or self.refusal is not None:
             return
         if not new.id:
@@ -239,17 +240,17 @@ class SqliteIndex(Index):
                 self._guard.require_file(whole=True)
             if self.path.exists():
                 with self.read() as connection:
-                    found = revision_of(connection)
-                    if found is None and sa.inspect(connection).get_table_names():
+                    revision = revision_of(connection)
+                    if revision is None and sa.inspect(connection).get_table_names():
                         raise self._not_ours()
-                if found == schema.HEAD:
+                if revision == schema.HEAD:
                     self._is_current()
                     return
-                if found is not None:
+                if revision is not None:
                     if self._guard is not None:
                         back_up(self.path.parent, datetime.now(timezone.utc))  # as it was before
                     with self.write() as connection:
-                        self._upgrade(connection, found)
+                        self._upgrade(connection, revision)
                     self._is_current()
                     return
                 if self._guard is not None:

@@ -76,7 +76,7 @@ def connect_reading(path: Path) -> sqlite3.Connection:
     Raises the first way's error where none of the ways is open.
     """
     first: Exception | None = None
-    for way in (_beside_writers, _settled, _alone, _copied):
+    for way in (_beside_writers, _without_log, _alone, _copied):
         connection: sqlite3.Connection | None = None
         try:
             connection = way(path)
@@ -95,7 +95,7 @@ def _beside_writers(path: Path) -> sqlite3.Connection:
     return _open(path, "mode=ro")
 
 
-def _settled(path: Path) -> sqlite3.Connection | None:
+def _without_log(path: Path) -> sqlite3.Connection | None:
     """Where no log is left, the one file is all there is, and no one can change it here."""
     return None if _has_log(path) else _open(path, "mode=ro&immutable=1")
 

@@ -95,9 +95,9 @@ def _of_the_disk(path: Path, primary: int, text: str) -> StoreError:
         gone = f"{what}: the folder '{folder}' does not exist."
         return StoreError(gone, "Restore it (or mount its disk), then try again.")
     files = [path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))]
-    found = next(filter(None, map(trouble_with, files)), None) or trouble_of(folder)
-    if found is not None:
-        return refused(found, what, folder)
+    trouble = next(filter(None, map(trouble_with, files)), None) or trouble_of(folder)
+    if trouble is not None:
+        return refused(trouble, what, folder)
     if primary == IOERR:
         return StoreError(f"{what}: {text}.", failing_hint(folder))
     return NotWritableError(f"{what}: {text}.", f"Give yourself write permission on '{folder}' and the files in it.")

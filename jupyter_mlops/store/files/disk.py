@@ -24,8 +24,8 @@ def refused(error: OSError, what: str, folder: Path | str) -> StoreError:
     """The error for `what` ("'x' cannot be written") that was tried in `folder`, with a mend that loses nothing."""
     message = f"{what}: {error.strerror or error}."
     number = error.errno
-    if number is None and (found := _NUMBER.search(str(error))):  # several in one, as of shutil
-        number = int(found[1])
+    if number is None and (match := _NUMBER.search(str(error))):  # several in one, as of shutil
+        number = int(match[1])
     if number in FULL:
         return FullDiskError(message, room_hint(folder))
     if number in _FORBIDDEN:

@@ -123,11 +123,11 @@ class Bucket:
             files, root = self._files()
             top = f"{root}/{below}".rstrip("/")
             try:
-                found = files.find(top, detail=True)
+                infos = files.find(top, detail=True)
             except FileNotFoundError:
                 return {}
             start = len(files._strip_protocol(root)) + 1
-            return {name[start:]: _facts(info) for name, info in found.items()}
+            return {name[start:]: _facts(info) for name, info in infos.items()}
         return {}
 
     def _files(self) -> tuple[Any, str]:

@@ -114,8 +114,8 @@ class RemoteObjects(Objects):
         mark = f"{MARKS}/{name}"
         self.bucket.put_text(str(time.time()), mark)
         try:
-            found = self.bucket.info(_key(name))
-            if found is None or found[1] >= before:
+            info = self.bucket.info(_key(name))
+            if info is None or info[1] >= before:
                 return False
             self.remove(name)
             return True
@@ -205,11 +205,11 @@ class RemoteObjects(Objects):
         if now - self._put.get(name, -SURE) < SURE:
             return
         key = _key(name)
-        found = self.bucket.info(key)
+        info = self.bucket.info(key)
         size = self.path(name).stat().st_size
-        if found is None or found[0] != size:
+        if info is None or info[0] != size:
             self.bucket.put(self.path(name), key)
-        elif found[1] < time.time() - YOUNG:
+        elif info[1] < time.time() - YOUNG:
             self._make_young(name, key)
         with self._lock:
             if len(self._put) > 10_000:

@@ -51,7 +51,7 @@ def _of_project(path: Path, table: str) -> str | None:
     else:
         import tomli as tomllib
     try:
-        found = tomllib.loads(text).get(table, {}).get("limit")
+        limit = tomllib.loads(text).get(table, {}).get("limit")
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"'{path}' cannot be read: {error}.", "Fix it; TOML is described at toml.io.") from error
-    return None if found is None else str(found)
+    return None if limit is None else str(limit)

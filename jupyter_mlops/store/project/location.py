@@ -110,14 +110,14 @@ def _told(root: Path) -> dict[str, str]:
     else:
         import tomli as tomllib
     try:
-        found = tomllib.loads(text).get("store", {})
+        table = tomllib.loads(text).get("store", {})
     except tomllib.TOMLDecodeError as error:
         raise StoreError(f"'{path}' cannot be read: {error}.", "Fix it; TOML is described at toml.io.") from error
-    if not found.keys() <= {"index", "objects", "project"} or not all(isinstance(each, str) for each in found.values()):
+    if not table.keys() <= {"index", "objects", "project"} or not all(isinstance(each, str) for each in table.values()):
         raise StoreError(
             f"[store] of '{path}' cannot be read.", "Its keys are index, objects and project, each a text."
         )
-    return dict(found)
+    return dict(table)
 
 
 def make_place(
@@ -194,17 +194,17 @@ def read_place(folder: Path) -> StorePlace | None:
             f"'{hidden}' cannot be read: {error.strerror}.", f"Give yourself read permission on '{hidden}'."
         ) from error
     try:
-        found: dict[str, Any] = loads(text)
-        if found["format"] > _FORMAT:
+        written: dict[str, Any] = loads(text)
+        if written["format"] > _FORMAT:
             raise StoreError(f"'{path}' was written by a newer version.", "pip install -U jupyter-mlops")
-        index, objects, project = found["index"], found["objects"], found["project"]
+        index, objects, project = written["index"], written["objects"], written["project"]
     except (ValueError, KeyError, TypeError) as error:
         raise StoreError(
             f"'{path}' cannot be read: {error}.", "Write the store's URLs into it, as docs/stores.md describes."
         ) from error
     if index is None and objects is None:
         return StorePlace()
-    return StorePlace(index, objects, _checked_name(str(project)), str(found.get("id") or ""))
+    return StorePlace(index, objects, _checked_name(str(project)), str(written.get("id") or ""))
 
 
 def write_place(folder: Path, place: StorePlace) -> None:

@@ -144,11 +144,11 @@ class NoticeStore:
         Raises `UnknownNameError`.
         """
         with self._index.write() as connection:
-            found = connection.execute(sa.select(notices.c.id).where(notices.c.status != SENT)).scalars().all()
+            unsent = connection.execute(sa.select(notices.c.id).where(notices.c.status != SENT)).scalars().all()
             given_up = connection.execute(sa.select(notices.c.id).where(notices.c.status == GIVEN_UP)).scalars().all()
-            chosen = list(given_up) if name is None else [known for known in found if known.startswith(name)]
+            chosen = list(given_up) if name is None else [known for known in unsent if known.startswith(name)]
             if name is not None and len(chosen) != 1:
-                raise UnknownNameError.among("notification that was not sent", name, [known[:8] for known in found])
+                raise UnknownNameError.among("notification that was not sent", name, [known[:8] for known in unsent])
             connection.execute(
                 notices.update().where(notices.c.id.in_(chosen)).values(status=PENDING, attempts=0, next_at=now)
             )

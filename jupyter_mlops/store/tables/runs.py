@@ -54,8 +54,8 @@ class RunStore:
         """
         with self._index.write() as connection:
             if "tags" in values:
-                found = connection.execute(_TAGS, {"of_id": run_id}).scalar_one()
-                values["tags"] = {**found, **values["tags"]}
+                tags = connection.execute(_TAGS, {"of_id": run_id}).scalar_one()
+                values["tags"] = {**tags, **values["tags"]}
             connection.execute(_UPDATE, {"of_id": run_id, **plain(values)})
             if told_at is not None:
                 post(connection, run_id, "run", {"id": run_id}, told_at)
@@ -158,14 +158,14 @@ class RunStore:
         text = str(run)
         is_number = text.isdecimal() and len(text) < 10
         condition = _OF_NUMBER if is_number else _OF_ID
-        found = self._select(query.where(condition), extent, of_number=int(text) if is_number else 0, of_id=text)
-        if not found:
+        matching = self._select(query.where(condition), extent, of_number=int(text) if is_number else 0, of_id=text)
+        if not matching:
             with self._index.read() as connection:
                 numbers = connection.execute(
                     sa.select(runs.c.number).order_by(runs.c.number.desc()).limit(12)
                 ).scalars()
                 raise UnknownNameError.among("run", text, [str(number) for number in numbers])
-        return found[0]
+        return matching[0]
 
     def list(
         self,
@@ -272,7 +272,7 @@ class RunStore:
 
     def _select(self, query: sa.Select[Any], extent: Extent | None = IN_LIST, **values: Any) -> Runs:
         """The runs of a query of `_RUNS`, or of `_WHOLE` where there is no `extent`."""
-        found = []
+        selected = []
         with self._index.read() as connection:
             if extent is not None:
                 values |= EXCERPTS.parameters(extent)
@@ -280,11 +280,11 @@ class RunStore:
                 counts = row["executed"], row["reused"]
                 columns = {column.name: row[column.name] for column in runs.c}
                 if extent is None:
-                    found.append(run_from(columns, *counts))
+                    selected.append(run_from(columns, *counts))
                 else:
                     columns, unread = EXCERPTS.read(connection, columns, extent, self._known)
-                    found.append(listed_run(run_from(columns, *counts), unread, extent))
-        return found
+                    selected.append(listed_run(run_from(columns, *counts), unread, extent))
+        return selected
 
 
 def _count(*statuses: Status) -> Any:

@@ -73,7 +73,7 @@ class ScheduleStore:
             return False
         return True
 
-    def settle(
+    def finish_fire(
         self, schedule_id: str, fire_at: datetime, status: str, *, run_id: str | None = None, note: str = ""
     ) -> None:
         """Say what came of a claimed fire time."""

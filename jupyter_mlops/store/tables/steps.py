@@ -76,15 +76,15 @@ class StepStore:
         query = _versions(extent).where(step_versions.c.step == step).order_by(step_versions.c.number.desc())
         if numbers := tuple(numbers):
             query = query.where(step_versions.c.number.in_(numbers))
-        found: list[StepVersion] = []
+        versions: list[StepVersion] = []
         with self._index.read() as connection:
             notebooks = [notebook] if notebook is not None else _notebooks_with(connection, step)
             for each in notebooks:
                 of_it = query.where(step_versions.c.notebook == each).limit(limit)
-                found += reversed(self._versions_of(connection, of_it, extent))
-        if not found:
+                versions += reversed(self._versions_of(connection, of_it, extent))
+        if not versions:
             raise UnknownNameError.among("step", step, self.names())
-        return found
+        return versions
 
     def alike(self, digests: Iterable[str], *, extent: Extent | None = None) -> list[StepVersion]:
         """The versions of these contents, of whatever step and notebook of the project."""
@@ -217,15 +217,15 @@ class StepStore:
     ) -> list[ListedStepRun]:
         """The same, with no more of each than a list shows."""
         which: Any = {"run_id": run_id, "step": step, "notebook": notebook, "limit": limit, "after": after}
-        found = []
+        listed = []
         with self._index.read() as connection:
             query = history(EXCERPTS.columns, connection, **which)
             for row in connection.execute(query, EXCERPTS.parameters(extent)).mappings():
                 values, unread = EXCERPTS.read(connection, row, extent, self._known_parts)
-                found.append(listed_step_run(step_run_from(values), unread, extent))
-            labels = labels_of(connection, found)
-            computed = durations_of(connection, {run.reused_from for run in found if run.reused_from})
-        return [replace(run, label=labels[run.id], computed=computed.get(run.reused_from or "")) for run in found]
+                listed.append(listed_step_run(step_run_from(values), unread, extent))
+            labels = labels_of(connection, listed)
+            computed = durations_of(connection, {run.reused_from for run in listed if run.reused_from})
+        return [replace(run, label=labels[run.id], computed=computed.get(run.reused_from or "")) for run in listed]
 
     def labels(self, of: Iterable[StepRun]) -> dict[str, str]:
         """Id → what people know the step by, of step runs of whatever notebooks."""

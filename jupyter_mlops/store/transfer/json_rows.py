@@ -168,11 +168,11 @@ def _content(row: Row) -> tuple[str, str, str]:
 def _version(connection: sa.Connection, row: Row, merged: MergeCounts) -> int:
     """The number of a version's content here; made under the next one where it is new."""
     of_step = (step_versions.c.notebook == row["notebook"], step_versions.c.step == row["step"])
-    found = connection.execute(
+    known = connection.execute(
         sa.select(step_versions.c.number).where(*of_step, step_versions.c.digest == row["digest"])
     ).scalar()
-    if found is not None:
-        return int(found)
+    if known is not None:
+        return int(known)
     last = connection.execute(sa.select(sa.func.coalesce(sa.func.max(step_versions.c.number), 0)).where(*of_step))
     number = int(last.scalar_one()) + 1
     values = {name: value for name, value in row.items() if name != "id"}

@@ -90,9 +90,9 @@ def notebook_file(named: str | None, context: Context) -> Path:
         return Path(named) if Path(named).is_absolute() else context.start / named
     if context.notebook is not None:
         return context.notebook
-    found = sorted(path for path in context.start.glob("*.ipynb") if not path.name.startswith("."))
-    if len(found) == 1:
-        return found[0]
-    names = ", ".join(path.name for path in found)
-    there = f"There are {len(found)} in this folder: {names}." if found else "There is none in this folder."
+    notebooks = sorted(path for path in context.start.glob("*.ipynb") if not path.name.startswith("."))
+    if len(notebooks) == 1:
+        return notebooks[0]
+    names = ", ".join(path.name for path in notebooks)
+    there = f"There are {len(notebooks)} in this folder: {names}." if notebooks else "There is none in this folder."
     raise InputError(f"Which notebook? {there}", "Give one after the verb.")

@@ -83,31 +83,31 @@ def _plain(text: str) -> RenderableType:
     return escape(text)
 
 
-def _table(found: tuple[operations.Listed, ...]) -> RenderableType:
+def _table(listed: tuple[operations.Listed, ...]) -> RenderableType:
     from rich.markup import escape
 
     from jupyter_mlops.verbs.framework.tables import table
 
-    if not found:
+    if not listed:
         return "There are no secrets yet. Store one: jupyter mlops secrets set NAME"
     made = table("secret", "place", "where")
-    for item in found:
+    for item in listed:
         made.add_row(
             escape(item.name), item.place, escape(item.where) + (" (not used: see above)" if item.hidden else "")
         )
     return made
 
 
-def _checks(found: tuple[operations.Checked, ...]) -> RenderableType:
+def _checks(checks: tuple[operations.Checked, ...]) -> RenderableType:
     from rich.markup import escape
 
-    if not found:
+    if not checks:
         return "There are no secrets yet. Store one: jupyter mlops secrets set NAME"
     lines = [
         f"[green]✓[/] {escape(item.name)}: {escape(item.where)}"
         if item.is_found
         else f"[red]✗[/] {escape(item.name + ': ' if item.name else '')}{escape(item.problem)}\n  {escape(item.hint)}"
-        for item in found
+        for item in checks
     ]
     return "\n".join(lines)
 

@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from jupyter_mlops.operations.runs.jobs import JobList, JobView
 
 
-def job_table(found: JobList) -> RenderableType:
+def job_table(jobs: JobList) -> RenderableType:
     """Jobs, newest first."""
     from rich.console import Group
 
-    if not found.jobs:
-        return Group("There are no such jobs. Submit one: jupyter mlops submit NOTEBOOK", _workers(found))
+    if not jobs.jobs:
+        return Group("There are no such jobs. Submit one: jupyter mlops submit NOTEBOOK", _workers(jobs))
     made = tables.table("run>", "status", "notebook", "submitted", "took>", "step", "priority>", "parameters")
-    for run in found.jobs:
+    for run in jobs.jobs:
         made.add_row(
             f"#{run.number}",
             _status(run),
@@ -37,7 +37,7 @@ def job_table(found: JobList) -> RenderableType:
             str(run.priority) if run.priority else "",
             tables.pairs(run.parameters, run.left_out.get("parameters")),
         )
-    return Group(made, _workers(found))
+    return Group(made, _workers(jobs))
 
 
 def _status(run: Run) -> str:
@@ -66,9 +66,9 @@ def _workers(found: JobList) -> str:
     return "[dim]No worker is alive, and no runs are waiting.[/]"
 
 
-def job_card(found: JobView) -> RenderableType:
+def job_card(job: JobView) -> RenderableType:
     """All that is known of one job."""
-    run = found.run
+    run = job.run
     made = tables.table("", "")
     made.show_header = False
     error = f"{run.error.cause}: {beginning(run.error.message, IN_DETAIL.text)}" if run.error is not None else ""
@@ -82,15 +82,15 @@ def job_card(found: JobView) -> RenderableType:
         "options": tables.pairs(_options(run.options)),
         "priority": str(run.priority) if run.priority else "",
         "attempt": str(run.attempt + 1) if run.attempt else "",
-        "continues": f"run {found.resumes}" if found.resumes else "",
-        "continued by": f"run {found.resumed_by}" if found.resumed_by else "",
-        "source has changed": escape(", ".join(found.changed)),
-        "executed as submitted, though changed": escape(", ".join(found.changed_then)),
+        "continues": f"run {job.resumes}" if job.resumes else "",
+        "continued by": f"run {job.resumed_by}" if job.resumed_by else "",
+        "source has changed": escape(", ".join(job.changed)),
+        "executed as submitted, though changed": escape(", ".join(job.changed_then)),
         "steps": f"{run.steps_executed} executed, {run.steps_reused} reused" if run.started_at else "",
         "submitted": tables.ago(run.created_at),
         "took": tables.seconds(run.duration),
         "output": escape(run.output_path or ""),
-        "log": escape(str(found.log)) if found.log.exists() else "",
+        "log": escape(str(job.log)) if job.log.exists() else "",
     }
     for name, text in rows.items():
         if text:

@@ -43,9 +43,9 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
         if arguments.form == "test":
             sent = try_target(store, arguments.target, now=store.now())
             return View(sent, lambda: f"[green]Sent[/] to {escape(sent.target)}: a test {sent.event}.")
-        found = store.notices.list(limit=getattr(arguments, "limit", LIMIT))
-        numbers = {notice.run_id: _number(store, notice.run_id) for notice in found}
-    return View(found, lambda: _show(found, numbers))
+        notices = store.notices.list(limit=getattr(arguments, "limit", LIMIT))
+        numbers = {notice.run_id: _number(store, notice.run_id) for notice in notices}
+    return View(notices, lambda: _show(notices, numbers))
 
 
 def _number(store: Store, run_id: str) -> str:
@@ -57,14 +57,14 @@ def _number(store: Store, run_id: str) -> str:
         return "?"
 
 
-def _show(found: list[Notice], numbers: dict[str, str]) -> RenderableType:
+def _show(notices: list[Notice], numbers: dict[str, str]) -> RenderableType:
     from rich.console import Group
     from rich.markup import escape
 
-    if not found:
+    if not notices:
         return "There are no notifications yet. Add a target to a run: run NOTEBOOK --notify TARGET"
     made = tables.table("id", "run>", "event", "target", "status", "tries>", "when", "error")
-    for notice in found:
+    for notice in notices:
         style = _STYLES.get(notice.status, "green")
         made.add_row(
             notice.id[:8],
@@ -76,7 +76,7 @@ def _show(found: list[Notice], numbers: dict[str, str]) -> RenderableType:
             tables.ago(notice.created_at),
             escape(tables.short(notice.error)),
         )
-    given_up = any(notice.status == GIVEN_UP for notice in found)
+    given_up = any(notice.status == GIVEN_UP for notice in notices)
     return Group(made, *(["To try again everything that was given up: notices retry"] if given_up else []))
 
 

@@ -25,20 +25,20 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
 
     output = context.start / arguments.output if arguments.output else None
     with open_project(context) as store:
-        found = unfinished(store, arguments.run)
+        record = unfinished(store, arguments.run)
         asked = {
             name: value for name, value in vars(options_of(arguments)).items() if value != vars(RunOptions())[name]
         }
         if not arguments.json:
-            context.console.print(f"Continues run {found.number} of {found.notebook}, which is {found.status}.")
+            context.console.print(f"Continues run {record.number} of {record.notebook}, which is {record.status}.")
         try:
             with progress(context.console) as on_event:
                 run = resume(
                     store,
-                    found,
+                    record,
                     output,
                     with_edit=arguments.with_edit,
-                    options=replace(kept_options(found), **asked),
+                    options=replace(kept_options(record), **asked),
                     on_event=on_event,
                 )
         except RunError as error:

@@ -50,9 +50,9 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
         if arguments.action == "notebook":
             run, file = _notebook(store, arguments, context)
             return View({"run": run.number, "notebook": run.notebook, "file": file}, lambda: _written(run, file))
-        found = store.runs.list(notebook=arguments.notebook, before=arguments.before, limit=arguments.limit + 1)
-    runs = found[: arguments.limit]
-    older = _older(runs[-1].number, arguments) if len(found) > len(runs) else ""
+        listed = store.runs.list(notebook=arguments.notebook, before=arguments.before, limit=arguments.limit + 1)
+    runs = listed[: arguments.limit]
+    older = _older(runs[-1].number, arguments) if len(listed) > len(runs) else ""
     return View(runs, lambda: _show(runs, older, arguments.before))
 
 

@@ -27,31 +27,32 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
     return View(found, lambda: _show(found))
 
 
-def _show(found: Dependencies) -> RenderableType:
+def _show(dependencies: Dependencies) -> RenderableType:
     from rich.markup import escape
     from rich.tree import Tree
 
     from jupyter_mlops.verbs.framework.tables import ago
 
-    head = f"[bold]{escape(found.step)}[/]"
-    if found.run is None:
+    head = f"[bold]{escape(dependencies.step)}[/]"
+    if dependencies.run is None:
         head += "  [dim]never ran: this is what its code says[/]"
-    elif found.edited:
-        head += f"  [yellow]its code changed since v{found.run.version} ran[/] [dim]{ago(found.run.ended_at)}[/]"
+    elif dependencies.edited:
+        head += f"  [yellow]its code changed since v{dependencies.run.version} ran[/]"
+        head += f" [dim]{ago(dependencies.run.ended_at)}[/]"
     else:
-        head += f"  [dim]v{found.run.version}, ran {ago(found.run.ended_at)}[/]"
+        head += f"  [dim]v{dependencies.run.version}, ran {ago(dependencies.run.ended_at)}[/]"
     tree = Tree(head, guide_style="dim")
-    _branch(tree, "reads", [_read(use) for use in found.reads])
-    _branch(tree, "read by", [_reader(use) for use in found.readers])
+    _branch(tree, "reads", [_read(use) for use in dependencies.reads])
+    _branch(tree, "read by", [_reader(use) for use in dependencies.readers])
     others = {
-        "files": found.files,
-        "writes files": found.written,
-        "project modules": found.modules,
-        "imports": found.imports,
-        "library options": found.libraries,
-        "effects": found.effects,
-        "environment variables": found.environment,
-        "random generators": found.random,
+        "files": dependencies.files,
+        "writes files": dependencies.written,
+        "project modules": dependencies.modules,
+        "imports": dependencies.imports,
+        "library options": dependencies.libraries,
+        "effects": dependencies.effects,
+        "environment variables": dependencies.environment,
+        "random generators": dependencies.random,
     }
     for title, names in others.items():
         _branch(tree, title, [escape(name) for name in names])

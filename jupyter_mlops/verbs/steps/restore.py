@@ -32,10 +32,10 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
     values = {}
     with open_project(context) as store:
         notebook = notebook_of(store, arguments.notebook, context, arguments.step)
-        found = find_version(store, arguments.step, arguments.version, notebook)
+        wanted = find_version(store, arguments.step, arguments.version, notebook)
         if arguments.values and live is not None:
-            values = values_of(store, found, live.namespace)
-    code = code_of(found.version)
+            values = values_of(store, wanted, live.namespace)
+    code = code_of(wanted.version)
     output = None if arguments.output is None else context.start / Path(arguments.output).expanduser()
     if output is not None:
         write_atomically(output, [f"{code}\n".encode()])
@@ -43,9 +43,9 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
         live.next_cell(code)
     if live is not None and values:
         live.bind(values)
-    data = {"version": found.version, "code": code, "file": output, "values": sorted(values)}
+    data = {"version": wanted.version, "code": code, "file": output, "values": sorted(values)}
     shown = live is not None and output is None
-    return View(data, lambda: _show(found.version, code, output, sorted(values), as_cell=shown))
+    return View(data, lambda: _show(wanted.version, code, output, sorted(values), as_cell=shown))
 
 
 def _show(version: StepVersion, code: str, output: Path | None, values: list[str], *, as_cell: bool) -> RenderableType:

@@ -34,8 +34,8 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
 
     root = project_for(context.start)
     if arguments.form == "status":
-        found = service.status(root)
-        return View(found, lambda: _table(found))
+        units = service.status(root)
+        return View(units, lambda: _table(units))
     if arguments.form == "uninstall":
         gone = service.uninstall(root)
         return View(gone, lambda: _gone(gone))

@@ -83,7 +83,7 @@ def project(tmp_path: Path) -> Path:
     """A project with a backup, and runs, a schedule, a waiting run and a removed one that came after it."""
     with open_store(tmp_path) as store:
         finished(store)
-        store.index.settle()  # type: ignore[attr-defined]
+        store.index.checkpoint()  # type: ignore[attr-defined]
         shutil.copy(index_of(tmp_path), tmp_path / "older.db")
         add_result(store)
         add_run(store, status=Status.PENDING, id="ends-later", parameters={"n": 1})
@@ -180,7 +180,7 @@ def test_a_run_whose_steps_did_not_come_back_is_named(tmp_path: Path) -> None:
         back_up(store.folder, NOW)
         finished(store)
         finished(store)
-        store.index.settle()  # type: ignore[attr-defined]
+        store.index.checkpoint()  # type: ignore[attr-defined]
     empty(tmp_path)
     made = recover(tmp_path)
     assert any("the steps of runs 2 and 3 did" in text for text in made.missing)
@@ -271,7 +271,7 @@ def test_a_damaged_page_takes_only_what_stood_on_it(tmp_path: Path) -> None:
             add_result(store, data=os.urandom(20))
         back_up(store.folder, NOW)
         late = [add_result(store, data=os.urandom(20)).id for _ in range(40)]
-        store.index.settle()  # type: ignore[attr-defined]
+        store.index.checkpoint()  # type: ignore[attr-defined]
         with closing(sqlite3.connect(index_of(tmp_path))) as connection:
             page = connection.execute("select rootpage from sqlite_master where name = 'ix_runs_notebook'").fetchone()[
                 0
@@ -290,7 +290,7 @@ def test_a_row_that_cannot_be_read_comes_back_as_the_backup_has_it(tmp_path: Pat
         kept = add_result(store)
         back_up(store.folder, NOW)
         lost = add_result(store)
-        store.index.settle()  # type: ignore[attr-defined]
+        store.index.checkpoint()  # type: ignore[attr-defined]
     with closing(sqlite3.connect(index_of(tmp_path))) as connection, connection:
         connection.execute("update step_runs set inputs = '{'")
         connection.execute("update runs set tags = '['")
@@ -353,7 +353,7 @@ def test_what_is_not_sound_takes_no_sound_backups_place(tmp_path: Path) -> None:
         for _ in range(60):
             add_run(store, notebook="x" * 500)
         kept = back_up(store.folder, NOW)
-        store.index.settle()  # type: ignore[attr-defined]
+        store.index.checkpoint()  # type: ignore[attr-defined]
     with open(index_of(tmp_path), "r+b") as file:
         file.seek(4096 * 3)
         file.write(b"\xff" * 4096 * 10)

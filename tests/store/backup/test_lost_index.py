@@ -40,7 +40,7 @@ def project(tmp_path: Path) -> Path:
     """A closed project with three runs, a result, and a copy of its index after the first of them."""
     with open_store(tmp_path) as store:
         finished(store)
-        store.index.settle()  # type: ignore[attr-defined]
+        store.index.checkpoint()  # type: ignore[attr-defined]
         shutil.copy(index_of(tmp_path), tmp_path / "older.db")
         add_result(store)
         finished(store)
@@ -120,7 +120,7 @@ def test_a_project_whose_folder_is_deleted_begins_anew(project: Path) -> None:
 def test_a_log_that_was_taken_away_with_commits_in_it_is_noticed(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         finished(store)
-        store.index.settle()  # type: ignore[attr-defined]
+        store.index.checkpoint()  # type: ignore[attr-defined]
         before = index_of(tmp_path).read_bytes()
         finished(store)
     index_of(tmp_path).write_bytes(before)
@@ -145,7 +145,7 @@ def test_a_store_of_an_earlier_build_is_known_from_its_first_opening_on(project:
 def test_what_a_power_cut_may_take_back_is_not_held_against_the_index(tmp_path: Path) -> None:
     with open_store(tmp_path) as store:
         finished(store)
-        store.index.settle()  # type: ignore[attr-defined]
+        store.index.checkpoint()  # type: ignore[attr-defined]
         durable = index_of(tmp_path).read_bytes()
         add_run(store)  # not yet proof against a power cut
     for path in (tmp_path / ".mlops").glob("index.db*"):

@@ -50,7 +50,7 @@ def test_what_came_of_a_fire_time_is_kept_newest_first(store: Store, schedule: S
     store.schedules.claim(schedule.id, NOON, now=NOON)
     store.schedules.claim(schedule.id, late, now=NOON, status="skipped", note="older than a day")
     assert [fire.fire_at for fire in store.schedules.claimed()] == [NOON]
-    store.schedules.settle(schedule.id, NOON, "started", run_id="r1")
+    store.schedules.finish_fire(schedule.id, NOON, "started", run_id="r1")
     assert store.schedules.claimed() == []
     newest, oldest = store.schedules.fires(schedule.id)
     assert (newest.status, newest.note, oldest.status, oldest.run_id) == (
