@@ -12,13 +12,13 @@ import contextlib
 import copy
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from jupyter_mlops.analysis.pipeline.ahead import Ahead, ahead_of_turn
 from jupyter_mlops.analysis.pipeline.cells import StepCell, all_steps_of, cells_of
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.execution.kernels import opening
-from jupyter_mlops.execution.kernels.kernel import DRAIN, PRELUDE
+from jupyter_mlops.execution.kernels.kernel import DRAIN, PRELUDE, CellRunner, Kernel, KernelPlan
+from jupyter_mlops.execution.notebook.nodes import NotebookNode
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ Results = Callable[[], dict[str, str]]
 class KernelsAhead:
     """The kernels beside one run. All methods belong to the run's event loop."""
 
-    def __init__(self, kernels: int, plan: Any, results: Results, forget: Callable[[str], None]) -> None:
+    def __init__(self, kernels: int, plan: KernelPlan, results: Results, forget: Callable[[str], None]) -> None:
         self._results = results
         self._forget = forget
         self._free = [_Worker(plan) for _ in range(kernels)]
@@ -42,7 +42,7 @@ class KernelsAhead:
         self._tasks: set[asyncio.Task[None]] = set()
         self._turn = -1
 
-    def begin(self, notebook: Any) -> None:
+    def begin(self, notebook: NotebookNode) -> None:
         """Plan the notebook that is about to be executed."""
         steps, _ = all_steps_of(cells_of(notebook))
         self._steps = list(steps)
@@ -125,17 +125,19 @@ class KernelsAhead:
 class _Worker:
     """One kernel beside the run's own, started when the run begins."""
 
-    def __init__(self, plan: Any) -> None:
-        self.notebook: Any = None
+    notebook: NotebookNode
+    """Its own copy, once it begins."""
+
+    def __init__(self, plan: KernelPlan) -> None:
         self._plan = plan
-        self._kernel: Any = None
-        self._client: Any = None
+        self._kernel: Kernel | None = None
+        self._client: CellRunner | None = None
         self._last = -1
         """The furthest place executed here: what is above it has to be put in place anew before a step above it."""
         self._taken: set[str] = set()
-        self._starting: asyncio.Task[None] | None = None
+        self._starting: asyncio.Task[CellRunner] | None = None
 
-    def begin(self, notebook: Any) -> None:
+    def begin(self, notebook: NotebookNode) -> None:
         """Start the kernel, while the run's own executes its first cells."""
         self.notebook = copy.deepcopy(notebook)
         self._starting = asyncio.ensure_future(self._start())
@@ -143,25 +145,26 @@ class _Worker:
     async def execute(self, index: int, place: int, ids: list[str]) -> bool:
         """Execute the cell at `index` on what the step runs `ids` made; False where the kernel is of no more use."""
         assert self._starting is not None
-        await asyncio.shield(self._starting)
+        client = await asyncio.shield(self._starting)
         if place < self._last:
             self._taken.clear()
         missing = [item for item in ids if item not in self._taken]
         if missing:
-            reply = await self._client.run_silently(TAKE.format(ids=missing))
+            reply = await client.run_silently(TAKE.format(ids=missing))
             if reply.get("status") != "ok":
                 raise RuntimeError(f"{reply.get('ename')}: {reply.get('evalue')}")
         self._taken.update(ids)
         self._last = max(place, self._last)
-        failed = await self._run(index)
-        await self._client.run_silently(DRAIN)
+        failed = await self._run(client, index)
+        await client.run_silently(DRAIN)
         return not failed
 
-    async def _run(self, index: int) -> bool:
+    @staticmethod
+    async def _run(client: CellRunner, index: int) -> bool:
         from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
         try:
-            await self._client.run_cell(index)
+            await client.run_cell(index)
         except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
             logger.info(
                 "Cell %s failed ahead of its turn, and is executed again in its turn: %s", index, type(error).__name__
@@ -169,13 +172,14 @@ class _Worker:
             return True
         return False
 
-    async def _start(self) -> None:
+    async def _start(self) -> CellRunner:
         self._kernel = await opening.open_kernel(self._plan)
-        self._client = self._kernel.client(self.notebook, lambda output: None, cell_seconds=None)
-        await self._client.start()
-        reply = await self._client.run_silently(PRELUDE)
+        client = self._client = self._kernel.client(self.notebook, lambda output: None, cell_seconds=None)
+        await client.start()
+        reply = await client.run_silently(PRELUDE)
         if reply.get("status") != "ok":
             raise RuntimeError(f"{reply.get('ename')}: {reply.get('evalue')}")
+        return client
 
     async def stop(self) -> None:
         """End the kernel."""

@@ -22,7 +22,7 @@ from jupyter_mlops.execution.engine.memory import MemoryWatch
 from jupyter_mlops.execution.engine.stop import Stop, in_event_loop
 from jupyter_mlops.execution.engine.termination import Ending
 from jupyter_mlops.execution.kernels import opening
-from jupyter_mlops.execution.kernels.kernel import DRAIN, PRELUDE, KernelPlan, environment_in
+from jupyter_mlops.execution.kernels.kernel import DRAIN, PRELUDE, CellRunner, Kernel, KernelPlan, environment_in
 from jupyter_mlops.execution.notebook import outcome as outcomes
 from jupyter_mlops.execution.notebook.events import (
     CellEnded,
@@ -36,6 +36,7 @@ from jupyter_mlops.execution.notebook.events import (
     OutputWritten,
     Warned,
 )
+from jupyter_mlops.execution.notebook.nodes import Message, NotebookNode, OutputNode
 from jupyter_mlops.execution.notebook.outcome import NotebookOutcome
 from jupyter_mlops.execution.notebook.output_file import OutputFile, Save
 from jupyter_mlops.execution.notebook.overflow import Overflows
@@ -83,19 +84,21 @@ class ExecutionPlan(KernelPlan):
 
 
 class NotebookExecution:
-    """Executes a `ExecutionPlan` once."""
+    """Executes an `ExecutionPlan` once."""
+
+    notebook: NotebookNode
+    """As far as it came, once it was loaded."""
+    _kernel: Kernel
+    _ledger: Ledger
+    _memory: MemoryWatch
 
     def __init__(self, plan: ExecutionPlan, listeners: Sequence[ExecutionListener]) -> None:
         self.plan = plan
-        self.notebook: Any = None
         self._listeners = listeners
         self._stop = plan.stop or Stop()
         self._file = OutputFile(plan.save and self._save)
-        self._ledger: Any = None
-        self._client: Any = None
-        self._kernel: Any = None
-        self._ending: Any = None
-        self._memory: Any = None
+        self._client: CellRunner | None = None
+        self._ending = Ending(plan.grace_seconds)
         self._ready = False
         self._pid: int | None = None
 
@@ -113,7 +116,6 @@ class NotebookExecution:
 
     async def _main(self) -> NotebookOutcome:
         loop = asyncio.get_running_loop()
-        self._ending = Ending(self.plan.grace_seconds)
         with self._stop.heard_by(loop, self._asked):
             if self.plan.run_seconds is not None:
                 loop.call_later(self.plan.run_seconds, self._ending.ask, outcomes.run_took_long(self.plan.run_seconds))
@@ -165,15 +167,15 @@ class NotebookExecution:
         self._tell(KernelStarted(self._kernel.kind, self._kernel.why, self._pid))
 
     async def _execute(self) -> NotebookOutcome:
-        self._client = self._kernel.client(self.notebook, self._on_output, cell_seconds=None)
-        self._client.on_message = self._on_message
-        self._client.on_warning = self._warn
+        client = self._client = self._kernel.client(self.notebook, self._on_output, cell_seconds=None)
+        client.on_message = self._on_message
+        client.on_warning = self._warn
         if self.plan.overflows is not None:
-            self._client.show_within(self.plan.output_limit, self.plan.overflows)
+            client.show_within(self.plan.output_limit, self.plan.overflows)
         try:
-            await self._client.start()
+            await client.start()
             self._ending.has_answered = True
-            await self._prepare()
+            await self._prepare(client)
         except (RuntimeError, OSError) as error:
             # nbclient and jupyter_client say with a bare RuntimeError that a kernel died or kept silent.
             if self._ending.reason is not None:
@@ -183,17 +185,17 @@ class NotebookExecution:
         self._ready = True
         if self.plan.beside is not None:
             self.plan.beside.begin(self.notebook)
-        outcome = await self._cells()
-        await self._drain()
-        await self._client.take_what_is_late()
-        self._client.set_widgets_metadata()
+        outcome = await self._cells(client)
+        await self._drain(client)
+        await client.take_what_is_late()
+        client.set_widgets_metadata()
         return outcome
 
-    async def _prepare(self) -> None:
-        info = await self._client.language_info()
+    async def _prepare(self, client: CellRunner) -> None:
+        info = await client.language_info()
         self.notebook.metadata["language_info"] = info
         if info.get("name") == "python":
-            reply = await self._client.run_silently(PRELUDE)
+            reply = await client.run_silently(PRELUDE)
             if reply.get("status") != "ok":
                 self._warn(
                     f"The kernel cannot load jupyter_mlops ({reply.get('ename')}: {reply.get('evalue')}): "
@@ -202,9 +204,9 @@ class NotebookExecution:
                     f"'{self.plan.kernel_name}', or choose another with --kernel.",
                 )
             if self.plan.on_environment is not None:
-                self.plan.on_environment(await environment_in(self._client))
+                self.plan.on_environment(await environment_in(client))
 
-    async def _cells(self) -> NotebookOutcome:
+    async def _cells(self, client: CellRunner) -> NotebookOutcome:
         chosen = self.plan.chosen(self.notebook) if self.plan.chosen is not None else None
         for index, cell in enumerate(self.notebook.cells):
             if chosen is not None and index not in chosen:
@@ -219,7 +221,7 @@ class NotebookExecution:
                 continue
             if not await self._kernel.is_alive():
                 return self._died(None)
-            outcome = await self._cell(index)
+            outcome = await self._cell(client, index)
             if outcome is not None:
                 return outcome if outcome.error is not None else self._left_early(index, chosen)
         return NotebookOutcome(Status.COMPLETED) if self._ending.reason is None else self._ended(None)
@@ -235,7 +237,7 @@ class NotebookExecution:
         self._warn(f"{told}.", "To execute them, remove the call.")
         return NotebookOutcome(Status.COMPLETED, ended_early=told)
 
-    async def _cell(self, index: int) -> NotebookOutcome | None:
+    async def _cell(self, client: CellRunner, index: int) -> NotebookOutcome | None:
         """Execute a cell; an outcome where it is the last."""
         self._ledger.cell_started(index)
         self._file.touch()
@@ -243,10 +245,10 @@ class NotebookExecution:
         beside = self.plan.beside
         if beside is not None:
             await beside.turn(index)
-        outcome = await self._run_cell(index)
+        outcome = await self._run_cell(client, index)
         if beside is not None and outcome is None:
             if beside.is_waited_for(index):
-                await self._drain()
+                await self._drain(client)
             beside.ended(index)
         failed = outcome is not None and outcome.status is not Status.COMPLETED
         if outcome is not None and failed:
@@ -258,7 +260,7 @@ class NotebookExecution:
         self._save_if_due()
         return outcome
 
-    async def _run_cell(self, index: int) -> NotebookOutcome | None:
+    async def _run_cell(self, client: CellRunner, index: int) -> NotebookOutcome | None:
         from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
         seconds, ending = self.plan.cell_seconds, self._ending
@@ -268,7 +270,7 @@ class NotebookExecution:
         ending.in_cell, ending.has_begun = True, False
         outcome: NotebookOutcome | None = None
         try:
-            await self._client.run_cell(index)
+            await client.run_cell(index)
         except CellExecutionError as error:
             if error.ename == "SystemExit" and error.evalue in ("", "0", "None"):
                 logger.info("Cell %s ended the notebook with sys.exit().", index)
@@ -290,10 +292,10 @@ class NotebookExecution:
         return outcomes.died(index, self._kernel.death(), self._memory.shortage())
 
     def _ended(self, index: int | None) -> NotebookOutcome:
-        reason: outcomes.StopReason = self._ending.reason
-        return reason.outcome(index)
+        assert self._ending.reason is not None
+        return self._ending.reason.outcome(index)
 
-    async def _drain(self) -> None:
+    async def _drain(self, client: CellRunner) -> None:
         """Let the kernel finish saving results. It may be dead, or know nothing of us: then there is nothing to do."""
         from nbclient.exceptions import DeadKernelError
 
@@ -301,7 +303,7 @@ class NotebookExecution:
             return
         with contextlib.suppress(DeadKernelError, asyncio.TimeoutError):
             timeout = self.plan.grace_seconds if self._ending.reason is not None else None
-            await asyncio.wait_for(self._client.run_silently(DRAIN), timeout)
+            await asyncio.wait_for(client.run_silently(DRAIN), timeout)
 
     async def _stop_kernel(self) -> None:
         if self._ending.reason is None:
@@ -325,7 +327,7 @@ class NotebookExecution:
             if self.plan.save_in_cells or not self._ending.in_cell:
                 self._save_if_due()
 
-    def _save(self, notebook: Any, *, sync: bool = True) -> None:
+    def _save(self, notebook: NotebookNode, *, sync: bool = True) -> None:
         if self._client is not None:
             self._client.settle()
         assert self.plan.save is not None
@@ -348,11 +350,11 @@ class NotebookExecution:
             return outcome.not_saved(error)
         return outcome
 
-    def _on_message(self, index: int, message: dict[str, Any]) -> None:
+    def _on_message(self, index: int, message: Message) -> None:
         self._ending.has_begun = True
         self._tell(KernelMessage(index, message))
 
-    def _on_output(self, output: Any) -> None:
+    def _on_output(self, output: OutputNode | None) -> None:
         self._file.touch()
         if output is not None:
             self._tell(OutputWritten(output))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_mlops.errors import KernelDiedError
+from jupyter_mlops.execution.notebook.nodes import NotebookNode, OnOutput
 
 if TYPE_CHECKING:
     from jupyter_mlops.execution.notebook.overflow import Overflows
@@ -34,12 +35,19 @@ class KernelPlan:
     start_seconds: int = 60
     mode: str = "auto"
     """Which kind of kernel is wanted: auto, warm or ordinary."""
-    pool: Any = None
-    """The `execution.kernels.warm.pool.Pool` of this process, where it has one."""
-    notebook: Any = None
+    pool: KernelPool | None = None
+    """The warm kernels of this process, where it has some."""
+    notebook: Mapping[str, Any] = field(default_factory=dict)
     """The notebook as it was asked for: what it imports, a warm kernel has loaded."""
     same_python: bool = False
     """Whether the kernel is one of the interpreter that runs us."""
+
+
+class KernelPool(Protocol):
+    """Opens warm kernels: `execution.kernels.warm.pool.Pool`."""
+
+    async def open(self, plan: KernelPlan) -> Kernel:
+        """A warm kernel for `plan`. Raises `NotWarm` where that would not be the same as an ordinary one."""
 
 
 class CellRunner(Protocol):
@@ -87,7 +95,7 @@ class Kernel(Protocol):
     def pid(self) -> int | None:
         """Its process; None where that cannot be told."""
 
-    def client(self, notebook: Any, on_output: Callable[[Any], None], *, cell_seconds: int | None) -> CellRunner:
+    def client(self, notebook: NotebookNode, on_output: OnOutput, *, cell_seconds: int | None) -> CellRunner:
         """What executes cells in this kernel, into `notebook`."""
 
     async def is_alive(self) -> bool:

@@ -6,13 +6,14 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.domain import variables
 from jupyter_mlops.errors import KernelDiedError
 from jupyter_mlops.execution.kernels.kernel import KILL, CellRunner, death_by
+from jupyter_mlops.execution.notebook.nodes import NotebookNode, OnOutput
 from jupyter_mlops.store.files import last_words
 
 
@@ -59,7 +60,7 @@ class OrdinaryKernel:
     def pid(self) -> int | None:
         return getattr(getattr(self.manager, "provisioner", None), "pid", None)
 
-    def client(self, notebook: Any, on_output: Callable[[Any], None], *, cell_seconds: int | None) -> CellRunner:
+    def client(self, notebook: NotebookNode, on_output: OnOutput, *, cell_seconds: int | None) -> CellRunner:
         from jupyter_mlops.execution.notebook.cell_client import CellClient
 
         options = {"timeout": cell_seconds, "startup_timeout": self._start_seconds}

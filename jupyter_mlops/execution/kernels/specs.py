@@ -76,7 +76,7 @@ def _asked(name: str) -> KernelSpec:
     return KernelSpec(tuple(spec.argv), str(spec.language), dict(spec.env or {}), spec.resource_dir)
 
 
-def is_this_python(spec: Any) -> bool:
+def is_this_python(spec: KernelSpec) -> bool:
     """Whether a kernel of this spec runs the interpreter that runs us, so that our packages are its packages."""
     command = spec.argv[0] if spec.argv else ""
     return command in ("python", "python3", f"python{sys.version_info[0]}.{sys.version_info[1]}") or (

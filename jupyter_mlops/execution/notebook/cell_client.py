@@ -21,6 +21,7 @@ from traitlets import Type
 
 from jupyter_mlops.analysis.pipeline.cells import all_steps_of, cells_of, tags_of
 from jupyter_mlops.capture.observe.display import METADATA, NOTE, WARNING
+from jupyter_mlops.execution.notebook.nodes import CellNode, Message, NotebookNode, OnOutput, OutputNode
 from jupyter_mlops.execution.notebook.overflow import Overflows
 from jupyter_mlops.execution.notebook.streams import Shown
 from jupyter_mlops.store.files.last_words import newest_first
@@ -41,7 +42,7 @@ _DISPLAYS = ("display_data", "execute_result", "update_display_data")
 _JSON = re.compile(r"application/(.*\+)?json$")
 
 
-def fit(message: dict[str, Any]) -> None:
+def fit(message: Message) -> None:
     """Put as JSON text what a display gives under a MIME type of texts and is none: no notebook could hold it as it is."""
     data = message["content"].get("data")
     if not isinstance(data, dict) or message["msg_type"] not in _DISPLAYS:
@@ -105,7 +106,7 @@ class CellClient(NotebookClient):
     """Executes one cell at a time into its notebook; which cells, and what their end means, is the caller's matter."""
 
     clear_before_next_output = False
-    on_output: Callable[[Any], None]
+    on_output: OnOutput
     on_message: Callable[[int, dict[str, Any]], None] | None = None
     """Where given, told of each message that says something of a cell, before it changes the notebook."""
     on_warning: Callable[[str, str], None] | None = None
@@ -114,7 +115,7 @@ class CellClient(NotebookClient):
     """Where the kernel keeps its newest messages, for when it is killed."""
     kc: Any
 
-    def __init__(self, notebook: Any, manager: Any, on_output: Callable[[Any], None], **options: Any) -> None:
+    def __init__(self, notebook: NotebookNode, manager: Any, on_output: OnOutput, **options: Any) -> None:
         manager.client_factory = TaggedKernelClient
         super().__init__(notebook, km=manager, iopub_timeout=IOPUB_SECONDS, raise_on_iopub_timeout=True, **options)
         self.on_output = on_output
@@ -167,7 +168,7 @@ class CellClient(NotebookClient):
             if self.kc is not None:
                 self.kc.request_metadata = None
 
-    def _last_words(self, cell: Any, index: int) -> None:
+    def _last_words(self, cell: CellNode, index: int) -> None:
         """Take what the kernel had sent, and ZeroMQ had not, when it was killed."""
         arrived, missing = set(self._arrived), []
         for frames in [] if self.words is None else newest_first(self.words):
@@ -226,7 +227,7 @@ class CellClient(NotebookClient):
                     self.task_poll_for_reply.cancel()
                 return
 
-    async def _async_poll_output_msg(self, parent_msg_id: str, cell: Any, cell_index: int) -> None:
+    async def _async_poll_output_msg(self, parent_msg_id: str, cell: CellNode, cell_index: int) -> None:
         """Take the messages of a cell; what a task says that an earlier cell began belongs to that one."""
         self._requests[parent_msg_id] = cell_index
         while True:
@@ -249,7 +250,7 @@ class CellClient(NotebookClient):
             except ValueError:
                 continue  # it was among the last words of a kernel that was killed
 
-    def take_late(self, message: dict[str, Any], index: int | None = None) -> None:
+    def take_late(self, message: Message, index: int | None = None) -> None:
         """Put what an earlier cell printed or displayed into that; `index` where it is known which."""
         if index is None:
             index = self._requests.get(message["parent_header"].get("msg_id"))
@@ -261,7 +262,7 @@ class CellClient(NotebookClient):
         finally:
             self.clear_before_next_output = clear
 
-    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+    def process_message(self, msg: Message, cell: CellNode, cell_index: int) -> Any:
         """Tell of each output as it arrives. A note of ours is none: what it says goes into the cell's metadata."""
         self._arrived.append(msg["header"].get("msg_id", ""))
         fit(msg)
@@ -278,13 +279,13 @@ class CellClient(NotebookClient):
         self.on_output(output)
         return output
 
-    def _noted(self, note: dict[str, Any], cell: Any) -> None:
+    def _noted(self, note: dict[str, Any], cell: CellNode) -> None:
         if note["note"] != WARNING:
             cell.metadata[METADATA] = {"step": note["step"], "status": note["note"], "source": note.get("source")}
         elif self.on_warning is not None:
             self.on_warning(note["message"], note["hint"])
 
-    def _sorted_out(self, msg: dict[str, Any], cell: Any, index: int) -> dict[str, Any]:
+    def _sorted_out(self, msg: Message, cell: CellNode, index: int) -> dict[str, Any]:
         """A piece of a stream that knows whether it is too much to be shown; one out of a journal knows already."""
         shown = self._shown_of(cell, index)
         if msg.get("overflow"):
@@ -292,7 +293,7 @@ class CellClient(NotebookClient):
             return msg
         return {**msg, "overflow": shown.sort_out(msg["content"]["text"], self.clear_before_next_output)}
 
-    def _shown_of(self, cell: Any, index: int) -> Shown:
+    def _shown_of(self, cell: CellNode, index: int) -> Shown:
         outs, shown = cell.outputs, self._shown.get(index)
         if shown is None or shown.outs is not outs:
             made = Shown(outs, self._limit, self._overflows.of(index), lambda to: self._move(index, to))
@@ -305,7 +306,7 @@ class CellClient(NotebookClient):
             if cell_index in cells:
                 cells[cell_index] = [to(place) for place in cells[cell_index]]
 
-    def clear_output(self, outs: list[Any], msg: dict[str, Any], cell_index: int) -> None:
+    def clear_output(self, outs: list[OutputNode], msg: Message, cell_index: int) -> None:
         """As in the base class."""
         super().clear_output(outs, msg, cell_index)
         if not self.clear_before_next_output and not outs:
@@ -315,7 +316,7 @@ class CellClient(NotebookClient):
         if index in self._shown:
             self._shown[index].reset()
 
-    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+    def output(self, outs: list[OutputNode], msg: Message, display_id: str | None, cell_index: int) -> Any:
         """Append an output; a piece of a stream joins the piece before it, as JupyterLab does it."""
         hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
         if self.clear_before_next_output and not hooked:
@@ -328,7 +329,7 @@ class CellClient(NotebookClient):
             return self._shown[cell_index].add(content["name"], content["text"], msg.get("overflow"))
         return super().output(outs, msg, display_id, cell_index)
 
-    def _is_text(self, msg: dict[str, Any]) -> bool:
+    def _is_text(self, msg: Message) -> bool:
         """Whether a message is a piece of a stream, as it has to be, and no output widget's."""
         content = msg["content"]
         return (

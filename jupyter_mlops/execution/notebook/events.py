@@ -7,14 +7,16 @@ OutputWritten as often as they come, CellEnded. Warned may come at any time.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol, TypeAlias
+
+from jupyter_mlops.execution.notebook.nodes import Message, NotebookNode, OutputNode
 
 
 @dataclass(frozen=True)
 class ExecutionStarted:
     """The notebook is loaded and its kernel is starting."""
 
-    notebook: Any
+    notebook: NotebookNode
 
 
 @dataclass(frozen=True)
@@ -45,14 +47,14 @@ class KernelMessage:
     """The kernel says something of a cell, which is then put into the notebook."""
 
     index: int
-    message: dict[str, Any]
+    message: Message
 
 
 @dataclass(frozen=True)
 class OutputWritten:
     """A cell wrote or displayed something, in nbformat's form."""
 
-    output: Any
+    output: OutputNode
 
 
 @dataclass(frozen=True)

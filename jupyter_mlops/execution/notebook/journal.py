@@ -26,6 +26,7 @@ from jupyter_mlops.execution.notebook.events import (
     KernelStarted,
     Warned,
 )
+from jupyter_mlops.execution.notebook.nodes import CellNode, Message
 from jupyter_mlops.execution.notebook.outcome import NotebookOutcome
 from jupyter_mlops.execution.notebook.overflow import read_piece
 from jupyter_mlops.store.files import processes
@@ -63,7 +64,7 @@ class JournalWriter:
 
     def __init__(self, journal: Journal, run: Run) -> None:
         self.journal = journal
-        self._notebook: Any = None
+        self._cells: list[CellNode] = []
         pid, started = processes.this_process()
         self.journal.write(
             RUN_STARTED,
@@ -81,7 +82,7 @@ class JournalWriter:
         """Write the event down. What is displayed is written as the kernel's message that says so."""
         match event:
             case ExecutionStarted(notebook):
-                self._notebook = notebook
+                self._cells = notebook.cells
                 self.journal.write(NOTEBOOK, notebook=notebook)
             case KernelStarted(kind, why, pid):
                 started = processes.start_of(pid) if pid is not None else None
@@ -89,7 +90,7 @@ class JournalWriter:
             case CellPassed(index):
                 self.journal.write(PASSED, cell=index)
             case CellStarted(index):
-                self.journal.write(CELL_STARTED, cell=index, id=self._notebook.cells[index].get("id"))
+                self.journal.write(CELL_STARTED, cell=index, id=self._cells[index].get("id"))
             case KernelMessage(index, message):
                 told = event_of(message)
                 if told is not None:
@@ -100,7 +101,7 @@ class JournalWriter:
                 self.journal.write(WARNING, message=message, hint=hint)
 
     def _cell_ended(self, event: CellEnded) -> None:
-        cell = self._notebook.cells[event.index]
+        cell = self._cells[event.index]
         noted = cell.metadata.get(METADATA, {})
         self.journal.write(
             CELL_ENDED,
@@ -140,7 +141,7 @@ def _told(outcome: NotebookOutcome | None) -> dict[str, Any] | None:
     return {"status": outcome.status.value, "error": error, "hint": outcome.hint}
 
 
-def event_of(message: dict[str, Any]) -> dict[str, Any] | None:
+def event_of(message: Message) -> dict[str, Any] | None:
     """The event that a kernel's message becomes; None where it changes nothing in a notebook."""
     kind, content = message["msg_type"], message["content"]
     if kind == "execute_input":

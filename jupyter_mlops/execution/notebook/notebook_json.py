@@ -96,14 +96,14 @@ _PLAIN: dict[type, Callable[[Any], str]] = {
 }
 
 
-def _usual(value: Any) -> str:
+def _usual(value: object) -> str:
     """By Python's own encoder: what is empty, no number, or has keys that are no texts."""
     if isinstance(value, (dict, list)) and not value:
         return "{}" if isinstance(value, dict) else "[]"
     return json.dumps(value, indent=1, sort_keys=True, separators=(",", ": "), ensure_ascii=False, default=_ascii)
 
 
-def _ascii(value: Any) -> str:
+def _ascii(value: object) -> str:
     if isinstance(value, bytes):
         return value.decode("ascii")
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")

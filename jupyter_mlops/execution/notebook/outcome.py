@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from jupyter_mlops.domain.brief import KEPT_ERROR
 from jupyter_mlops.domain.run import RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import KernelDiedError, StoreError, beginning
+from jupyter_mlops.execution.notebook.nodes import CellNode
 
 AGAIN = "Finished steps are kept: run it again, and they are reused."
 LESS_TO_DO = "Give it more time, or less to do. " + AGAIN
@@ -41,7 +41,7 @@ class NotebookOutcome:
         """Whether it ended within a cell, and not well."""
         return self.status is not Status.COMPLETED and self.error is not None and self.error.cell_index is not None
 
-    def of_cell(self, cell: Any) -> NotebookOutcome:
+    def of_cell(self, cell: CellNode) -> NotebookOutcome:
         """The same, with what `cell`, where it ended, says of itself; the hint is told once, beside it."""
         lines = tuple(line.removesuffix(f" {self.hint}") for line in traceback_of(cell))
         return replace(self, source=str(cell.source), count=cell.execution_count, traceback=lines)
@@ -135,7 +135,7 @@ def died(index: int | None, death: KernelDiedError, memory: str) -> NotebookOutc
     return NotebookOutcome(Status.FAILED, error, death.hint)
 
 
-def note_error(cell: Any, outcome: NotebookOutcome) -> None:
+def note_error(cell: CellNode, outcome: NotebookOutcome) -> None:
     """Let the cell where it ended say why, first of its errors: a KeyboardInterrupt alone says nothing of a timeout."""
     from nbformat import v4
 
@@ -153,7 +153,7 @@ def note_error(cell: Any, outcome: NotebookOutcome) -> None:
         errors[0].update(ename=error.ename, evalue=error.message, traceback=[*errors[0].traceback, text])
 
 
-def traceback_of(cell: Any) -> tuple[str, ...]:
+def traceback_of(cell: CellNode) -> tuple[str, ...]:
     """The traceback that a cell shows; () where it shows none."""
     for output in cell.outputs:
         if output.output_type == "error":

@@ -6,9 +6,10 @@ import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from jupyter_mlops.errors import InputError, NotWritableError
+from jupyter_mlops.execution.notebook.nodes import NotebookNode
 from jupyter_mlops.execution.notebook.notebook_json import json_of
 from jupyter_mlops.store.files.atomic import write_atomically
 from jupyter_mlops.store.files.disk import refused
@@ -56,7 +57,7 @@ def _same_file(one: Path, other: Path) -> bool:
 class Save(Protocol):
     """Writes a notebook somewhere."""
 
-    def __call__(self, notebook: Any, *, sync: bool = True) -> None:
+    def __call__(self, notebook: NotebookNode, *, sync: bool = True) -> None:
         """Write it; without `sync` a power cut may lose it."""
 
 
@@ -64,7 +65,7 @@ def file_saver(path: Path) -> Save:
     """Saves to `path` by rename; where it is a link, the file it names is written and the link stays."""
     target = Path(os.path.realpath(path))
 
-    def save(notebook: Any, *, sync: bool = True) -> None:
+    def save(notebook: NotebookNode, *, sync: bool = True) -> None:
         write_atomically(target, [bytes_of(notebook)], sync)
 
     return save
@@ -84,12 +85,12 @@ class OutputFile:
         """Note that the notebook has changed since it was saved."""
         self._dirty = True
 
-    def save_if_due(self, notebook: Any) -> None:
+    def save_if_due(self, notebook: NotebookNode) -> None:
         """Save where something changed and the last save is long enough ago."""
         if self._dirty and self._clock() >= self._not_before:
             self.save(notebook)
 
-    def save(self, notebook: Any, *, last: bool = False) -> None:
+    def save(self, notebook: NotebookNode, *, last: bool = False) -> None:
         """Save now; the `last` is proof against a power cut."""
         self._dirty = False
         if self._save is None:
@@ -101,7 +102,7 @@ class OutputFile:
         self._not_before = ended + max(LEAST_SECONDS, COST_FACTOR * (ended - began))
 
 
-def bytes_of(notebook: Any) -> bytes:
+def bytes_of(notebook: NotebookNode) -> bytes:
     """The file's bytes, as nbformat writes them (but not validated again each time)."""
     return encoded(json_of(notebook))
 

@@ -12,6 +12,7 @@ from typing import Any
 from papermill.iorw import LocalHandler, papermill_io, write_ipynb
 
 from jupyter_mlops.errors import NotWritableError
+from jupyter_mlops.execution.notebook.nodes import NotebookNode
 from jupyter_mlops.execution.notebook.output_file import Save, encoded, file_saver
 from jupyter_mlops.execution.notebook.rebuild import began_of
 from jupyter_mlops.store.files.atomic import write_atomically
@@ -31,7 +32,7 @@ class Paths:
     saves_while_running: bool
 
     @classmethod
-    def of(cls, nb: Any, input_path: Any, output_path: str | None) -> Paths:
+    def of(cls, nb: NotebookNode, input_path: Any, output_path: str | None) -> Paths:
         """As papermill means them. `output_path` is None where it wants no saves while cells run."""
         folder = working_folder()
         record = nb.metadata.get("papermill", {})
@@ -83,7 +84,7 @@ def is_remote(path: str) -> bool:
 def remote_saver(path: str) -> Save:
     """Saves to where one of papermill's handlers reaches. That raises `NotWritableError`, whatever the handler does."""
 
-    def save(notebook: Any, *, sync: bool = True) -> None:
+    def save(notebook: NotebookNode, *, sync: bool = True) -> None:
         shown = path.split("?")[0]
         if isinstance(papermill_io.get_handler(path), LocalHandler):
             raise NotWritableError(f"'{shown}' cannot be written: papermill has no handler for it here.", _REACH)

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from jupyter_mlops.execution.notebook.nodes import NotebookNode
+
 PENDING = "pending"
 RUNNING = "running"
 COMPLETED = "completed"
@@ -29,7 +31,7 @@ def is_executed(cell: Mapping[str, Any]) -> bool:
 class Ledger:
     """Writes into the notebook what became of it and of each cell."""
 
-    def __init__(self, notebook: Any, now: Callable[[], datetime]) -> None:
+    def __init__(self, notebook: NotebookNode, now: Callable[[], datetime]) -> None:
         self.notebook = notebook
         self._now = now
         self._started: dict[int, datetime] = {}

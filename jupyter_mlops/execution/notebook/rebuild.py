@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -10,15 +10,16 @@ from typing import Any
 from jupyter_mlops.domain.run import RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.execution.notebook import journal
+from jupyter_mlops.execution.notebook.nodes import CellNode, NotebookNode
 from jupyter_mlops.execution.notebook.outcome import NotebookOutcome
-from jupyter_mlops.execution.notebook.papermill_metadata import COMPLETED, Ledger
+from jupyter_mlops.execution.notebook.papermill_metadata import COMPLETED, SKIP_TAG, Ledger
 
 
 @dataclass
 class Rebuilt:
     """What a journal tells: the notebook, the cell it was in, the end if it was told, the kernel's and runner's process."""
 
-    notebook: Any = None
+    notebook: NotebookNode | None = None
     running: int | None = None
     status: Status | None = None
     error: RunFailure | None = None
@@ -49,68 +50,40 @@ class _Nowhere:
         """Say nothing."""
 
 
-class _Reader:
-    """Applies events, one after the other, as the execution applied the messages they were."""
+class _Replay:
+    """A notebook to which the events of its cells are applied, as the execution applied the messages they were."""
 
-    def __init__(self) -> None:
-        self.found = Rebuilt()
-        self._client: Any = None
-        self._ledger: Any = None
-        self._request = ""
-        self._ended: set[int] = set()
-        """Cells that have ended: what tasks of theirs say comes later."""
-
-    def read(self, event: dict[str, Any]) -> None:
-        """Apply one event."""
-        found, kind = self.found, event["event"]
-        found.at = datetime.fromisoformat(event["at"])
-        if kind == journal.RUN_STARTED:
-            found.host = event.get("host", "")
-        elif kind == journal.KERNEL_STARTED and event.get("pid"):
-            found.kernel = event["pid"], event.get("pid_started") or 0.0
-        elif kind == journal.NOTEBOOK:
-            self._begin(event["notebook"])
-        elif kind == journal.RUN_ENDED:
-            found.status = Status(event["status"])
-            found.error = _error(event)
-            found.events_lost = event.get("events_lost", 0)
-            if event.get("unsaved"):
-                told = event["unsaved"]
-                found.unsaved = NotebookOutcome(Status(told["status"]), _error(told), told["hint"])
-        elif self._client is not None:
-            self._cell(kind, event)
-
-    def _begin(self, notebook: dict[str, Any]) -> None:
+    def __init__(self, notebook: dict[str, Any], now: Callable[[], datetime]) -> None:
         from nbformat import from_dict
 
         from jupyter_mlops.execution.notebook.cell_client import CellClient
 
-        self.found.notebook = from_dict(notebook)
-        self.found.began = began_of(notebook)
-        self._ledger = Ledger(self.found.notebook, self._now)
+        self.notebook: NotebookNode = from_dict(notebook)
+        self.running: int | None = None
+        self._ledger = Ledger(self.notebook, now)
         self._ledger.begin()
         nowhere = _Nowhere()
-        self._client = CellClient(self.found.notebook, nowhere, lambda output: None, record_timing=False)
+        self._client = CellClient(self.notebook, nowhere, lambda output: None, record_timing=False)
         self._client.kc = nowhere
+        self._request = ""
+        self._ended: set[int] = set()
+        """Cells that have ended: what tasks of theirs say comes later."""
 
-    def _now(self) -> datetime:
-        assert self.found.at is not None
-        return self.found.at
-
-    def _cell(self, kind: str, event: dict[str, Any]) -> None:
+    def apply(self, kind: str, event: dict[str, Any]) -> None:
+        """Apply one event, where it is one of a cell."""
         index = event.get("cell")
         if index is None:
             return
-        cell = self.found.notebook.cells[index]
+        cell = self.notebook.cells[index]
         if kind == journal.PASSED:
-            if self._is_passed(cell):
+            if cell.cell_type != "code" or SKIP_TAG not in cell.metadata.get("tags", []):
                 self._ledger.passed(index)
         elif kind == journal.CELL_STARTED:
-            self.found.running = index
+            self.running = index
             self._client.clear_before_next_output = False
             self._ledger.cell_started(index)
         elif kind == journal.CELL_ENDED:
-            self.found.running = None
+            self.running = None
             self._ended.add(index)
             self._ledger.cell_ended(index, failed=event["status"] != COMPLETED)
             cell.execution_count = event["execution_count"]
@@ -119,13 +92,7 @@ class _Reader:
         else:
             self._message(event, index, cell)
 
-    @staticmethod
-    def _is_passed(cell: Any) -> bool:
-        from jupyter_mlops.execution.notebook.papermill_metadata import SKIP_TAG
-
-        return cell.cell_type != "code" or SKIP_TAG not in cell.metadata.get("tags", [])
-
-    def _message(self, event: dict[str, Any], index: int, cell: Any) -> None:
+    def _message(self, event: dict[str, Any], index: int, cell: CellNode) -> None:
         self._request = event.get("request", self._request)
         message = journal.message_of(event, self._request)
         if message is not None and index in self._ended:
@@ -133,11 +100,49 @@ class _Reader:
         elif message is not None:
             self._client.process_message(message, cell, index)
 
+    def end(self) -> NotebookNode:
+        """All events were applied."""
+        self._client.settle()
+        self._client.set_widgets_metadata()
+        return self.notebook
+
+
+class _Reader:
+    """Reads the events of a run, one after the other."""
+
+    def __init__(self) -> None:
+        self.found = Rebuilt()
+        self._replay: _Replay | None = None
+
+    def read(self, event: dict[str, Any]) -> None:
+        """Take one event."""
+        found, kind = self.found, event["event"]
+        found.at = datetime.fromisoformat(event["at"])
+        if kind == journal.RUN_STARTED:
+            found.host = event.get("host", "")
+        elif kind == journal.KERNEL_STARTED and event.get("pid"):
+            found.kernel = event["pid"], event.get("pid_started") or 0.0
+        elif kind == journal.NOTEBOOK:
+            found.began = began_of(event["notebook"])
+            self._replay = _Replay(event["notebook"], self._now)
+        elif kind == journal.RUN_ENDED:
+            found.status = Status(event["status"])
+            found.error = _error(event)
+            found.events_lost = event.get("events_lost", 0)
+            if event.get("unsaved"):
+                told = event["unsaved"]
+                found.unsaved = NotebookOutcome(Status(told["status"]), _error(told), told["hint"])
+        elif self._replay is not None:
+            self._replay.apply(kind, event)
+
+    def _now(self) -> datetime:
+        assert self.found.at is not None
+        return self.found.at
+
     def end(self) -> Rebuilt:
         """All events were read."""
-        if self._client is not None:
-            self._client.settle()
-            self._client.set_widgets_metadata()
+        if self._replay is not None:
+            self.found.notebook, self.found.running = self._replay.end(), self._replay.running
         return self.found
 
 

@@ -11,6 +11,7 @@ from nbformat import NotebookNode
 
 from jupyter_mlops.capture.observe.display import METADATA
 from jupyter_mlops.domain.terminal import Screen, first_kept, standing
+from jupyter_mlops.execution.notebook.nodes import OutputNode
 from jupyter_mlops.execution.notebook.overflow import Overflow
 
 _WEIGHT = 100
@@ -22,7 +23,7 @@ Moved = Callable[[Callable[[int], int]], None]
 class Shown:
     """Of one cell. What is added is in `outs` after `settle`; the whole text goes to `overflow` where it is too much."""
 
-    def __init__(self, outs: list[Any], limit: int, overflow: Overflow, moved: Moved) -> None:
+    def __init__(self, outs: list[OutputNode], limit: int, overflow: Overflow, moved: Moved) -> None:
         self.outs = outs
         self._limit = limit
         self._overflow = overflow
@@ -31,11 +32,11 @@ class Shown:
 
     def reset(self) -> None:
         """The outputs were cleared."""
-        self._output: Any = None
+        self._output: OutputNode | None = None
         self._screen = Screen()
         self._before = 0
         """Characters of the outputs before the last, as far as they can still go."""
-        self._marker: Any = None
+        self._marker: OutputNode | None = None
         self._left_out = 0
 
     def sort_out(self, text: str, cleared: bool) -> dict[str, Any] | None:
@@ -52,7 +53,7 @@ class Shown:
         self._limit, path = told["limit"], Path(told["path"])
         self._overflow = Overflow(path, f"{path.parent.name}/{path.name}", told.get("problem", ""))
 
-    def add(self, name: str, text: str, told: dict[str, Any] | None) -> Any:
+    def add(self, name: str, text: str, told: dict[str, Any] | None) -> OutputNode:
         """Put a piece in its place; the piece as an output. `told` is what `sort_out` said of it."""
         outs = self.outs
         if not outs or outs[-1] is not self._output or self._output.name != name:
@@ -85,9 +86,8 @@ class Shown:
     def _cut(self) -> None:
         """Leave the beginning above the line that tells of the rest, and below it the end."""
         self.settle()
-        if self._marker is None:
-            self._mark()
-        outs, start = self.outs, self.outs.index(self._marker) + 1
+        marker = self._marker or self._mark()
+        outs, start = self.outs, self.outs.index(marker) + 1
         left, kept, places = self._limit // 2, [], []
         for place in reversed(range(start, len(outs))):
             output = outs[place]
@@ -105,7 +105,7 @@ class Shown:
         streams = [output for output in outs[start:] if output.output_type == "stream" and output is not self._output]
         self._before = sum(len(output.text) + _WEIGHT for output in streams)
 
-    def _shorten(self, output: Any, most: int) -> None:
+    def _shorten(self, output: OutputNode, most: int) -> None:
         if len(output.text) <= most:
             return
         if output is self._output:
@@ -115,7 +115,7 @@ class Shown:
         cut = first_kept(output.text, most)
         output.text, self._left_out = output.text[cut:], self._left_out + cut
 
-    def _mark(self) -> None:
+    def _mark(self) -> OutputNode:
         """Put the line that tells of the rest below the first half of what may be shown."""
         outs, left = self.outs, self._limit // 2
         place = 0
@@ -124,7 +124,7 @@ class Shown:
             if left <= 0:
                 break
         noted = {METADATA: {"output_file": self._overflow.shown}}
-        self._marker = NotebookNode(output_type="display_data", data={}, metadata=noted)
+        marker = self._marker = NotebookNode(output_type="display_data", data={}, metadata=noted)
         head = output.text[: len(output.text) + left]
         head = head[: head.rfind("\n") + 1] or head
         rest = NotebookNode(output_type="stream", name=output.name, text=output.text[len(head) :])
@@ -132,8 +132,9 @@ class Shown:
             self._screen.forget_first(len(head))
             self._output = rest
         output.text = head
-        outs[place + 1 : place + 1] = [self._marker, rest]
+        outs[place + 1 : place + 1] = [marker, rest]
         self._moved(lambda before: before if before <= place else before + 2)
+        return marker
 
 
 def _told(overflow: Overflow, left_out: int) -> dict[str, str]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from papermill.engines import Engine
 
+from jupyter_mlops.execution.notebook.nodes import NotebookNode
+
 if TYPE_CHECKING:
     from jupyter_mlops.domain.run import Run
     from jupyter_mlops.execution.engine.execution import NotebookExecution
@@ -34,7 +36,7 @@ class MLOpsEngine(Engine):  # type: ignore[misc]
     @classmethod
     def execute_notebook(
         cls,
-        nb: Any,
+        nb: NotebookNode,
         kernel_name: str,
         output_path: str | None = None,
         progress_bar: bool | dict[str, Any] = True,
@@ -91,7 +93,7 @@ def _open(paths: Paths) -> Store:
     return Store.open(paths.source or Path.cwd())
 
 
-def _request(nb: Any, kernel_name: str, paths: Paths) -> Request:
+def _request(nb: NotebookNode, kernel_name: str, paths: Paths) -> Request:
     """What was asked for, checked: papermill only warns of a parameter that no one declares, and we do not."""
     from jupyter_mlops.analysis.pipeline.cells import cells_of, checked_steps
     from jupyter_mlops.execution.kernels.specs import find_kernel, is_this_python
@@ -149,7 +151,13 @@ def _view(progress_bar: Any, log_output: bool, stdout_file: Any, stderr_file: An
 
 
 def _execute(
-    store: Store, run: Run, request: Request, nb: Any, paths: Paths, view: PapermillView, options: dict[str, Any]
+    store: Store,
+    run: Run,
+    request: Request,
+    nb: NotebookNode,
+    paths: Paths,
+    view: PapermillView,
+    options: dict[str, Any],
 ) -> Any:
     from jupyter_mlops.execution.engine.execution import ExecutionPlan, NotebookExecution
     from jupyter_mlops.execution.engine.stop import Stop, on_stop_signal

@@ -15,6 +15,7 @@ from jupyter_mlops.execution.notebook.events import (
     ExecutionStarted,
     OutputWritten,
 )
+from jupyter_mlops.execution.notebook.nodes import CellNode, NotebookNode, OutputNode
 
 logger = logging.getLogger("papermill")
 DESCRIPTION = "papermill_description="
@@ -36,7 +37,7 @@ class PapermillView:
         self._log_output = log_output
         self._files = {"stdout": stdout_file, "stderr": stderr_file}
         self._bar: Any = None
-        self._notebook: Any = None
+        self._cells: list[CellNode] = []
 
     def on_event(self, event: ExecutionEvent) -> None:
         """Show the event as papermill would; warnings are logged elsewhere."""
@@ -55,8 +56,8 @@ class PapermillView:
                 if not failed:
                     self._advance()
 
-    def _started(self, notebook: Any) -> None:
-        self._notebook = notebook
+    def _started(self, notebook: NotebookNode) -> None:
+        self._cells = notebook.cells
         if self._options:
             tqdm = importlib.import_module("tqdm.auto" if _in_notebook() else "tqdm").tqdm
             options = {"unit": "cell", "desc": "Executing"}
@@ -66,12 +67,12 @@ class PapermillView:
     def _cell_started(self, index: int) -> None:
         if self._log_output:
             logger.info(f"Executing Cell {index + 1:-<40}")
-        source = self._notebook.cells[index].source
+        source = self._cells[index].source
         if self._bar is not None and DESCRIPTION in source:
             words = source.split(DESCRIPTION)[1].split()
             self._bar.set_description(f"Executing {words[0] if words else ''}")
 
-    def _output(self, output: Any) -> None:
+    def _output(self, output: OutputNode) -> None:
         if output.output_type == "stream":
             if self._log_output:
                 logger.log(logging.INFO if output.name == "stdout" else logging.WARNING, "%s", output.text)

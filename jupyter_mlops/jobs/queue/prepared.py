@@ -11,6 +11,7 @@ from jupyter_mlops.analysis.parameters.declared import TAG
 from jupyter_mlops.analysis.parameters.injection import Injection, injection_of
 from jupyter_mlops.analysis.pipeline.cells import cells_of
 from jupyter_mlops.analysis.pipeline.quick_imports import quick_imports
+from jupyter_mlops.execution.notebook.nodes import CellNode, NotebookNode
 from jupyter_mlops.jobs.queue.request import INJECTED, Request
 
 ERROR_TAG = "papermill-error-cell-tag"
@@ -62,7 +63,7 @@ def _papermill_version() -> str:
     return importlib.metadata.version("papermill")
 
 
-def inject_again(notebook: Any, request: Request) -> None:
+def inject_again(notebook: NotebookNode, request: Request) -> None:
     """Let the cell that papermill injected do what ours does: compute anew what follows from what is given."""
     for cell in notebook.cells:
         if INJECTED in cell.metadata.get("tags", []):
@@ -70,7 +71,7 @@ def inject_again(notebook: Any, request: Request) -> None:
             return
 
 
-def _inject(notebook: Any, request: Request) -> None:
+def _inject(notebook: NotebookNode, request: Request) -> None:
     """Put the cell that sets the parameters where papermill puts it: for the former one, else after the parameters cell."""
     cells = notebook.cells = [cell for cell in notebook.cells if NEEDED_TAG not in cell.metadata.tags]
     injection = _injection(notebook, request)
@@ -84,13 +85,13 @@ def _inject(notebook: Any, request: Request) -> None:
         cells.insert(at, _cell(cells, injection.needed, NEEDED_TAG))
 
 
-def _injection(notebook: Any, request: Request) -> Injection:
+def _injection(notebook: NotebookNode, request: Request) -> Injection:
     made = (INJECTED, NEEDED_TAG)
     own = [cell for cell in cells_of(notebook) if not any(tag in made for tag in cell.tags)]
     return injection_of(own, request.arguments)
 
 
-def _cell(cells: list[Any], source: str, tag: str, cell_id: str | None = None) -> Any:
+def _cell(cells: list[CellNode], source: str, tag: str, cell_id: str | None = None) -> Any:
     """A code cell under the same id each time, so that its step is found again."""
     from nbformat import v4
 
@@ -101,7 +102,7 @@ def _cell(cells: list[Any], source: str, tag: str, cell_id: str | None = None) -
     return cell
 
 
-def mark_failure(notebook: Any, index: int) -> None:
+def mark_failure(notebook: NotebookNode, index: int) -> None:
     """Put papermill's two error marks into the notebook: a line at its top that links to one above the failed cell.
 
     Tag and anchor are papermill's, the words are ours: importing papermill would hold up the end of the run by 0.6 s.

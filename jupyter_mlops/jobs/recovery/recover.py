@@ -18,6 +18,7 @@ from jupyter_mlops.domain.run import Run, RunFailure, RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError
 from jupyter_mlops.execution.notebook.journal import CELL_ENDED, CELL_STARTED, RUN_ENDED
+from jupyter_mlops.execution.notebook.nodes import NotebookNode
 from jupyter_mlops.execution.notebook.outcome import AGAIN, NotebookOutcome, note_error, of_open_steps, unsaved
 from jupyter_mlops.execution.notebook.output_file import COST_FACTOR, LEAST_SECONDS, Save, file_saver
 from jupyter_mlops.execution.notebook.papermill_metadata import Ledger
@@ -168,7 +169,7 @@ def _write(store: Store, run: Run, found: Rebuilt, *, until: datetime) -> bool:
     save = _saver(store, run.output_path, found.began, until)
     if save is None:
         return False
-    _finish(found, outcome)
+    _finish(found, found.notebook, outcome)
     save(found.notebook)
     return True
 
@@ -196,9 +197,9 @@ def _saver(store: Store, output: str, start: datetime | None, until: datetime) -
     return file_saver(path)
 
 
-def _finish(found: Rebuilt, outcome: NotebookOutcome) -> None:
+def _finish(found: Rebuilt, notebook: NotebookNode, outcome: NotebookOutcome) -> None:
     """Let the notebook say how it ended, as its own process would have."""
-    notebook, at = found.notebook, found.at
+    at = found.at
     assert at is not None
     ledger = Ledger(notebook, lambda: at)
     index = outcome.error.cell_index if outcome.error is not None else None

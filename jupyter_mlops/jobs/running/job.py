@@ -14,6 +14,8 @@ from jupyter_mlops.errors import CanceledError, CellFailedError, KernelDiedError
 from jupyter_mlops.execution.engine.ahead import KernelsAhead
 from jupyter_mlops.execution.engine.execution import ExecutionPlan, NotebookExecution
 from jupyter_mlops.execution.engine.stop import Stop, on_stop_signal
+from jupyter_mlops.execution.kernels.kernel import KernelPool
+from jupyter_mlops.execution.notebook.nodes import NotebookNode
 from jupyter_mlops.execution.notebook.outcome import NotebookOutcome
 from jupyter_mlops.execution.notebook.output_file import check_output, file_saver
 from jupyter_mlops.execution.notebook.overflow import Overflows
@@ -35,7 +37,7 @@ def execute(
     output: Path | None,
     on_event: OnEvent | None = None,
     *,
-    pool: Any = None,
+    pool: KernelPool | None = None,
     stop: Stop | None = None,
 ) -> Run:
     """Take the pending `run` and execute it, in a warm kernel of `pool` where there is one; returns it completed.
@@ -74,7 +76,7 @@ def _output(store: Store, run: Run, request: Request, output: Path | None) -> Pa
     return output
 
 
-def _plan(recorder: Recorder, request: Request, output: Path, pool: Any, stop: Stop) -> ExecutionPlan:
+def _plan(recorder: Recorder, request: Request, output: Path, pool: KernelPool | None, stop: Stop) -> ExecutionPlan:
     run, options = recorder.run, recorder.run.options
     recorder.describe(request.path.parent, environment=request.same_python)
     plan = ExecutionPlan(
@@ -110,7 +112,7 @@ def _plan(recorder: Recorder, request: Request, output: Path, pool: Any, stop: S
     return replace(plan, beside=beside)
 
 
-def mark(notebook: Any, outcome: NotebookOutcome) -> None:
+def mark(notebook: NotebookNode, outcome: NotebookOutcome) -> None:
     """Put papermill's marks at the cell where it ended."""
     if outcome.error is not None and outcome.error.cell_index is not None:
         mark_failure(notebook, outcome.error.cell_index)

@@ -29,6 +29,7 @@ from jupyter_mlops.execution.notebook.events import (
     Warned,
 )
 from jupyter_mlops.execution.notebook.journal import JournalWriter
+from jupyter_mlops.execution.notebook.nodes import CellNode, NotebookNode
 from jupyter_mlops.execution.notebook.outcome import NotebookOutcome, of_open_steps
 from jupyter_mlops.execution.notebook.papermill_metadata import is_executed
 from jupyter_mlops.jobs.notices import delivery
@@ -68,7 +69,8 @@ class Recorder:
         self._telling = threading.Lock()
         self._is_over = False
         self._describing: threading.Thread | None = None
-        self._notebook: Any = None
+        self._cells: list[CellNode] = []
+        self._has_begun = False
         self._tagging = threading.Lock()
         self._journal: JournalWriter | None = None
 
@@ -191,12 +193,12 @@ class Recorder:
             case Warned(message, hint):
                 self.warn(message, hint)
 
-    def _started(self, notebook: Any) -> None:
+    def _started(self, notebook: NotebookNode) -> None:
         cells = cells_of(notebook)
         steps, _ = steps_of(cells)
         self._steps = {step.cell.index: step.spec.name for step in steps}
         self._labels = {cell.index: first_line(cell.source) for cell in cells}
-        self._notebook = notebook
+        self._cells, self._has_begun = notebook.cells, True
         chosen = chosen_cells(notebook, self.run.options)
         places = range(len(notebook.cells)) if chosen is None else chosen
         self._total = sum(is_executed(notebook.cells[index]) for index in places)
@@ -211,7 +213,7 @@ class Recorder:
     def _cell_ended(self, index: int, failed: bool, duration: float) -> None:
         self._done += not failed
         if not failed:
-            self._ended_well[str(self._notebook.cells[index].get("id"))] = duration
+            self._ended_well[str(self._cells[index].get("id"))] = duration
         step = self._steps.get(index)
         state = "failed" if failed else self._state_of(index)
         self._tell(
@@ -221,7 +223,7 @@ class Recorder:
     def warn(self, message: str, hint: str) -> None:
         """Log a warning, and tell it to whoever watches."""
         logger.warning("%s %s", message, hint)
-        if self._notebook is None and self._journal is not None:
+        if not self._has_begun and self._journal is not None:
             # From outside the execution, which is yet to begin.
             self._journal.on_event(Warned(message, hint))
         self._tell(events.WARNING, message=message, hint=hint)
@@ -231,7 +233,7 @@ class Recorder:
 
     def _state_of(self, index: int) -> str:
         """What the kernel noted of the cell: "reused", else "executed"."""
-        return str(self._notebook.cells[index].metadata.get(METADATA, {}).get("status", "executed"))
+        return str(self._cells[index].metadata.get(METADATA, {}).get("status", "executed"))
 
     def _progress(self, step: str | None, *, always: bool) -> None:
         self._step = step

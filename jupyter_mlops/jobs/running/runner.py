@@ -8,12 +8,12 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from jupyter_mlops.domain.run import Run, RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.execution.engine.stop import Stop
+from jupyter_mlops.execution.kernels.kernel import KernelPool
 from jupyter_mlops.jobs.detached import log_path
 from jupyter_mlops.jobs.queue.request import Request, request_of
 from jupyter_mlops.jobs.queue.sources import changed_sources, has_other_modules
@@ -22,16 +22,13 @@ from jupyter_mlops.jobs.running.events import RunEvent
 from jupyter_mlops.jobs.running.job import execute
 from jupyter_mlops.store.store import Store
 
-if TYPE_CHECKING:
-    from jupyter_mlops.execution.kernels.warm.pool import Pool
-
 logger = logging.getLogger("jupyter_mlops.runner")
 _cells = logging.getLogger("jupyter_mlops.runner.cells")
 """What becomes of each cell stands in the run's log only: in a worker's, where runs go on side by side, it says little."""
 _cells.propagate = False
 
 
-def execute_claimed(store: Store, run: Run, stop: Stop, pool: Pool | None = None) -> None:
+def execute_claimed(store: Store, run: Run, stop: Stop, pool: KernelPool | None = None) -> None:
     """Execute a run that a worker has claimed, as it was asked for: its notebook's bytes, modules and parameters are those
     in the store. How it ended is in the index, and told in the run's log.
     """

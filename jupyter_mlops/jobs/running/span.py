@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from jupyter_mlops.analysis.pipeline.cells import all_steps_of, cells_of
@@ -9,7 +10,7 @@ from jupyter_mlops.analysis.pipeline.span import span, whole_span
 from jupyter_mlops.domain.run import RunOptions
 
 
-def chosen_cells(notebook: Any, options: RunOptions) -> frozenset[int] | None:
+def chosen_cells(notebook: Mapping[str, Any], options: RunOptions) -> frozenset[int] | None:
     """Places of the cells from `options.first` to `options.last`, and of those above that they need; None for all.
 
     Raises `UnknownNameError` for a step there is not.

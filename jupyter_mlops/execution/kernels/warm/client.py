@@ -16,6 +16,7 @@ from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKer
 
 from jupyter_mlops.execution.kernels.warm.wire import Frames, date_of, framed, together
 from jupyter_mlops.execution.notebook.cell_client import CellClient
+from jupyter_mlops.execution.notebook.nodes import NotebookNode, OnOutput
 
 
 class _Pending:
@@ -93,10 +94,10 @@ class WarmClient(CellClient):
 
     def __init__(
         self,
-        notebook: Any,
+        notebook: NotebookNode,
         connection: socket.socket,
         language_info: dict[str, Any],
-        on_output: Callable[[Any], None],
+        on_output: OnOutput,
         *,
         timeout: int | None,
     ) -> None:

@@ -50,8 +50,8 @@ class Wish:
         command, environment = command_of(plan)
         # Python's own modules load in no time, and would make a process of its own of nearly every notebook.
         left = NEVER | sys.stdlib_module_names
-        names = [name for name in imports_of(plan.notebook or {}) if top(name) not in left]
-        return cls(command, str(plan.folder), environment, tuple(names), cells_to_learn(plan.notebook or {}))
+        names = [name for name in imports_of(plan.notebook) if top(name) not in left]
+        return cls(command, str(plan.folder), environment, tuple(names), cells_to_learn(plan.notebook))
 
 
 def top(name: str) -> str:
@@ -80,7 +80,7 @@ def unfit(plan: KernelPlan) -> str:
     """Why a plan can have no warm kernel at all; "" where it can."""
     if sys.platform != "linux":
         return f"kernels are not forked on {sys.platform}"
-    metadata = (plan.notebook or {}).get("metadata", {}).get("jupyter_mlops", {})
+    metadata = plan.notebook.get("metadata", {}).get("jupyter_mlops", {})
     if isinstance(metadata, Mapping) and metadata.get("kernel") == "ordinary":
         return "the notebook's metadata asks for it"
     if not plan.same_python:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlops.errors import KernelDiedError
 from jupyter_mlops.execution.kernels.kernel import KILL, death_by
 from jupyter_mlops.execution.kernels.warm.wire import packed
+from jupyter_mlops.execution.notebook.nodes import NotebookNode, OnOutput
 
 if TYPE_CHECKING:
     from jupyter_mlops.execution.kernels.kernel import CellRunner
@@ -62,7 +63,7 @@ class WarmKernel:
         self._forked.wait(TOLD_SECONDS)
         return self._pid
 
-    def client(self, notebook: Any, on_output: Callable[[Any], None], *, cell_seconds: int | None) -> CellRunner:
+    def client(self, notebook: NotebookNode, on_output: OnOutput, *, cell_seconds: int | None) -> CellRunner:
         from jupyter_mlops.execution.kernels.warm.client import WarmClient
 
         return WarmClient(notebook, self.connection, self.language_info, on_output, timeout=cell_seconds)

@@ -18,8 +18,7 @@ async def open_warm(plan: KernelPlan) -> Kernel:
     if why:
         raise NotWarm(why)
     if plan.pool is not None:
-        kernel: Kernel = await plan.pool.open(plan)
-        return kernel
+        return await plan.pool.open(plan)
     from jupyter_mlops.execution.kernels.warm.fitness import Wish
     from jupyter_mlops.execution.kernels.warm.sharing import any_lender, borrow
 
