@@ -31,7 +31,7 @@ def test_every_word_the_panel_needs_is_there() -> None:
     text = wire.typescript()
     for name in (
         "Run", "StepRun", "PipelineStatus", "StepStatus", "Parameter", "Problem", "Cell", "ScheduleView",
-        "SchedulerStatus", "RunError", "Progress", "RunList", "RunDetail", "ScheduleList", "ErrorAnswer", "Changed",
+        "SchedulerStatus", "RunFailure", "Progress", "RunList", "RunDetail", "ScheduleList", "ErrorAnswer", "Changed",
     ):  # fmt: skip
         assert text.count(f"export interface {name} ") == 1
     assert text.count("export type StepState =") == text.count("export type Status =") == 1
