@@ -194,8 +194,8 @@ async def test_an_action_on_a_run_that_is_not_there_is_404(ask: Ask, notebook: P
     ("values", "message", "hint"),
     [
         ({"status": Status.COMPLETED}, "Run 1 is completed: there is nothing to continue.", "mlops run study.ipynb"),
-        ({"status": Status.PENDING}, "Run 1 is pending.", "mlops cancel 1"),
-        ({"status": Status.RUNNING, "pid": os.getpid()}, "Run 1 is running.", "mlops cancel 1"),
+        ({"status": Status.PENDING}, "Run 1 has not ended: it is pending.", "mlops cancel 1"),
+        ({"status": Status.RUNNING, "pid": os.getpid()}, "Run 1 has not ended: it is running.", "mlops cancel 1"),
         ({"status": Status.FAILED, "kind": "session"}, "Run 1 is a live notebook session.", "its own kernel"),
         ({"status": Status.FAILED}, "The notebook of run 1 was not stored.", "Submit study.ipynb again."),
     ],
