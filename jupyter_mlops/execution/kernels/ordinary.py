@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jupyter_mlops.domain import variables
 from jupyter_mlops.errors import KernelDiedError
@@ -16,13 +16,18 @@ from jupyter_mlops.execution.kernels.kernel import KILL, CellRunner, death_by
 from jupyter_mlops.execution.notebook.nodes import NotebookNode, OnOutput
 from jupyter_mlops.store.files import last_words
 
+if TYPE_CHECKING:
+    from jupyter_client.manager import AsyncKernelManager
+
 
 class OrdinaryKernel:
     """A kernel of its own process and any language, spoken to by messages over IPC sockets (Windows: loopback)."""
 
     kind = "ordinary"
 
-    def __init__(self, manager: Any, start_seconds: int, why: str = "", words: Path | None = None) -> None:
+    def __init__(
+        self, manager: AsyncKernelManager, start_seconds: int, why: str = "", words: Path | None = None
+    ) -> None:
         self.manager = manager
         self.why = why
         self._words = words
@@ -35,10 +40,11 @@ class OrdinaryKernel:
         """Launch it. Raises `KernelDiedError` where it cannot be launched."""
         from jupyter_client.manager import AsyncKernelManager
 
-        manager: Any = AsyncKernelManager(kernel_name=name)
+        manager = AsyncKernelManager(kernel_name=name)
+        command = manager.kernel_spec.argv if manager.kernel_spec is not None else []
         words: Path | None = None
         arguments, told = [], dict(environment)
-        if any("ipykernel" in word for word in manager.kernel_spec.argv):
+        if any("ipykernel" in word for word in command):
             arguments.append("--HistoryManager.hist_file=:memory:")
             if os.name == "posix":
                 # Sockets that are files in a folder of the user's own: nothing listens on a network port.
@@ -52,7 +58,7 @@ class OrdinaryKernel:
         except (OSError, RuntimeError) as error:
             raise KernelDiedError(
                 f"The kernel '{name}' cannot be launched: {error}.",
-                f"See what `jupyter kernelspec list` shows for it; its command is {manager.kernel_spec.argv!r}.",
+                f"See what `jupyter kernelspec list` shows for it; its command is {command!r}.",
             ) from error
         return cls(manager, start_seconds, why, words)
 

@@ -262,7 +262,7 @@ class CellClient(NotebookClient):
         finally:
             self.clear_before_next_output = clear
 
-    def process_message(self, msg: Message, cell: CellNode, cell_index: int) -> Any:
+    def process_message(self, msg: Message, cell: CellNode, cell_index: int) -> OutputNode | None:
         """Tell of each output as it arrives. A note of ours is none: what it says goes into the cell's metadata."""
         self._arrived.append(msg["header"].get("msg_id", ""))
         fit(msg)
@@ -316,7 +316,9 @@ class CellClient(NotebookClient):
         if index in self._shown:
             self._shown[index].reset()
 
-    def output(self, outs: list[OutputNode], msg: Message, display_id: str | None, cell_index: int) -> Any:
+    def output(
+        self, outs: list[OutputNode], msg: Message, display_id: str | None, cell_index: int
+    ) -> OutputNode | None:
         """Append an output; a piece of a stream joins the piece before it, as JupyterLab does it."""
         hooked = self.output_hook_stack[msg["parent_header"].get("msg_id")]
         if self.clear_before_next_output and not hooked:

@@ -32,7 +32,7 @@ class Paths:
     saves_while_running: bool
 
     @classmethod
-    def of(cls, nb: NotebookNode, input_path: Any, output_path: str | None) -> Paths:
+    def of(cls, nb: NotebookNode, input_path: object, output_path: str | None) -> Paths:
         """As papermill means them. `output_path` is None where it wants no saves while cells run."""
         folder = working_folder()
         record = nb.metadata.get("papermill", {})
@@ -68,7 +68,7 @@ def working_folder() -> Path:
     return Path(getattr(handler, "_cwd", None) or os.getcwd())
 
 
-def _local(folder: Path, path: Any) -> Path | None:
+def _local(folder: Path, path: object) -> Path | None:
     if not isinstance(path, str) or not path or path == STREAM:
         return None
     if not isinstance(papermill_io.get_handler(path), LocalHandler):
@@ -104,7 +104,7 @@ def began(path: str) -> datetime | None:
         return None
 
 
-def _name(input_path: Any) -> str:
+def _name(input_path: object) -> str:
     """What to call a notebook that is no local file."""
     if isinstance(input_path, str) and "://" in input_path:
         return PurePosixPath(input_path.split("?")[0]).name or "remote.ipynb"

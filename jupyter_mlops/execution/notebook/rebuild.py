@@ -39,14 +39,14 @@ class _Nowhere:
     """Stands for the kernel of an execution that is over: whatever is said to it is not heard."""
 
     def __init__(self) -> None:
-        self.client_factory: Any = None
+        self.client_factory: object = None
         self.session = self.shell_channel = self
 
-    def msg(self, *_: Any, **__: Any) -> dict[str, Any]:
+    def msg(self, *_: object, **__: object) -> dict[str, Any]:
         """No message."""
         return {}
 
-    def send(self, *_: Any, **__: Any) -> None:
+    def send(self, *_: object, **__: object) -> None:
         """Say nothing."""
 
 

@@ -62,7 +62,7 @@ def signature(key: str, timestamp: int, body: bytes) -> str:
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
     """A redirect is an error: what is signed for one receiver is sent to no other."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(self, *_: object) -> None:
         return None
 
 

@@ -175,11 +175,11 @@ def _smtp(config: Mapping[str, Any]) -> dict[str, str]:
     return {name: str(value) for name, value in table.items()}
 
 
-def _texts(value: Any) -> tuple[str, ...]:
+def _texts(value: object) -> tuple[str, ...]:
     return tuple(map(str, value)) if isinstance(value, list) else (str(value),)
 
 
-def _words(value: Any) -> tuple[str, ...]:
+def _words(value: object) -> tuple[str, ...]:
     try:
         words = _texts(value) if isinstance(value, list) else tuple(shlex.split(str(value)))
     except ValueError as error:

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from papermill.engines import Engine
-
-from jupyter_mlops.execution.notebook.nodes import NotebookNode
 
 if TYPE_CHECKING:
     from jupyter_mlops.domain.run import Run
     from jupyter_mlops.execution.engine.execution import NotebookExecution
+    from jupyter_mlops.execution.notebook.nodes import NotebookNode
     from jupyter_mlops.execution.notebook.outcome import NotebookOutcome
     from jupyter_mlops.execution.notebook.output_file import Save
     from jupyter_mlops.execution.notebook.papermill_io import Paths
@@ -42,14 +41,14 @@ class MLOpsEngine(Engine):  # type: ignore[misc]
         progress_bar: bool | dict[str, Any] = True,
         log_output: bool = False,
         autosave_cell_every: int = 30,
-        input_path: Any = None,
+        input_path: object = None,
         start_timeout: int = 60,
         execution_timeout: int | None = None,
-        stdout_file: Any = None,
-        stderr_file: Any = None,
+        stdout_file: TextIO | None = None,
+        stderr_file: TextIO | None = None,
         run_id: str | None = None,
         **others: Any,
-    ) -> Any:
+    ) -> NotebookNode:
         """papermill's whole seam: executes `nb` and returns it, with every status true.
 
         Raises
@@ -61,6 +60,7 @@ class MLOpsEngine(Engine):  # type: ignore[misc]
         """
         from jupyter_mlops.errors import MLOpsError
         from jupyter_mlops.execution.notebook.papermill_io import Paths
+        from jupyter_mlops.jobs.papermill.progress import PapermillView
         from jupyter_mlops.jobs.queue.prepared import inject_again
 
         if others:
@@ -72,7 +72,7 @@ class MLOpsEngine(Engine):  # type: ignore[misc]
                 inject_again(nb, request)
             with _open(paths) as store:
                 run = _run(store, request, run_id)
-                view = _view(progress_bar, log_output, stdout_file, stderr_file)
+                view = PapermillView(progress_bar, log_output, stdout_file, stderr_file)
                 options = {
                     "save_in_cells": bool(autosave_cell_every),
                     "start_seconds": start_timeout,
@@ -144,12 +144,6 @@ def _run(store: Store, request: Request, run_id: str | None) -> Run:
     return store.runs.get(run_id) if run_id else create_run(store, request, kind=RunKind.JOB, now=store.now())
 
 
-def _view(progress_bar: Any, log_output: bool, stdout_file: Any, stderr_file: Any) -> PapermillView:
-    from jupyter_mlops.jobs.papermill.progress import PapermillView
-
-    return PapermillView(progress_bar, log_output, stdout_file, stderr_file)
-
-
 def _execute(
     store: Store,
     run: Run,
@@ -158,52 +152,46 @@ def _execute(
     paths: Paths,
     view: PapermillView,
     options: dict[str, Any],
-) -> Any:
+) -> NotebookNode:
     from jupyter_mlops.execution.engine.execution import ExecutionPlan, NotebookExecution
-    from jupyter_mlops.execution.engine.stop import Stop, on_stop_signal
+    from jupyter_mlops.execution.engine.stop import Stop
     from jupyter_mlops.execution.notebook.overflow import Overflows
-    from jupyter_mlops.jobs.running.job import kernel_environment, taken
+    from jupyter_mlops.jobs.running.job import kernel_environment, recorded
     from jupyter_mlops.jobs.running.recorder import Recorder
     from jupyter_mlops.jobs.running.stop_word import StopWord
     from jupyter_mlops.store.project.output_limit import folder_of, output_limit
 
     stop = Stop()
-    with on_stop_signal(stop):
-        recorder = Recorder(store, run)
-        if not recorder.begin():
-            raise taken(store.runs.get(run.id))
-        try:
-            if paths.shown:
-                store.runs.update(run.id, output_path=store.relative(paths.output) if paths.output else paths.shown)
-            recorder.describe(request.path.parent, environment=request.same_python)
-            plan = ExecutionPlan(
-                load=lambda: nb,
-                kernel_name=request.kernel_name,
-                # papermill changes the working directory where it is told to, so this is the kernel's by its rules.
-                folder=Path.cwd(),
-                environment=kernel_environment(store, run),
-                save=paths.saver(),
-                output_limit=output_limit(store.root),
-                overflows=Overflows(folder_of(paths.output or store.journals.path(run.id))),
-                on_environment=None if request.same_python else recorder.keep_environment,
-                stop=stop,
-                stop_word=StopWord(store, recorder.run),
-                **options,
-            )
-            execution = NotebookExecution(plan, [*recorder.listeners, view])
-            outcome = execution.run()
-        except BaseException as error:
-            # Whatever it was, the run has ended, and the index must say so.
-            recorder.fail(error)
-            raise
-        finally:
-            view.close()
-        run = recorder.end(outcome)
-    _raise_for(run, outcome, execution, paths.final_saver())
-    return execution.notebook
+
+    def execution(recorder: Recorder) -> NotebookExecution:
+        if paths.shown:
+            store.runs.update(run.id, output_path=store.relative(paths.output) if paths.output else paths.shown)
+        recorder.describe(request.path.parent, environment=request.same_python)
+        plan = ExecutionPlan(
+            load=lambda: nb,
+            kernel_name=request.kernel_name,
+            # papermill changes the working directory where it is told to, so this is the kernel's by its rules.
+            folder=Path.cwd(),
+            environment=kernel_environment(store, run),
+            save=paths.saver(),
+            output_limit=output_limit(store.root),
+            overflows=Overflows(folder_of(paths.output or store.journals.path(run.id))),
+            on_environment=None if request.same_python else recorder.keep_environment,
+            stop=stop,
+            stop_word=StopWord(store, recorder.run),
+            **options,
+        )
+        return NotebookExecution(plan, [*recorder.listeners, view])
+
+    try:
+        run, outcome = recorded(Recorder(store, run), execution, stop)
+    finally:
+        view.close()
+    _raise_for(run, outcome, nb, paths.final_saver())
+    return nb
 
 
-def _raise_for(run: Run, outcome: NotebookOutcome, execution: NotebookExecution, save: Save | None) -> None:
+def _raise_for(run: Run, outcome: NotebookOutcome, nb: NotebookNode, save: Save | None) -> None:
     """Raise what papermill cannot see in the notebook; marks and saves it first, for papermill then does not."""
     from nbclient.exceptions import DeadKernelError
 
@@ -215,9 +203,9 @@ def _raise_for(run: Run, outcome: NotebookOutcome, execution: NotebookExecution,
     logger.error("%s %s", error.message, error.hint)
     if outcome.error.cause == "not_saved":
         raise error
-    mark(execution.notebook, outcome)
+    mark(nb, outcome)
     if save is not None:
-        save(execution.notebook)
+        save(nb)
     if outcome.error.cause in ("kernel_died", "out_of_memory"):
         raise DeadKernelError(error.message) from error
     if outcome.error.cause == "interrupted":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import logging
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 from jupyter_mlops.execution.notebook.events import (
     CellEnded,
@@ -31,7 +31,11 @@ class PapermillView:
     """A listener of an execution."""
 
     def __init__(
-        self, progress_bar: bool | dict[str, Any], log_output: bool, stdout_file: Any, stderr_file: Any
+        self,
+        progress_bar: bool | dict[str, Any],
+        log_output: bool,
+        stdout_file: TextIO | None,
+        stderr_file: TextIO | None,
     ) -> None:
         self._options = progress_bar
         self._log_output = log_output

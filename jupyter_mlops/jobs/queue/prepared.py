@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from jupyter_mlops.analysis.parameters.declared import TAG
 from jupyter_mlops.analysis.parameters.injection import Injection, injection_of
@@ -21,14 +20,14 @@ NEEDED_TAG = "needed-parameters"
 """Tag of a cell before the parameters cell, for parameters without a default that are read in there."""
 
 
-def prepare(request: Request, output: Path) -> Any:
+def prepare(request: Request, output: Path) -> NotebookNode:
     """The request's notebook with its parameters injected, as papermill does it."""
     with quick_imports():
         from nbclient import client
         from nbformat import v4
 
         assert client is not None
-    notebook = v4.upgrade(v4.to_notebook(request.notebook))
+    notebook: NotebookNode = v4.upgrade(v4.to_notebook(request.notebook))
     for index, (cell, before) in enumerate(zip(notebook.cells, request.notebook["cells"], strict=True)):
         # Cells of older formats have no ids; nbformat's are new each time, ours are those we know the cells by.
         cell["id"] = before.get("id", f"cell-{index}")
@@ -91,11 +90,11 @@ def _injection(notebook: NotebookNode, request: Request) -> Injection:
     return injection_of(own, request.arguments)
 
 
-def _cell(cells: list[CellNode], source: str, tag: str, cell_id: str | None = None) -> Any:
+def _cell(cells: list[CellNode], source: str, tag: str, cell_id: str | None = None) -> CellNode:
     """A code cell under the same id each time, so that its step is found again."""
     from nbformat import v4
 
-    cell = v4.new_code_cell(source)
+    cell: CellNode = v4.new_code_cell(source)
     if cell_id is not None or all(other["id"] != tag for other in cells):
         cell["id"] = cell_id or tag
     cell.metadata["tags"] = [tag]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -48,22 +49,32 @@ def execute(
     source and traceback; the run has then ended, and its notebook is saved as far as it came.
     """
     stop = stop or Stop()
+
+    def execution(recorder: Recorder) -> NotebookExecution:
+        nonlocal output
+        output = _output(store, recorder.run, request, output)
+        return NotebookExecution(_plan(recorder, request, output, pool, stop), recorder.listeners)
+
+    run, outcome = recorded(Recorder(store, run, on_event), execution, stop)
+    if outcome.status is not Status.COMPLETED:
+        raise error_of(run, outcome, source=outcome.source, output=output)
+    return run
+
+
+def recorded(
+    recorder: Recorder, execution: Callable[[Recorder], NotebookExecution], stop: Stop
+) -> tuple[Run, NotebookOutcome]:
+    """Take the run of `recorder`, execute what `execution` then makes of it, and record how that ended, whatever comes."""
     with on_stop_signal(stop):
-        recorder = Recorder(store, run, on_event)
         if not recorder.begin():
-            raise taken(store.runs.get(run.id))
+            raise taken(recorder.store.runs.get(recorder.run.id))
         try:
-            output = _output(store, recorder.run, request, output)
-            execution = NotebookExecution(_plan(recorder, request, output, pool, stop), recorder.listeners)
-            outcome = execution.run()
+            outcome = execution(recorder).run()
         except BaseException as error:
             # Whatever it was, the run has ended, and the index must say so.
             recorder.fail(error)
             raise
-        run = recorder.end(outcome)
-    if outcome.status is not Status.COMPLETED:
-        raise error_of(run, outcome, source=outcome.source, output=output)
-    return run
+        return recorder.end(outcome), outcome
 
 
 def _output(store: Store, run: Run, request: Request, output: Path | None) -> Path:

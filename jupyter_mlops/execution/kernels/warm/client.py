@@ -16,13 +16,13 @@ from nbclient.exceptions import CellExecutionComplete, CellTimeoutError, DeadKer
 
 from jupyter_mlops.execution.kernels.warm.wire import Frames, date_of, framed, together
 from jupyter_mlops.execution.notebook.cell_client import CellClient
-from jupyter_mlops.execution.notebook.nodes import NotebookNode, OnOutput
+from jupyter_mlops.execution.notebook.nodes import Message, NotebookNode, OnOutput
 
 
 class _Pending:
     """A request that is not answered yet."""
 
-    def __init__(self, on_message: Callable[[dict[str, Any]], None] | None, outputs: bool) -> None:
+    def __init__(self, on_message: Callable[[Message], object] | None, outputs: bool) -> None:
         self.on_message = on_message
         self.outputs = outputs
         self.reply: dict[str, Any] | None = None
@@ -134,7 +134,7 @@ class WarmClient(CellClient):
         kind: str,
         content: dict[str, Any],
         metadata: dict[str, Any] | None = None,
-        on_message: Callable[[dict[str, Any]], None] | None = None,
+        on_message: Callable[[Message], object] | None = None,
         seconds: float | None = None,
         index: int | None = None,
     ) -> dict[str, Any]:
