@@ -100,7 +100,7 @@ class KernelNames:
         steps = [step.spec for step in self._session.view.steps()]
         names = [step.name for step in sorted(steps, key=lambda step: not step.named)]
         store = self._store()
-        recorded = [] if store is None else store.steps.names(self._session.notebook)
+        recorded = [] if store is None else store.steps.names(self._session.run.notebook)
         return dict.fromkeys([*names, *recorded])
 
     def runs(self) -> Iterable[str]:
@@ -113,13 +113,13 @@ class KernelNames:
         store = self._store()
         if store is None:
             return []
-        found = store.steps.versions(step, self._session.notebook)
+        found = store.steps.versions(step, self._session.run.notebook)
         return [f"v{version.number}" for version in reversed(found)]
 
     def notebooks(self, begun: str) -> Iterable[str]:
         """Notebooks and folders in the folder that `begun` leads to."""
         before, slash, _ = begun.rpartition("/")
-        folder = self._session.start_folder / Path(before + slash).expanduser()
+        folder = self._session.context.start_folder / Path(before + slash).expanduser()
         with os.scandir(folder) as entries:
             shown = sorted(entry.name + "/" * entry.is_dir() for entry in entries if entry.name[:1] != ".")
         return [f"{before}{slash}{name}" for name in shown if name.endswith((".ipynb", "/"))]
@@ -142,23 +142,23 @@ class KernelNames:
 
     def names(self) -> Iterable[str]:
         """All names that the notebook has bound."""
-        world = self._session.world
+        world = self._session.context.world
         return sorted({*world.user_names(), *world.pending} - {name for name in world.user_names() if name[:1] == "_"})
 
     def _holding(self, fits: Callable[[type], bool]) -> list[str]:
         """Names of values that are there and of such a type; the values themselves are not asked."""
-        world = self._session.world
+        world = self._session.context.world
         return sorted(name for name in world.user_names() if name[:1] != "_" and fits(type(world.namespace[name])))
 
     def _store(self) -> Store | None:
         """The project's store where it is there, on this machine, and ready to be asked."""
         session = self._session
-        if not session.has_store:
-            project = find_project(session.start_folder)
+        if not session.run.project.is_open:
+            project = find_project(session.context.start_folder)
             if project is None or "jupyter_mlops.store.store" not in sys.modules:
                 return None
             file = place_file(project / ".mlops")
             if not file.is_file() or file.suffix != ".db":
                 return None
-        store = session.store
+        store = session.run.store
         return store if store.index.engine.dialect.name == "sqlite" else None

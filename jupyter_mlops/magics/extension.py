@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.capture.kernel.ipykernel_patches import keep_last_words, keep_packing, send_before_flush_returns
-from jupyter_mlops.capture.kernel.shell import ShellHooks, open_session
+from jupyter_mlops.capture.kernel.shell import ShellHooks, import_ahead, open_session
 from jupyter_mlops.capture.session.session import Session
 from jupyter_mlops.domain import variables
 from jupyter_mlops.domain.run import TrackedAt
@@ -24,9 +24,7 @@ def load(shell: Any, form: Callable[[Path], None] | None = None) -> None:
     """`%load_ext jupyter_mlops`; `form` shows the form of a notebook. Loading twice changes nothing."""
     if id(shell) in _loaded:
         return
-    listener = KernelListener()
-    session = open_session(shell, listener, _tracked_at)
-    listener.session = session
+    session = open_session(shell, KernelListener, _tracked_at)
     hooks = ShellHooks(session)
     hooks.install()
     guard_secrets()
@@ -34,9 +32,9 @@ def load(shell: Any, form: Callable[[Path], None] | None = None) -> None:
     keep_last_words(shell)
     keep_packing(shell)
     shell.register_magic_function(_line_magic(session, form), "line", "mlops")
-    atexit.register(session.close)
+    atexit.register(session.run.close)
     _loaded[id(shell)] = (hooks, session, add_matcher(shell.Completer, session))
-    session.warm()
+    import_ahead()
 
 
 def unload(shell: Any) -> None:
@@ -47,8 +45,8 @@ def unload(shell: Any) -> None:
         hooks.remove()
         forget_matcher()
         shell.magics_manager.magics["line"].pop("mlops", None)
-        atexit.unregister(session.close)
-        session.close()
+        atexit.unregister(session.run.close)
+        session.run.close()
 
 
 def guard_secrets() -> None:

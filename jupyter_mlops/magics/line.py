@@ -40,14 +40,14 @@ def run_line(line: str, session: Session, form: Callable[[Path], None] | None = 
     try:
         words = table.split(line)
         if words[:1] == ["drain"]:
-            session.drain(600.0)
+            session.run.writing.drain(600.0)
             return
         if words[:1] == ["form"] and form is not None:
             arguments = table.parser_of(table.find("form", MAGIC), "%mlops").parse_args(words[1:])
             if not arguments.json:
                 form(notebook_file(arguments.notebook, _context(session)))
                 return
-        session.drain(30.0)
+        session.run.writing.drain(30.0)
         view, arguments = table.call(words, _context(session), "%mlops")
     except MLOpsError as error:
         raise VerbError(error) from None
@@ -55,7 +55,7 @@ def run_line(line: str, session: Session, form: Callable[[Path], None] | None = 
         sys.stdout.write(dumps(to_wire(view.data), indent=2, ensure_ascii=False) + "\n")
         return
     if view.bundle is not None:
-        session.shell.display_pub.publish(data=dict(view.bundle()), metadata={})
+        session.context.shell.display_pub.publish(data=dict(view.bundle()), metadata={})
         return
     _display(view.show())
 
@@ -63,7 +63,7 @@ def run_line(line: str, session: Session, form: Callable[[Path], None] | None = 
 def _context(session: Session) -> Context:
     from jupyter_mlops.magics.live import LiveKernel
 
-    return Context(MAGIC, session.start_folder, _lines(), session.notebook_path, LiveKernel(session))
+    return Context(MAGIC, session.context.start_folder, _lines(), session.context.notebook_path, LiveKernel(session))
 
 
 def _lines() -> Console:

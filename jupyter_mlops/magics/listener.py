@@ -21,14 +21,15 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepRun
 
 if TYPE_CHECKING:
-    from jupyter_mlops.capture.session.session import Session
+    from jupyter_mlops.capture.session.run import RunHandle
 
 
 class KernelListener:
     """The kernel's listener: shows notes, and passes steps on to tracking."""
 
-    def __init__(self) -> None:
-        self.session: Session | None = None
+    def __init__(self, shell: Any, run: RunHandle) -> None:
+        self._shell = shell
+        self._run = run
         self._step_runs: Any = None
 
     def on_event(self, event: StepEvent) -> None:
@@ -59,13 +60,12 @@ class KernelListener:
         """End what the step began in mlflow, and see that the writer is awake."""
         from jupyter_mlops.tracking import wake
 
-        assert self.session is not None
         if not step_run.is_named:
             return
         if step_run.status is not Status.REUSED:
             self._tracked().after(step_run)
-        session = self.session
-        session.saver.do(lambda: wake(session.store.root))
+        store = self._run.store
+        self._run.saver.do(lambda: wake(store.root))
 
     def _note(self, text: str, note: Mapping[str, Any]) -> None:
         """One quiet line."""
@@ -78,15 +78,13 @@ class KernelListener:
         self._publish({"text/plain": text, NOTE: {"note": WARNING, "message": message, "hint": hint}})
 
     def _publish(self, data: dict[str, Any]) -> None:
-        assert self.session is not None
-        self.session.shell.display_pub.publish(data=data, metadata={})
+        self._shell.display_pub.publish(data=data, metadata={})
 
     def _tracked(self) -> Any:
         if self._step_runs is None:
             from jupyter_mlops.tracking.fluent import StepRuns
 
-            assert self.session is not None
-            self._step_runs = StepRuns(self.session.store.root)
+            self._step_runs = StepRuns(self._run.store.root)
         return self._step_runs
 
 

@@ -51,58 +51,54 @@ class LiveKernel:
     @property
     def capture_all(self) -> bool:
         """Whether cells that no one named are steps too."""
-        return self._session.capture_all
+        return self._session.policy.capture_all
 
     @capture_all.setter
     def capture_all(self, value: bool) -> None:
-        self._session.capture_all = value
+        self._session.policy.capture_all = value
 
     @property
     def run_id(self) -> str | None:
         """The run that the kernel's steps belong to; None before its first."""
-        return self._session.begun_run
+        return self._session.run.begun
 
     def captured(self) -> Mapping[str, str]:
         """The names bound in this kernel, each with the step or cell that made it."""
-        namespace = self._session.namespace
-        return {name: maker for name, maker in self._session.producers.items() if name in namespace}
+        namespace = self._session.context.namespace
+        return {name: maker for name, maker in self._session.history.producers.items() if name in namespace}
 
     @property
     def namespace(self) -> dict[str, Any]:
         """The kernel's names, as its cells see them."""
-        return self._session.namespace
+        return self._session.context.namespace
 
     def names(self) -> Iterable[str]:
         """The names that stand in the kernel, loaded or not."""
-        return {*self._session.namespace, *self._session.world.pending}
+        return {*self._session.context.namespace, *self._session.context.world.pending}
 
     def next_cell(self, code: str) -> None:
         """Put a new cell below the one that runs."""
-        self._session.shell.set_next_input(code, replace=False)
+        self._session.context.shell.set_next_input(code, replace=False)
 
     def bind(self, values: Mapping[str, Any]) -> None:
         """Bind names to values, as a cell would."""
-        self._session.namespace.update(values)
+        self._session.context.namespace.update(values)
 
     def attach(self, run: Run) -> tuple[list[str], dict[str, str]]:
         """Bring what a run had made into the kernel."""
         from jupyter_mlops.capture.kernel.attach import attach
 
-        steps = sorted(self._session.store.steps.runs(run_id=run.id), key=lambda step: step.position)
+        steps = sorted(self._session.run.store.steps.runs(run_id=run.id), key=lambda step: step.position)
         return attach(self._session, steps)
 
     def execute(self, step: StepCell, *, force: bool) -> Ended:
         """Run a cell as if it were run by hand."""
         session = self._session
         before = self._newest(step)
-        forced = session.forced
-        session.forced = frozenset({step.spec.name}) if force else frozenset()
+        shell = session.context.shell
         began = time.perf_counter()
-        try:
-            with cells_within(session), _awaiting(session.shell):
-                result = session.shell.run_cell(step.cell.source, store_history=True, cell_id=step.cell.id)
-        finally:
-            session.forced = forced
+        with session.policy.forcing([step.spec.name] if force else []), cells_within(session), _awaiting(shell):
+            result = shell.run_cell(step.cell.source, store_history=True, cell_id=step.cell.id)
         took = time.perf_counter() - began
         error = result.error_before_exec or result.error_in_exec
         if error is not None:
@@ -115,7 +111,9 @@ class LiveKernel:
     def _newest(self, step: StepCell) -> StepRun | None:
         """The newest run of a step; None where it is a plain cell here, and nothing is recorded."""
         session = self._session
-        if not step.spec.named and not session.capture_all:
+        if not step.spec.named and not session.policy.capture_all:
             return None
-        session.drain(30.0)
-        return next(iter(session.store.steps.runs(step=step.spec.name, notebook=session.notebook, limit=1)), None)
+        session.run.writing.drain(30.0)
+        return next(
+            iter(session.run.store.steps.runs(step=step.spec.name, notebook=session.run.notebook, limit=1)), None
+        )

@@ -120,10 +120,10 @@ class Kernel:
         from jupyter_mlops.magics.extension import _loaded
 
         _, session, _ = _loaded[id(self.shell)]
-        if session._store is None or session.begun_run is None:
+        if not session.run.project.is_open or session.run.begun is None:
             return {}
-        session.drain(60)
-        found = [run for run in session.store.steps.runs(run_id=session.run_id) if run.position > self._position]
+        session.run.writing.drain(60)
+        found = [run for run in session.run.store.steps.runs(run_id=session.run.id) if run.position > self._position]
         records = {}
         for run in reversed(found):
             self._position = max(self._position, run.position)

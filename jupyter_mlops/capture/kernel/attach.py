@@ -28,11 +28,13 @@ def attach(session: Session, runs: list[StepRun]) -> tuple[list[str], dict[str, 
     """
     lost: dict[str, str] = {}
     there: dict[str, None] = {}
-    session.drain(30.0)
+    session.run.writing.drain(30.0)
     for run in runs:
         if not run.status.succeeded:
             break
-        source = session.store.steps.run(run.reused_from) if run.status is Status.REUSED and run.reused_from else run
+        source = (
+            session.run.store.steps.run(run.reused_from) if run.status is Status.REUSED and run.reused_from else run
+        )
         known = known_in(source)
         _put(session, source, known)
         for name in source.effects.get("deleted", ()):
@@ -40,25 +42,25 @@ def attach(session: Session, runs: list[StepRun]) -> tuple[list[str], dict[str, 
         for name, item in known.items():
             there[name] = None
             lost.pop(name, None)
-            session.producers[name] = source.step
+            session.history.producers[name] = source.step
             if source.result is None or item.lost:
                 lost[name] = item.lost or phrases(source.unrepeatable) or "its result was not stored"
-    session.settle(there)
+    session.hydrator.settle(there)
     return list(there), {name: why for name, why in lost.items() if name in there}
 
 
 def _put(session: Session, source: StepRun, known: dict[str, ValueFacts]) -> None:
     if source.result is not None:
         try:
-            put_in_place(session, open_result(session.store, source))
+            put_in_place(session.context.world, session.hydrator, open_result(session.run.store, source))
             return
         except (DamagedObjectError, ValueError, KeyError, AttributeError, ImportError) as error:
             session.listener.on_event(
                 AuthorWarned(f"The stored result of step '{source.step}' is not used: {error}.", _AGAIN)
             )
-    put_in_place(session, Reuse(source, []))
+    put_in_place(session.context.world, session.hydrator, Reuse(source, []))
     for name, item in known.items():
-        session.world.pend(name, Pending(item, source.id, None, frozenset({name, *item.shares})))
+        session.context.world.pend(name, Pending(item, source.id, None, frozenset({name, *item.shares})))
 
 
 _AGAIN = "Its step runs again when a cell reads one of its values."
@@ -69,5 +71,5 @@ def take(ids: Iterable[str]) -> None:
     from jupyter_mlops.capture.kernel.shell import current_session
 
     session = current_session()
-    runs = [session.store.steps.run(item) for item in ids]
+    runs = [session.run.store.steps.run(item) for item in ids]
     attach(session, sorted(runs, key=lambda run: run.position))

@@ -4,8 +4,11 @@ reuse replaces the cell's code by its restoration. The cell itself is run by IPy
 from __future__ import annotations
 
 import ast
+import importlib
 import logging
+import os
 import re
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,14 +19,22 @@ from jupyter_mlops.analysis.code.facts import CodeFacts, cell_facts
 from jupyter_mlops.analysis.pipeline.cells import MAGIC, StepCell, spec_from_tags, split_magic
 from jupyter_mlops.analysis.pipeline.step_options import spec_named
 from jupyter_mlops.capture import libraries
+from jupyter_mlops.capture.kernel.plain_cells import make_ready, note_effects
 from jupyter_mlops.capture.restore.hydrate import Hydrator
+from jupyter_mlops.capture.session.context import KernelContext
 from jupyter_mlops.capture.session.events import AuthorWarned, StepListener
-from jupyter_mlops.capture.session.notebook import parent_metadata, sent_metadata, sent_tags
+from jupyter_mlops.capture.session.history import CellHistory
+from jupyter_mlops.capture.session.later import LaterReads
+from jupyter_mlops.capture.session.notebook import NotebookView, parent_metadata, sent_metadata, sent_tags
+from jupyter_mlops.capture.session.owners import Owners
+from jupyter_mlops.capture.session.policy import CapturePolicy
+from jupyter_mlops.capture.session.run import RunHandle
 from jupyter_mlops.capture.session.session import Session
 from jupyter_mlops.capture.step.outcome import names_bound
 from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.reason import Reason
-from jupyter_mlops.domain.step import StepSpec
+from jupyter_mlops.domain.step import StepSpec, cell_label
+from jupyter_mlops.domain.variables import KernelTask
 from jupyter_mlops.errors import InputError, MLOpsError, RunError
 
 if TYPE_CHECKING:
@@ -35,17 +46,49 @@ _OURS = re.compile(r"(%mlops\b.*|%(re|un)?load_ext\s+jupyter_mlops|#.*)?")
 """Lines that only steer this extension: asked of each line by itself, as one expression for all would try each way to cut
 empty lines apart.
 """
+_NEEDED = ("jupyter_mlops.capture.results.saver", "jupyter_mlops.capture.step.execution", "jupyter_mlops.store.store")
 _CALLS = re.compile(r"[(@%!/]|\bimport\b")
 """In code that calls anything by its own words: native code may then have changed the working folder."""
 _sessions: list[ShellHooks] = []
 
 
-def open_session(shell: Any, listener: StepListener, tracked_at: Callable[[Path], TrackedAt]) -> Session:
+def open_session(
+    shell: Any, listener_of: Callable[[Any, RunHandle], StepListener], tracked_at: Callable[[Path], TrackedAt]
+) -> Session:
     """A kernel's session, and what gives its cells the values of reused steps.
 
-    `tracked_at` is asked where a run that is made in a project is to be tracked.
+    `listener_of` makes who is told what happens; `tracked_at` is asked where a run that is made in a project is to be
+    tracked.
     """
-    return Session(shell, listener, tracked_at, Hydrator)
+    context = KernelContext(shell, KernelTask.of_environment(os.environ))
+    run = RunHandle(context, tracked_at)
+    listener = listener_of(shell, run)
+    hydrator = Hydrator(context, run.project, listener)
+    context.world.load = lambda names: hydrator.ready(names, libraries_used=False)
+    history, view = CellHistory(shell, run), NotebookView(context, run)
+    return Session(
+        context=context,
+        run=run,
+        history=history,
+        view=view,
+        owners=Owners(view, history.cell_of),
+        later=LaterReads(view, context.world, hydrator),
+        policy=CapturePolicy(context.task),
+        hydrator=hydrator,
+        listener=listener,
+    )
+
+
+def import_ahead() -> None:
+    """Import what the first step will need, beside the kernel's own work."""
+    if all(name in sys.modules for name in _NEEDED):
+        return
+    threading.Thread(target=_import_needed, name="jupyter-mlops-warm", daemon=True).start()
+
+
+def _import_needed() -> None:
+    for name in _NEEDED:
+        importlib.import_module(name)
 
 
 class ShellHooks:
@@ -53,7 +96,7 @@ class ShellHooks:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.shell = session.shell
+        self.shell = session.context.shell
         self._depth = 0
         self._execution: Any = None
         self._facts: CodeFacts | None = None
@@ -94,9 +137,9 @@ class ShellHooks:
 
     def _look_beside(self) -> None:
         """Before and after each cell: values may have changed by what goes on, or did when this was asked last."""
-        session = self.session
-        if session.beside.look(self.shell) or session.world.has_last_words:
-            session.world.touch(None)
+        context = self.session.context
+        if context.beside.look(self.shell) or context.world.has_last_words:
+            context.world.touch(None)
 
     def _before(self, info: Any) -> None:
         try:
@@ -104,7 +147,7 @@ class ShellHooks:
                 spec, code = split_magic(info.raw_cell)
             except InputError:
                 return  # the input transformer has told, and IPython will not run the cell
-            self.session.tell_notices()
+            self._tell_notices()
             self._look_beside()
             self._facts = cell_facts(code)
             sent = sent_metadata(info, self.shell)
@@ -114,8 +157,8 @@ class ShellHooks:
                 self._begin_step(spec, code, info)
             else:
                 self._claim(info.cell_id, None)
-                self.session.before_plain(self._facts)
-            self._names_before = dict(self.session.namespace)
+                self._begin_plain(self._facts)
+            self._names_before = dict(self.session.context.namespace)
         except SyntaxError:
             pass  # IPython is about to say so
         except KeyboardInterrupt:
@@ -132,9 +175,9 @@ class ShellHooks:
         """What the cell's tags ask for; where all cells are captured, any cell but one that only steers us."""
         tags, name = sent_tags(sent)
         if tags is None:
-            tags = () if self.session.is_job else self.session.view.tags(info.cell_id)
+            tags = () if self.session.context.is_job else self.session.view.tags(info.cell_id)
         spec = spec_from_tags(tags)
-        if spec is not None or not self.session.capture_all or only_steers(code) or _is_empty(self._facts):
+        if spec is not None or not self.session.policy.capture_all or only_steers(code) or _is_empty(self._facts):
             return spec
         assert self._facts is not None
         return spec_named(name or self.session.view.step_name(info.cell_id, self._facts), tags, named=False)
@@ -148,12 +191,22 @@ class ShellHooks:
         execution.refused = self._claim(info.cell_id, spec)
         execution.before()
 
+    def _begin_plain(self, facts: CodeFacts) -> None:
+        session = self.session
+        session.hydrator.show(facts)
+        session.run.writing.secure()
+        make_ready(facts, session.context.world, session.hydrator)
+
     def _claim(self, cell_id: str | None, spec: StepSpec | None) -> MLOpsError | None:
         """The error where the step's name is another cell's. A job's notebook was looked at when it was asked for."""
-        if self.session.is_job or self._facts is None:
+        if self.session.context.is_job or self._facts is None:
             return None
         name = spec.name if spec is not None and spec.named else None
         return self.session.owners.claim(cell_id, name, self._facts.digest)
+
+    def _tell_notices(self) -> None:
+        for message, hint in self.session.run.writing.notices():
+            self.session.listener.on_event(AuthorWarned(message, hint))
 
     def _give_up(self, message: str, hint: str) -> None:
         self._abandon()
@@ -210,9 +263,9 @@ class ShellHooks:
                 effects = {} if execution.reuse is not None else execution.examination.effects
                 self._refuse(execution, result)
             else:
-                bound, _ = names_bound(self.session.world, self._names_before)
+                bound, _ = names_bound(self.session.context.world, self._names_before)
             if facts is not None:
-                self.session.cell_ended(facts, execution.step.spec.name if execution else "", bound, effects)
+                self._note(facts, execution.step.spec.name if execution else cell_label(facts.digest), bound, effects)
         except KeyboardInterrupt:
             self._not_recorded("it was interrupted just after it had ended")
         except Exception as error:
@@ -220,6 +273,14 @@ class ShellHooks:
             self._not_recorded(f"{type(error).__name__}: {error}")
         finally:
             self._names_before = {}
+
+    def _note(self, facts: CodeFacts, label: str, bound: set[str], effects: dict[str, list[Reason]] | None) -> None:
+        """Note what a cell, known by `label`, left behind."""
+        session = self.session
+        session.run.describe()
+        session.history.bound(bound, label)
+        session.context.modules.look()
+        note_effects(facts, session.context.world, bound, effects)
 
     def _not_recorded(self, why: str) -> None:
         self.session.listener.on_event(
@@ -303,4 +364,4 @@ def cells_within(session: Session) -> Iterator[None]:
         yield
     finally:
         hooks._depth, hooks._execution, hooks._facts = kept
-        hooks._names_before = dict(session.namespace)
+        hooks._names_before = dict(session.context.namespace)

@@ -14,14 +14,16 @@ from jupyter_mlops.analysis.code.doubts import SHELL_NAMES
 from jupyter_mlops.analysis.code.facts import CodeFacts
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.key.value_facts import reached
-from jupyter_mlops.capture.key.world import Pending
-from jupyter_mlops.capture.session.events import AuthorWarned
+from jupyter_mlops.capture.key.world import LiveWorld, Pending
+from jupyter_mlops.capture.restore.unseen import run_unseen
+from jupyter_mlops.capture.session.events import AuthorWarned, StepListener
 from jupyter_mlops.domain.reason import DAMAGED
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import DamagedObjectError, NotStoredError
 
 if TYPE_CHECKING:
-    from jupyter_mlops.capture.session.session import Session
+    from jupyter_mlops.capture.session.context import KernelContext
+    from jupyter_mlops.capture.session.project import KernelProject
 
 log = logging.getLogger(__name__)
 SMALL_BYTES = 1 << 20
@@ -45,10 +47,12 @@ class NotRestored:
 
 
 class Hydrator:
-    """Works on the session's world."""
+    """Works on the kernel's world."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, context: KernelContext, project: KernelProject, listener: StepListener) -> None:
+        self._context = context
+        self._project = project
+        self._listener = listener
         self.imports: dict[str, None] = {}
         """Modules that reused steps imported, and which may not be loaded yet."""
         self.backend = ""
@@ -58,8 +62,8 @@ class Hydrator:
         """What stands in the shell's history for values that are not loaded yet."""
 
     @property
-    def _world(self) -> Any:
-        return self._session.world
+    def _world(self) -> LiveWorld:
+        return self._context.world
 
     @property
     def is_idle(self) -> bool:
@@ -86,7 +90,7 @@ class Hydrator:
             self._import()
             if self.backend:
                 backend, self.backend = self.backend, ""
-                self._session.shell.run_line_magic("matplotlib", backend)
+                self._context.shell.run_line_magic("matplotlib", backend)
         if world.pending:
             needed = set(world.pending) if names is None else reached(world.know, names) & set(world.pending)
             self._load(needed)
@@ -95,7 +99,15 @@ class Hydrator:
             world.states.clear()
             libraries.restore_libraries(states)
 
-    def small(self, names: Iterable[str]) -> set[str]:
+    def settle(self, names: Iterable[str]) -> None:
+        """In a notebook that someone works in, load small values at once, so that they are there to look at."""
+        if self._context.is_job:
+            return
+        small = self._small(names)
+        if small:
+            self.ready(small, libraries_used=True)
+
+    def _small(self, names: Iterable[str]) -> set[str]:
         """Those of `names` that are pending and take little to load."""
         found: set[str] = set()
         for name in names:
@@ -131,11 +143,10 @@ class Hydrator:
 
     def _make_again(self, name: str, pending: Pending, why: str) -> None:
         """A stored value cannot be had: tell, let no one take it again, and run the step that made it."""
-        session = self._session
-        session.listener.on_event(
+        self._listener.on_event(
             AuthorWarned(f"The stored value of '{name}' is not used: {why}", "The step that made it runs again.")
         )
-        session.store.steps.update_run(pending.source, unrepeatable=DAMAGED)
+        self._project.store.steps.update_run(pending.source, unrepeatable=DAMAGED)
         self._produce(name, pending)
 
     def _bind(self, pending: Pending) -> None:
@@ -153,7 +164,7 @@ class Hydrator:
     def _stored(self, pending: Pending) -> Any:
         from jupyter_mlops.capture.values import Values
 
-        return Values.open(self._session.store.objects, str(pending.result), self._world.namespace)
+        return Values.open(self._project.store.objects, str(pending.result), self._world.namespace)
 
     @staticmethod
     def _try_import(module: str) -> None:
@@ -164,7 +175,7 @@ class Hydrator:
 
     def _produce(self, name: str, pending: Pending) -> None:
         """Run the step that made a lost value again, unseen; what it reads must be as it was then."""
-        self._again(self._session.store.steps.run(pending.source), name)
+        self._again(self._project.store.steps.run(pending.source), name)
         if name not in self._world.namespace:
             raise NotStoredError(
                 f"'{name}' was not stored, and running its step again did not create it.", _FROM_THE_TOP
@@ -172,7 +183,7 @@ class Hydrator:
 
     def _again(self, run: StepRun, name: str) -> Any:
         """Run a step's code on the same values as in `run`, unseen; gives what it would have shown last."""
-        session, world = self._session, self._world
+        world = self._world
         if run.id in self._producing:
             raise NotStoredError(f"'{name}' cannot be recomputed: its own step needs it.", _FROM_THE_TOP)
         self._producing.add(run.id)
@@ -188,7 +199,7 @@ class Hydrator:
             for other in [item for item, held in world.pending.items() if held.source == run.id]:
                 del world.pending[other]
             self.ready([*run.inputs], libraries_used=True)
-            shown = session.run_unseen(session.store.steps.source(run))
+            shown = run_unseen(self._context.shell, self._project.store.steps.source(run))
             world.touch({*run.inputs, *run.known})
             return shown
         finally:
@@ -203,7 +214,7 @@ class Hydrator:
         elif isinstance(name, str) and name in world.pending:
             place = NotRestored(source.step, source.id, name, world.pending[name])
             self._shown.append(place)
-        self._session.shell.displayhook.update_user_ns(place)
+        self._context.shell.displayhook.update_user_ns(place)
 
     def has_shown(self, names: set[str]) -> bool:
         """Whether the history holds something of the values of `names` that are not loaded yet."""
@@ -228,13 +239,13 @@ class Hydrator:
             try:
                 self._put_shown(place, self._shown_by(place))
             except (NotStoredError, DamagedObjectError) as error:
-                self._session.listener.on_event(AuthorWarned(error.message, error.hint))
+                self._listener.on_event(AuthorWarned(error.message, error.hint))
         return bool(places)
 
     def _shown_by(self, place: NotRestored) -> Any:
         """What a reused step had shown: the value of a name as the step left it, or made again."""
         if place.held is None or place.held.result is None:
-            return self._again(self._session.store.steps.run(place.source), "_")
+            return self._again(self._project.store.steps.run(place.source), "_")
         if _is(self._world.pending.get(place.name), place.held):
             self._load({place.name})
             return self._world.namespace[place.name]
@@ -243,7 +254,7 @@ class Hydrator:
     def _put_shown(self, place: NotRestored, value: Any) -> None:
         self._shown = [other for other in self._shown if other is not place]
         # Both have a `_` of their own, and take a difference for the notebook having bound that name itself.
-        shell, namespace = self._session.shell, self._world.namespace
+        shell, namespace = self._context.shell, self._world.namespace
         for held in (namespace, namespace.get("Out", {}), vars(shell.displayhook), shell.user_ns_hidden):
             for key in [key for key, item in held.items() if item is place]:
                 held[key] = value

@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.key.value_facts import ValueFacts
-from jupyter_mlops.capture.key.world import Pending
+from jupyter_mlops.capture.key.world import LiveWorld, Pending
 from jupyter_mlops.capture.results.reuse import Reuse
 
 if TYPE_CHECKING:
-    from jupyter_mlops.capture.session.session import Session
+    from jupyter_mlops.capture.session.hydrating import Hydrating
 
 _AT_ONCE = {"environ", "timezone", "cwd", "sys.path", "locale", "decimal", "logging"}
 """State of the process itself, set as soon as a step is reused; the options of libraries wait until one is needed."""
 
 
-def put_in_place(session: Session, reuse: Reuse) -> None:
+def put_in_place(world: LiveWorld, hydrator: Hydrating, reuse: Reuse) -> None:
     """Let the world be as a result left it; values are loaded when they are needed."""
-    world, source = session.world, reuse.source
+    source = reuse.source
     known: dict[str, ValueFacts] = reuse.known
     for name, item in known.items():
         group = frozenset({name, *item.shares})
@@ -26,9 +26,9 @@ def put_in_place(session: Session, reuse: Reuse) -> None:
     for name in source.effects.get("deleted", ()):
         world.forget(name)
     for name in source.effects.get("imports", ()):
-        session.hydrator.imports[name] = None
+        hydrator.imports[name] = None
     if "matplotlib" in source.effects:
-        session.hydrator.backend = source.effects["matplotlib"]
+        hydrator.backend = source.effects["matplotlib"]
     changed = source.effects.get("libraries", {})
     libraries.restore_libraries({name: reuse.libraries[name] for name in changed if name in _AT_ONCE})
     for library in changed.keys() - _AT_ONCE:

@@ -24,8 +24,8 @@ class Hydrating(Protocol):
     def ready(self, names: Iterable[str] | None, *, libraries_used: bool) -> None:
         """Make ready what code needs that may read `names` (None: any) and, if so, uses libraries."""
 
-    def small(self, names: Iterable[str]) -> set[str]:
-        """Those of `names` that are pending and take little to load."""
+    def settle(self, names: Iterable[str]) -> None:
+        """In a notebook that someone works in, load small values at once, so that they are there to look at."""
 
     def show(self, facts: CodeFacts) -> bool:
         """Put in `_` and `Out` what reused steps had shown, where code may read it; gives whether any did."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.code.facts import CodeFacts
 from jupyter_mlops.analysis.pipeline.cells import StepCell, all_steps_of, cells_of, tags_of
@@ -14,45 +14,29 @@ from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import MLOpsError
 
 if TYPE_CHECKING:
-    from jupyter_mlops.store.store import Store
+    from jupyter_mlops.capture.session.context import KernelContext
+    from jupyter_mlops.capture.session.run import RunHandle
 
 log = logging.getLogger(__name__)
-
-
-class Working(Protocol):
-    """A kernel that works for a notebook."""
-
-    is_job: bool
-
-    @property
-    def notebook_path(self) -> Path | None:
-        """The live notebook's file."""
-
-    @property
-    def run_id(self) -> str:
-        """The run it works for."""
-
-    @property
-    def store(self) -> Store:
-        """The project's store."""
 
 
 class NotebookView:
     """Reads the notebook when it is asked for, and again when the file has changed."""
 
-    def __init__(self, session: Working) -> None:
-        self._session = session
+    def __init__(self, context: KernelContext, run: RunHandle) -> None:
+        self._context = context
+        self._run = run
         self._read: tuple[Any, tuple[Cell, ...]] = (None, ())
         self._looked = False
         self._named: tuple[Any, tuple[StepCell, ...]] = (None, ())
 
     def cells(self) -> tuple[Cell, ...]:
         """The cells as last saved; none where there is no notebook, or it cannot be read now."""
-        if self._session.is_job:
+        if self._context.is_job:
             if self._read[0] is None:
                 self._read = ("job", self._job_cells())
             return self._read[1]
-        path = self._session.notebook_path
+        path = self._context.notebook_path
         if path is None:
             return ()
         if self._looked:
@@ -78,8 +62,8 @@ class NotebookView:
         self._looked = False
 
     def _job_cells(self) -> tuple[Cell, ...]:
-        store = self._session.store
-        name = store.runs.get(self._session.run_id).notebook_object
+        store = self._run.store
+        name = store.runs.get(self._run.id).notebook_object
         if name is None:
             return ()
         try:

@@ -25,8 +25,8 @@ from jupyter_mlops.capture.step.attempts import Attempts
 from jupyter_mlops.capture.step.declarations import contradicted_inputs, contradicted_outputs
 from jupyter_mlops.capture.step.outcome import StepOutcome, judge, named_metrics, names_bound
 from jupyter_mlops.capture.step.record import Recorded
-from jupyter_mlops.capture.step.result import keep, limit_of
-from jupyter_mlops.capture.step.serving import lacking
+from jupyter_mlops.capture.step.result import keep
+from jupyter_mlops.capture.step.serving import lacking, why_it_runs
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepRun
@@ -42,6 +42,7 @@ class StepExecution:
 
     def __init__(self, session: Session, step: StepCell, facts: Any) -> None:
         self.session = session
+        self.shell, self.world = session.context.shell, session.context.world
         self.step = step
         self.facts = facts
         self.reuse: Reuse | None = None
@@ -64,8 +65,8 @@ class StepExecution:
         if self.refused is not None:
             self.examination = Examination(self.facts)
             return
-        started_at = session.store.now()
-        if not session.is_job:
+        started_at = session.run.store.now()
+        if not session.context.is_job:
             from jupyter_mlops.capture.restore.recall import recall_missing
 
             recall_missing(session, self.step, self.facts)
@@ -73,36 +74,44 @@ class StepExecution:
             return
         self.examination = self._examine()
         self.refused = contradicted_inputs(self.step.spec, self.examination)
-        self.record = Recorded(session, self.step, self.examination, started_at)
-        forced = self.step.spec.no_cache or session.forces(self.step.spec.name)
+        self.record = Recorded(session.run, session.history, self.step, self.examination, started_at)
+        forced = self.step.spec.no_cache or session.policy.forces(self.step.spec.name)
         if self.refused is None:
             self.reuse = self._done_ahead()
-        if self.reuse is None and self.refused is None and not session.forces(self.step.spec.name):
+        if self.reuse is None and self.refused is None and not session.policy.forces(self.step.spec.name):
             self.reuse = self._continue()
         if self.reuse is None and self.refused is None and not forced and not self.examination.reasons:
             self.reuse = self._find()
         if self.reuse is not None or self.refused is not None:
             return
-        if session.resumed is not None:
-            session.resumed.is_whole = False
-        session.settle_debt()
-        session.saver.secure()
+        if session.run.resumed is not None:
+            session.run.resumed.is_whole = False
+        session.run.writing.settle_debt()
+        session.run.saver.secure()
         if not session.hydrator.show(self.facts) and session.hydrator.is_idle:
             self._libraries_before = self.examination.libraries
         session.hydrator.ready(self.examination.touches, libraries_used=self._uses_libraries())
-        self.record.start()
+        self.record.start(self._why())
         session.listener.on_event(StepStarted(self.record.step_run))
         self._look_before()
-        if display.can_record(session.shell):
-            self._recorder = display.DisplayRecorder(session.shell, limit_of(session))
+        if display.can_record(self.shell):
+            limit = session.run.project.output_limit(session.listener)
+            self._recorder = display.DisplayRecorder(self.shell, limit)
             self._recorder.start()
-        self._watch = watch.Unneeded() if self._is_inert else watch.StepWatch((session.store.folder,))
+        self._watch = watch.Unneeded() if self._is_inert else watch.StepWatch((session.run.store.folder,))
         self._watch.__enter__()
         self._asked = secrecy.asked()
-        self._attempts = Attempts(session.shell, self.step.spec)
+        self._attempts = Attempts(self.shell, self.step.spec)
         self._attempts.begin()
         self._wall_before = time.time_ns()
         self._cell_began = time.perf_counter()
+
+    def _why(self) -> Reason:
+        session, name, history = self.session, self.step.spec.name, self.session.history
+        if session.policy.forces(name):
+            return Reason(ReasonCode.FORCED)
+        last = history.last_of(self.record.step_run.notebook, name)
+        return why_it_runs(session.run.store, session.later, self.step, self.examination, last, dict(history.producers))
 
     def _is_left_out(self) -> bool:
         if not (self.step.spec.skip or self.step.spec.skip_if):
@@ -110,7 +119,7 @@ class StepExecution:
         from jupyter_mlops.capture.step.skip import skipped
 
         try:
-            self.skipped = skipped(self.session, self.step, self.facts)
+            self.skipped = skipped(self.session.context.namespace, self.session.later, self.step, self.facts)
         except InputError as error:
             self.refused = error
         self.examination = Examination(self.facts)
@@ -118,8 +127,9 @@ class StepExecution:
 
     def _examine(self) -> Examination:
         session = self.session
-        found = examine(self.facts, session.world, session.modules, display_mode=session.display_mode)
-        self._beside = session.beside.users_work
+        context = session.context
+        found = examine(self.facts, self.world, context.modules, display_mode=context.display_mode)
+        self._beside = context.beside.users_work
         found.reasons += [Reason(ReasonCode.BESIDE, self._beside)] if self._beside else []
         return add_asked(found, self.step)
 
@@ -129,17 +139,16 @@ class StepExecution:
     def _done_ahead(self) -> Reuse | None:
         """What this run has executed already in a kernel beside this one: it stands in the record."""
         session, found = self.session, self.examination
-        if not session.task.is_ahead or found.reasons or not display.can_record(session.shell):
+        if not session.context.task.is_ahead or found.reasons or not display.can_record(self.shell):
             return None
-        for run in session.store.steps.runs(run_id=session.run_id, step=self.step.spec.name):
+        for run in session.run.store.steps.runs(run_id=session.run.id, step=self.step.spec.name):
             if not run.status.succeeded or run.key != found.key:
                 continue
-            source = session.store.steps.run(run.reused_from) if run.reused_from else run
-            if source.unrepeatable or source.result is None or not self._serves(source):
+            source = session.run.store.steps.run(run.reused_from) if run.reused_from else run
+            taken = not source.unrepeatable and source.result is not None and self._serves(source)
+            if not taken or not conditions_hold(source, self.world):
                 continue
-            if not conditions_hold(source, session.world):
-                continue
-            reuse = open_if_whole(session.store, source)
+            reuse = open_if_whole(session.run.store, source)
             if reuse is not None and self._files_are_back(reuse):
                 self._recorded_ahead = run
                 return reuse
@@ -147,19 +156,20 @@ class StepExecution:
 
     def _continue(self) -> Reuse | None:
         """What the run that this one continues had finished."""
-        resumed, world = self.session.resumed, self.session.world
-        if resumed is None or not display.can_record(self.session.shell):
+        resumed, world = self.session.run.resumed, self.world
+        if resumed is None or not display.can_record(self.shell):
             return None
         found = resumed.find(self.examination, world, self._serves)
         return found if found is not None and self._files_are_back(found) else None
 
     def _find(self) -> Reuse | None:
         session = self.session
-        if not display.can_record(session.shell):
+        if not display.can_record(self.shell):
             return None
-        if session.saver.is_saving(self.examination.key):
-            session.drain(30.0)
-        found = find_reusable(session.store, session.world, self.examination, self.step.spec, self._serves, self._warn)
+        if session.run.saver.is_saving(self.examination.key):
+            session.run.writing.drain(30.0)
+        store, spec = session.run.store, self.step.spec
+        found = find_reusable(store, self.world, self.examination, spec, self._serves, self._warn)
         return found if found is not None and self._files_are_back(found) else None
 
     def _warn(self, message: str, hint: str) -> None:
@@ -172,23 +182,23 @@ class StepExecution:
         from jupyter_mlops.capture.results.files import restore_files
 
         try:
-            restore_files(self.session.store.objects, found.source.files)
+            restore_files(self.session.run.store.objects, found.source.files)
         except MLOpsError as error:
             self._warn(error.message, "The step that wrote it runs again.")
             return False
         return True
 
     def _serves(self, candidate: StepRun) -> bool:
-        return lacking(self.session, self.step, candidate) is None
+        return lacking(self.session.later, self.step, candidate) is None
 
     def _look_before(self) -> None:
-        world = self.session.world
+        world = self.world
         self._names_before = dict(world.namespace)  # what is bound anew has its last words when the step has ended
         names = self.facts.names
         self._is_inert = (
             self.facts.inert
-            and self.session.runs_code_as_it_stands
-            and self.session.shell.ast_node_interactivity != "last_expr_or_assign"  # which shows what it binds
+            and self.session.context.runs_code_as_it_stands
+            and self.shell.ast_node_interactivity != "last_expr_or_assign"  # which shows what it binds
             and all(type(self._names_before.get(name, world)) in PLAIN for name in names.reads)
         )
         touched = {*self.examination.inputs, *(names.writes - names.settles)}
@@ -198,7 +208,7 @@ class StepExecution:
         if self._is_inert:
             self._draws, self._libraries_before = Draws.none(), {}
             return
-        self._draws = Draws(self.session.unseeded)
+        self._draws = Draws(self.session.context.unseeded)
         if self._libraries_before is None:  # what was loaded may have set options
             self._libraries_before = dict(world.libraries())
         self._unknown = {
@@ -222,13 +232,13 @@ class StepExecution:
         session, found = self.session, self.examination
         error = result.error_before_exec or result.error_in_exec or self.refused
         if error is not None:
-            bound, _ = names_bound(session.world, self._names_before)
-            session.world.touch(None if found.touches is None else found.touches | bound)
+            bound, _ = names_bound(self.world, self._names_before)
+            self.world.touch(None if found.touches is None else found.touches | bound)
             self.record.failed(error, duration)
             session.listener.on_event(StepEnded(self.record.step_run))
             return bound
         among = self.facts.names.writes if self._is_inert else None
-        outcome = judge(session.world, found, self._names_before, self._known_before, self._shapes_before, among)
+        outcome = judge(self.world, found, self._names_before, self._known_before, self._shapes_before, among)
         refused = contradicted_outputs(self.step.spec, outcome)
         if refused is not None:
             self.refused = refused
@@ -236,31 +246,31 @@ class StepExecution:
             session.listener.on_event(StepEnded(self.record.step_run))
             return outcome.bound
         if not self._is_inert:
-            self._draws.ended(self._source(), found, Resolver(self.facts.doubts, session.world))
+            self._draws.ended(self._source(), found, Resolver(self.facts.doubts, self.world))
         outcome.reasons = [*found.reasons, *outcome.reasons, *self._watched()]
         conditions = self._conditions(outcome)
         effects = self._effects(outcome)
         metrics = self._metrics()
         self._parameters()
         self.record.completed(outcome, conditions, effects, metrics, duration)
-        if not outcome.reasons or (session.is_job and may_be_taken(outcome.reasons)):
-            keep(session, self.record, outcome, self._recorder, self._written())
+        if not outcome.reasons or (session.context.is_job and may_be_taken(outcome.reasons)):
+            keep(session.context, session.run.writing, self.record, outcome, self._recorder, self._written())
         if self.step.spec.model:
             from jupyter_mlops.capture.step.models import keep_model
 
-            keep_model(session, self.step, self.record.step_run, found)
+            keep_model(session.context.namespace, session.run, session.listener, self.step, self.record.step_run, found)
         session.listener.on_event(StepEnded(self.record.step_run))
         return outcome.bound
 
     def _name_of_shown(self) -> str | bool:
         """The name whose value the step showed last; True where it showed anything else."""
-        namespace = self.session.namespace
+        namespace = self.session.context.namespace
         names = {*self.examination.inputs, *self.facts.names.writes}
         return next((name for name in sorted(names) if name in namespace and namespace[name] is self._shown), True)
 
     def _source(self) -> str:
         """The step's code as plain Python; "" where no way of writing a call is in it, so that it cannot seed."""
-        code, shell = self.step.code, self.session.shell
+        code, shell = self.step.code, self.shell
         return "" if not shell.autocall and "(" not in code and "/" not in code else str(shell.transform_cell(code))
 
     def _stop(self) -> None:
@@ -309,7 +319,7 @@ class StepExecution:
 
     def _effects(self, outcome: StepOutcome) -> dict[str, Any]:
         """What the step changed besides names, as `restore` needs it."""
-        after = {} if self._is_inert else self.session.world.libraries()
+        after = {} if self._is_inert else self.world.libraries()
         before = self._libraries_before or {}
         changed = {name: after.get(name, "") for name in {*before, *after} if before.get(name) != after.get(name)}
         behind = self._watch.seen.behind if self._watch is not None else ""
@@ -339,7 +349,7 @@ class StepExecution:
         return effects
 
     def _metrics(self) -> dict[str, float]:
-        metrics, problems = named_metrics(self.step.spec, self.session.namespace)
+        metrics, problems = named_metrics(self.step.spec, self.session.context.namespace)
         for problem in problems:
             self._warn(problem, "Bind a number to that name in the step, or change --metrics.")
         return metrics
@@ -348,7 +358,7 @@ class StepExecution:
         """Log the variables that `--params` names as parameters of the run."""
         found = {}
         for name in self.step.spec.params:
-            value = self.session.namespace.get(name)
+            value = self.session.context.namespace.get(name)
             if value is None or isinstance(value, (bool, int, float, str)):
                 found[name] = redact(value)
             else:
@@ -357,8 +367,8 @@ class StepExecution:
                     "List variables that hold a number, a text or true/false.",
                 )
         if found:
-            session, run_id, now = self.session, self.record.step_run.run_id, self.session.store.now()
-            session.saver.do(lambda: session.store.runs.add_parameters(run_id, found, now=now))
+            session, run_id, now = self.session, self.record.step_run.run_id, self.session.run.store.now()
+            session.run.saver.do(lambda: session.run.store.runs.add_parameters(run_id, found, now=now))
 
     def restore(self) -> None:
         """Do what the cell would have done: bind and delete its names, set the generators, write its files, show its
@@ -367,16 +377,15 @@ class StepExecution:
             self.session.listener.on_event(StepSkipped(self.step.spec.name, self.skipped))
             return
         assert self.reuse is not None
-        session, reuse = self.session, self.reuse
-        source = reuse.source
-        put_in_place(session, reuse)
-        display.replay(session.shell, reuse.events)
+        session, reuse, source = self.session, self.reuse, self.reuse.source
+        put_in_place(self.world, session.hydrator, reuse)
+        display.replay(self.shell, reuse.events)
         if any(event["type"] == "execute_result" for event in reuse.events):
             session.hydrator.showed(source)
         if self._recorded_ahead is not None:
             if self._recorded_ahead.status is Status.REUSED:
                 session.listener.on_event(StepReused(self._recorded_ahead, source.duration or 0.0, source))
-            session.settle(reuse.known)
+            session.hydrator.settle(reuse.known)
             return
         metrics = dict(source.metrics)
         if set(metrics) != set(self.step.spec.metrics):
@@ -388,4 +397,4 @@ class StepExecution:
         self.record.reused(reuse, metrics, time.perf_counter() - self._began)
         session.listener.on_event(StepReused(self.record.step_run, source.duration or 0.0, source))
         session.listener.on_event(StepEnded(self.record.step_run))
-        session.settle(reuse.known)
+        session.hydrator.settle(reuse.known)

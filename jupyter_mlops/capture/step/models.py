@@ -6,54 +6,63 @@ import pickle
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.pipeline.cells import StepCell
-from jupyter_mlops.capture.session.events import AuthorWarned
+from jupyter_mlops.capture.session.events import AuthorWarned, StepListener
 from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.secrets.known import holds_bytes
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jupyter_mlops.capture.key.examination import Examination
-    from jupyter_mlops.capture.session.session import Session
+    from jupyter_mlops.capture.session.run import RunHandle
+    from jupyter_mlops.store.store import Store
 
 SAMPLE_ROWS = 5
 
 
-def keep_model(session: Session, step: StepCell, step_run: StepRun, found: Examination) -> None:
+def keep_model(
+    namespace: Mapping[str, Any],
+    run: RunHandle,
+    listener: StepListener,
+    step: StepCell,
+    step_run: StepRun,
+    found: Examination,
+) -> None:
     """Store the model and tell tracking; where that cannot be, the author is told. Never raises into the cell."""
     name = str(step.spec.model)
     hint = "Bind the fitted model to that name in the step, or change --model."
-    if name not in session.namespace:
-        session.listener.on_event(
+    if name not in namespace:
+        listener.on_event(
             AuthorWarned(f"Model '{name}' of step '{step.spec.name}' was not logged: no such variable.", hint)
         )
         return
-    model = session.namespace[name]
+    model = namespace[name]
     try:
         import cloudpickle
 
         data = cloudpickle.dumps(model, protocol=5)
-        sample = _sample(model, [session.namespace.get(item) for item in found.inputs])
+        sample = _sample(model, [namespace.get(item) for item in found.inputs])
         sample_data = None if sample is None else pickle.dumps(sample, protocol=5)
     except Exception as error:  # noqa: BLE001 - pickling runs the code of foreign types, which may raise anything
-        session.listener.on_event(
+        listener.on_event(
             AuthorWarned(
                 f"Model '{name}' of step '{step.spec.name}' was not logged: it cannot be stored ({error}).", hint
             )
         )
         return
     if holds_bytes(data) or (sample_data is not None and holds_bytes(sample_data)):
-        session.listener.on_event(
+        listener.on_event(
             AuthorWarned(
                 f"Model '{name}' of step '{step.spec.name}' was not logged: it holds a secret.",
                 "Pass the secret to the code that needs it when it is needed, instead of storing it in the model.",
             )
         )
         return
-    session.saver.do(lambda: _post(session, step_run, name, data, sample_data))
+    run.saver.do(lambda: _post(run.store, step_run, name, data, sample_data))
 
 
-def _post(session: Session, step_run: StepRun, name: str, data: bytes, sample: bytes | None) -> None:
-    store = session.store
+def _post(store: Store, step_run: StepRun, name: str, data: bytes, sample: bytes | None) -> None:
     try:
         body = {
             "step_run_id": step_run.id,

@@ -6,11 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.pipeline.cells import StepCell
-from jupyter_mlops.analysis.pipeline.reasons import differences, reason
 from jupyter_mlops.capture.key.examination import Examination
 from jupyter_mlops.capture.step import secrecy
 from jupyter_mlops.capture.step.outcome import StepOutcome
-from jupyter_mlops.capture.step.serving import hindrance
 from jupyter_mlops.domain.brief import KEPT_ERROR
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
@@ -20,21 +18,25 @@ from jupyter_mlops.store.files.processes import this_process
 
 if TYPE_CHECKING:
     from jupyter_mlops.capture.results.reuse import Reuse
-    from jupyter_mlops.capture.session.session import Session
+    from jupyter_mlops.capture.session.history import CellHistory
+    from jupyter_mlops.capture.session.run import RunHandle
 
 
 class Recorded:
     """One step run as it goes on; `step_run` is what is recorded of it so far."""
 
-    def __init__(self, session: Session, step: StepCell, found: Examination, started_at: datetime) -> None:
-        self._session = session
+    def __init__(
+        self, run: RunHandle, history: CellHistory, step: StepCell, found: Examination, started_at: datetime
+    ) -> None:
+        self._run = run
+        self._history = history
         self._step = step
         self._found = found
         pid, pid_started = this_process()
-        producers = session.producers
-        notebook, run_id, position = session.notebook, session.run_id, session.next_position()
+        producers = history.producers
+        notebook, run_id, position = run.notebook, run.id, history.next_position()
         self.step_run = StepRun(
-            id=session.store.new_id(),
+            id=run.store.new_id(),
             run_id=run_id,
             notebook=notebook,
             step=step.spec.name,
@@ -53,22 +55,10 @@ class Recorded:
             extra=_extra(step, found, producers),
         )
 
-    def start(self) -> None:
-        """The step is about to run."""
-        self._why(self._producers())
+    def start(self, why: Reason) -> None:
+        """The step is about to run, for this reason."""
+        self.step_run = self.step_run.but(why=why)
         self._record()
-
-    def _producers(self) -> dict[str, str]:
-        return dict(self._session.producers)
-
-    def _why(self, producers: dict[str, str]) -> None:
-        session, step_run = self._session, self.step_run
-        if session.forces(self._step.spec.name):
-            why = Reason(ReasonCode.FORCED)
-        else:
-            last = session.last_of(step_run.notebook, step_run.step)
-            why = _why(session, self._step, self._found, last, producers)
-        self.step_run = step_run.but(why=why)
 
     def failed(self, error: BaseException, duration: float) -> None:
         """The step raised."""
@@ -101,7 +91,6 @@ class Recorded:
     def reused(self, reuse: Reuse, metrics: dict[str, float], duration: float) -> None:
         """The step's result was put in place."""
         source = reuse.source
-        session = self._session
         self.step_run = self.step_run.but(
             status=Status.REUSED,
             outputs=source.outputs,
@@ -113,7 +102,7 @@ class Recorded:
             metrics=metrics,
             why=Reason(ReasonCode.NOTHING_CHANGED),
             duration=duration,
-            ended_at=session.store.now(),
+            ended_at=self._run.store.now(),
         )
         self._record()
         self._add_metrics(metrics)
@@ -124,36 +113,17 @@ class Recorded:
         self._record()
 
     def _end(self, **told: Any) -> None:
-        self.step_run = self.step_run.but(ended_at=self._session.store.now(), **told)
+        self.step_run = self.step_run.but(ended_at=self._run.store.now(), **told)
         self._record()
 
     def _record(self) -> None:
-        self._session.remember_last(self.step_run)
-        self._session.saver.record(secrecy.cleaned(self.step_run), without_magic(self._step.code))
+        self._history.remember(self.step_run)
+        self._run.saver.record(secrecy.cleaned(self.step_run), without_magic(self._step.code))
 
     def _add_metrics(self, metrics: dict[str, float]) -> None:
         if metrics:
-            session, run_id, now = self._session, self.step_run.run_id, self._session.store.now()
-            session.saver.do(lambda: session.store.runs.add_metrics(run_id, metrics, now=now))
-
-
-def _why(
-    session: Session, step: StepCell, found: Examination, last: StepRun | None, producers: dict[str, str]
-) -> Reason:
-    if step.spec.no_cache:
-        return Reason(ReasonCode.NO_CACHE)
-    if found.reasons:
-        return found.reasons[0]
-    if last is None:
-        return Reason(ReasonCode.HAD_NOT_RUN)
-    changed = differences(last.ingredients, found.ingredients)
-    if changed:
-        return reason(changed[0], producers)
-    if not last.status.succeeded:
-        return Reason(ReasonCode.ENDED, last.status.value)
-    if last.unrepeatable:
-        return last.unrepeatable[0]
-    return hindrance(session, step, last)
+            run, run_id, now = self._run, self.step_run.run_id, self._run.store.now()
+            run.saver.do(lambda: run.store.runs.add_metrics(run_id, metrics, now=now))
 
 
 def _extra(step: StepCell, found: Examination, producers: dict[str, str]) -> dict[str, Any]:

@@ -10,15 +10,13 @@ from jupyter_mlops.capture import libraries, values
 from jupyter_mlops.capture.observe import display
 from jupyter_mlops.capture.results.reuse import STATE
 from jupyter_mlops.capture.results.saver import Saving
-from jupyter_mlops.capture.session.events import AuthorWarned
 from jupyter_mlops.domain.reason import Reason, ReasonCode
-from jupyter_mlops.errors import InputError
-from jupyter_mlops.store.project.output_limit import CHARACTERS, output_limit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jupyter_mlops.capture.session.session import Session
+    from jupyter_mlops.capture.session.context import KernelContext
+    from jupyter_mlops.capture.session.writing import ResultWriting
     from jupyter_mlops.capture.step.outcome import StepOutcome
     from jupyter_mlops.capture.step.record import Recorded
 
@@ -27,19 +25,9 @@ LONG = 0.1
 """Seconds from which on the result of a job's step is written at once: a process may be killed, and it would go on here."""
 
 
-def limit_of(session: Session) -> int:
-    """Characters that are kept of what a step prints; asked of the project once per session."""
-    if session.output_limit is None:
-        try:
-            session.output_limit = output_limit(session.store.root)
-        except InputError as error:
-            session.output_limit = CHARACTERS
-            session.listener.on_event(AuthorWarned(error.message, error.hint))
-    return session.output_limit
-
-
 def keep(
-    session: Session,
+    context: KernelContext,
+    writing: ResultWriting,
     record: Recorded,
     outcome: StepOutcome,
     recorder: display.DisplayRecorder | None,
@@ -52,7 +40,7 @@ def keep(
     except (TypeError, ValueError) as error:
         record.cannot_be_kept(Reason(ReasonCode.UNKEPT_DISPLAY, because=str(error)))
         return
-    namespace = session.namespace
+    namespace = context.namespace
     known = dict(outcome.known)
     components: list[dict[str, Any]] = []
     for group in outcome.groups:
@@ -75,10 +63,10 @@ def keep(
     for name, why in packed.failed.items():
         known[name] = replace(known[name], lost=why)
     duration = record.step_run.duration or 0.0
-    urgent = session.is_job and duration >= LONG
+    urgent = context.is_job and duration >= LONG
     plain = frozenset(name for (name, *others) in components if not others and type(namespace.get(name)) in PLAIN)
-    session.saver.save(
+    writing.saver.save(
         Saving(record.step_run.id, record.step_run.key, packed, shown, known, written, urgent=urgent, plain=plain)
     )
     if urgent:
-        session.owed = max(session.owed, duration)
+        writing.owe(duration)

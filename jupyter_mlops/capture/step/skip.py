@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.code.facts import CodeFacts, cell_facts
 from jupyter_mlops.analysis.pipeline.cells import StepCell
@@ -13,45 +13,46 @@ from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.errors import InputError
 
 if TYPE_CHECKING:
-    from jupyter_mlops.capture.session.session import Session
+    from jupyter_mlops.capture.session.hydrating import Hydrating
+    from jupyter_mlops.capture.session.later import LaterReads
 
 
-def skipped(session: Session, step: StepCell, facts: CodeFacts) -> Reason | None:
+def skipped(namespace: dict[str, Any], later: LaterReads, step: StepCell, facts: CodeFacts) -> Reason | None:
     """Why the step is left out; None where it is not.
 
     Raises `InputError` where the expression cannot be weighed, or where a later step needs what only this one makes.
     """
     spec = step.spec
     why = Reason(ReasonCode.SKIP) if spec.skip else None
-    if why is None and spec.skip_if and _holds(session, spec.name, spec.skip_if):
+    if why is None and spec.skip_if and _holds(namespace, later.hydrator, spec.name, spec.skip_if):
         why = Reason(ReasonCode.SKIP_IF, spec.skip_if)
     if why is not None:
-        _check(session, step, facts)
+        _check(later, step, facts)
     return why
 
 
-def _holds(session: Session, step: str, expression: str) -> bool:
+def _holds(namespace: dict[str, Any], hydrator: Hydrating, step: str, expression: str) -> bool:
     hint = "Write an expression that uses names bound above the step, such as: --skip-if 'not retrain'"
     try:
         names = cell_facts(expression).names.reads
         code = compile(ast.parse(expression.strip(), mode="eval"), f"<--skip-if of {step}>", "eval")
     except (SyntaxError, ValueError) as error:
         raise InputError(f"'{expression}' of '--skip-if' is not a valid expression: {error}.", hint) from None
-    session.hydrator.ready(names, libraries_used=True)
+    hydrator.ready(names, libraries_used=True)
     try:
-        return bool(eval(code, session.namespace))  # noqa: S307 - the author's own code, as the cell's is
+        return bool(eval(code, namespace))  # noqa: S307 - the author's own code, as the cell's is
     except Exception as error:  # noqa: BLE001 - the author's code may raise anything
         told = f"{type(error).__name__}: {error}"
         raise InputError(f"'{expression}' of '--skip-if' of step '{step}' failed: {told}.", hint) from None
 
 
-def _check(session: Session, step: StepCell, facts: CodeFacts) -> None:
+def _check(later: LaterReads, step: StepCell, facts: CodeFacts) -> None:
     """Prove that no step below reads a name that nothing but this step binds."""
-    steps, place = session.view.steps(), session.view.place(step)
-    missing = {name for name in facts.names.writes if session.world.know(name) is None}
+    steps, place = later.view.steps(), later.view.place(step)
+    missing = {name for name in facts.names.writes if later.world.know(name) is None}
     if not missing or place < 0:
         return
-    needed = missing & reached(session.world.know, later_reads(steps, place))
+    needed = missing & reached(later.world.know, later_reads(steps, place))
     if needed:
         name = min(needed)
         readers = (other for other in steps[place + 1 :] if name in getattr(names_of_step(other), "reads", ()))
