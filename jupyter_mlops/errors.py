@@ -22,7 +22,6 @@ The first figure is the exit code of the command line, the second the HTTP statu
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -73,6 +72,8 @@ class UnknownNameError(InputError):
     @classmethod
     def among(cls, what: str, name: str, known: Iterable[str]) -> UnknownNameError:
         """The error for `name`, which is no `what`, with a did-you-mean from the `known` names."""
+        import difflib
+
         names = sorted(set(known))
         close = difflib.get_close_matches(name, names, n=1, cutoff=0.5) if len(name) <= _LONGEST_NAME else []
         if close:

@@ -28,7 +28,7 @@ from jupyter_mlops.capture.key.step_options import add_asked
 from jupyter_mlops.capture.key.value_facts import ValueFacts, first_lost, known_of, reached
 from jupyter_mlops.capture.key.world import UNTOLD, shapes_in
 from jupyter_mlops.capture.results.reuse import conditions_hold, in_time, known_in, unmet
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.plan import REUSE, RUN, SKIP, UNKNOWN, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.status import Status

@@ -6,28 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from jupyter_mlops.domain.brief import LeftOut
+from jupyter_mlops.domain.cell import Problem
 from jupyter_mlops.domain.parameter import Parameter
 from jupyter_mlops.domain.status import StepState
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A notebook cell as far as we care: `index` from 0 in the notebook, `kind` "code" | "markdown" | "raw"."""
-
-    index: int
-    id: str
-    kind: str
-    source: str
-    tags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something wrong in the notebook that the author should mend."""
-
-    message: str
-    hint: str
-    cell_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -6,16 +6,18 @@ import atexit
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture.kernel.ipykernel_patches import keep_last_words, keep_packing, send_before_flush_returns
 from jupyter_mlops.capture.kernel.shell import ShellHooks, import_ahead, open_session
 from jupyter_mlops.capture.session.session import Session
 from jupyter_mlops.domain import variables
-from jupyter_mlops.domain.run import TrackedAt
 from jupyter_mlops.magics.completion import add_matcher
 from jupyter_mlops.magics.listener import KernelListener
 from jupyter_mlops.secrets.known import KNOWN
+
+if TYPE_CHECKING:
+    from jupyter_mlops.domain.run import TrackedAt
 
 _loaded: dict[int, tuple[ShellHooks, Any, Callable[[], None]]] = {}
 

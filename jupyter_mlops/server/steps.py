@@ -8,7 +8,8 @@ from typing import Any
 
 from tornado import web
 
-from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
+from jupyter_mlops.domain.cell import Cell
+from jupyter_mlops.domain.pipeline import PipelineStatus
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.server.framework.base import MLOpsHandler, Routes, field, may
 from jupyter_mlops.server.framework.paths import contents_path

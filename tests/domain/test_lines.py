@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_mlops.analysis.pipeline.cells import all_steps_of, label_of, split_magic
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.lines import lines_of
-from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.operations.steps.plan import working
 
 LONG = "t = '''\n" + "abcdefg\n" * 2_500_000 + "'''"

@@ -8,7 +8,7 @@ import ipywidgets
 import pytest
 
 from jupyter_mlops.analysis.parameters.declared import parameters_of
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.widgets.fields import UNCHANGED, Field
 

@@ -20,8 +20,8 @@ from jupyter_mlops.analysis.parameters.scope import Scope, bind, scope_of
 from jupyter_mlops.analysis.parameters.types import base_of, choices_of, fit, named, parse, range_of
 from jupyter_mlops.analysis.parameters.values import from_stored, is_value, to_plain
 from jupyter_mlops.analysis.pipeline.cells import split_magic
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.parameter import SECRET, Member, Parameter, SecretReference
-from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
 
 TAG = "parameters"

@@ -15,8 +15,8 @@ from typing import Any
 from jupyter_mlops.analysis.code.names import Names, find_names
 from jupyter_mlops.analysis.parameters.declared import before_and_at, bindings
 from jupyter_mlops.analysis.parameters.source import SourceWriter, words_of
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.parameter import Member
-from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import InputError
 
 HEAD = "# Parameters"

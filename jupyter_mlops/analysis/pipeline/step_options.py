@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import shlex
@@ -206,6 +205,8 @@ def _check(name: str, options: dict[str, Any], written: Callable[[str], str]) ->
 
 
 def _nearest(option: str, known: Iterable[str]) -> str:
+    import difflib
+
     names = list(known)
     close = difflib.get_close_matches(option, [*names, *(name.lstrip("-") for name in names)], n=1, cutoff=0.5)
     if not close:

@@ -10,7 +10,6 @@ import dataclasses
 import datetime
 import decimal
 import enum
-import fractions
 import functools
 import logging
 import operator
@@ -20,7 +19,6 @@ import sys
 import types
 import typing
 import uuid
-import zoneinfo
 from collections.abc import Mapping
 from typing import Any
 
@@ -161,7 +159,7 @@ def _time(walk: ValueWalk, value: Any) -> None:
     walk.sequence(b"time", value.__reduce_ex__(4)[1], no_step)
 
 
-def _zone(walk: ValueWalk, value: zoneinfo.ZoneInfo) -> None:
+def _zone(walk: ValueWalk, value: Any) -> None:
     key: str | None = value.key  # of a zone made from a file there is none
     if key is None:
         raise Undigestible("", "a time zone without a name")
@@ -269,9 +267,7 @@ HANDLERS: dict[type, Handler] = {
     datetime.datetime: _time,
     datetime.timedelta: _time,
     datetime.timezone: immutable,
-    zoneinfo.ZoneInfo: _zone,
     decimal.Decimal: _text,
-    fractions.Fraction: _parts("numerator", "denominator"),
     uuid.UUID: _parts("int", "is_safe"),
     pathlib.PurePosixPath: _text,
     pathlib.PosixPath: _text,
@@ -279,6 +275,11 @@ HANDLERS: dict[type, Handler] = {
     pathlib.WindowsPath: _text,
     re.Pattern: _parts("pattern", "flags"),
 }
+_BY_NAME: tuple[tuple[str, str, Handler], ...] = (
+    ("zoneinfo", "ZoneInfo", _zone),
+    ("fractions", "Fraction", _parts("numerator", "denominator")),
+)
+"""Types of modules that few notebooks load: a module that is not loaded made no value."""
 _FAMILIES: tuple[tuple[type, Handler], ...] = (
     (type, code.kind),
     (types.ModuleType, _module),
@@ -295,6 +296,9 @@ BY_REDUCTION = (_other_zone, _named_tuple, immutable)
 
 def resolve(kind: type) -> Handler | None:
     """The handler of a type of the standard library or of a handle; None for any other."""
+    for module, name, handler in _BY_NAME:
+        if kind is getattr(sys.modules.get(module), name, None):
+            return handler
     for family, handler in _FAMILIES:
         if issubclass(kind, family):
             return handler

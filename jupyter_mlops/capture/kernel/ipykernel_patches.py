@@ -12,7 +12,6 @@ from types import FunctionType, SimpleNamespace
 from typing import Any
 
 from jupyter_mlops.domain import variables
-from jupyter_mlops.store.files.last_words import LastWordsFile
 
 
 def send_before_flush_returns(shell: Any) -> None:
@@ -42,6 +41,8 @@ def keep_last_words(shell: Any) -> None:
     path = os.environ.pop(variables.LAST_WORDS, None)
     if path is None or not hasattr(sender, "_really_send"):
         return
+    from jupyter_mlops.store.files.last_words import LastWordsFile
+
     words, lock = LastWordsFile(Path(path)), threading.Lock()
     schedule = sender.send_multipart
 

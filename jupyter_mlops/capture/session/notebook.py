@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.code.facts import CodeFacts
 from jupyter_mlops.analysis.pipeline.cells import StepCell, all_steps_of, cells_of, tags_of
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.json_text import loads
-from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import MLOpsError
 
 if TYPE_CHECKING:

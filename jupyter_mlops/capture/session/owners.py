@@ -15,7 +15,7 @@ from typing import Any
 from jupyter_mlops.analysis.code.facts import cell_facts
 from jupyter_mlops.analysis.pipeline.cells import step_of
 from jupyter_mlops.capture.session.notebook import NotebookView
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.errors import InputError
 
 _IDS = re.compile(r"[a-zA-Z0-9_-]{1,64}\Z")

@@ -19,10 +19,10 @@ from jupyter_mlops.analysis.parameters.declared import all_values, check_paramet
 from jupyter_mlops.analysis.parameters.scope import scope_of
 from jupyter_mlops.analysis.parameters.values import is_value, same, to_plain, to_stored
 from jupyter_mlops.analysis.pipeline.cells import cells_of, checked_steps
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.continuation import continuation
 from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.parameter import Asked, Parameter, SecretReference
-from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.run import Run, RunKind, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from jupyter_mlops.analysis.pipeline.cells import StepCell, all_steps_of, match_step
 from jupyter_mlops.analysis.pipeline.span import needed, span
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.plan import ALL
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.errors import CellFailedError, NotebookError

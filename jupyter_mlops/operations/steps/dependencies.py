@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlops.analysis.code.facts import CodeFacts, cell_facts
 from jupyter_mlops.analysis.pipeline.cells import StepCell, all_steps_of, match_step
 from jupyter_mlops.analysis.pipeline.links import IMPORTS, StepGraph, edges
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.step import StepInput, StepRun, cell_label
 from jupyter_mlops.operations.steps.plan import working
 

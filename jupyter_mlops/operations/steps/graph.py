@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.status import StepState
 from jupyter_mlops.operations.steps.dependencies import Use, read_pipeline
 from jupyter_mlops.operations.steps.in_view import InView

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.pipeline.cells import match_step
 from jupyter_mlops.analysis.pipeline.span import span
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.lines import lines_of
-from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import ALL, REUSE, RUN, UNKNOWN, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 

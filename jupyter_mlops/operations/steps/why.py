@@ -12,8 +12,8 @@ from jupyter_mlops.analysis.pipeline.cells import all_steps_of
 from jupyter_mlops.analysis.pipeline.reasons import differences, reason
 from jupyter_mlops.capture.key.conditions import changed as changed_condition
 from jupyter_mlops.capture.step.record import without_magic
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.json_text import loads
-from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.domain.plan import REUSE, SKIP, UNKNOWN, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.reason_text import sentence

@@ -16,8 +16,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.parameter import Parameter
-from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
+from jupyter_mlops.domain.pipeline import PipelineStatus
 from jupyter_mlops.domain.reason import Reason, Reasons
 from jupyter_mlops.server.framework.answers import Changed, ErrorAnswer, OpenedRun, RunDetail, RunList, ScheduleList
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.pipeline.cells import cells_of, match_step
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.plan import ALL
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.store.files.notebooks import read_notebook

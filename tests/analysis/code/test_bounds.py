@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_mlops.analysis.code.facts import cell_facts
 from jupyter_mlops.capture.kernel.shell import only_steers
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.reason_text import phrase, sentence
 from jupyter_mlops.domain.status import StepState
 from jupyter_mlops.operations.steps.graph import pipeline_graph

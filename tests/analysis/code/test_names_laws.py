@@ -16,7 +16,7 @@ from jupyter_mlops.analysis.code.magics import EVERYTHING
 from jupyter_mlops.analysis.code.names import Names, find_names
 from jupyter_mlops.analysis.pipeline.cells import all_steps_of
 from jupyter_mlops.analysis.pipeline.links import later_reads
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 
 pytestmark = pytest.mark.slow
 

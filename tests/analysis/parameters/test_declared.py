@@ -16,8 +16,8 @@ from jupyter_mlops.analysis.parameters.declared import (
     parse_value,
 )
 from jupyter_mlops.analysis.parameters.types import choices_of
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.parameter import Member, Parameter, SecretReference
-from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
 
 

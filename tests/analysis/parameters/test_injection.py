@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from jupyter_mlops.analysis.parameters.declared import check_parameters, check_value, checked_parameters
 from jupyter_mlops.analysis.parameters.injection import injection_of
 from jupyter_mlops.analysis.parameters.values import from_stored, is_value, same, to_plain, to_stored
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.parameter import Member, SecretReference
-from jupyter_mlops.domain.pipeline import Cell
 from jupyter_mlops.errors import InputError
 
 

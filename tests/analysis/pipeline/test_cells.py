@@ -15,7 +15,7 @@ from jupyter_mlops.analysis.pipeline.cells import (
     step_of,
     steps_of,
 )
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.step import StepSpec
 from jupyter_mlops.errors import NotebookError, UnknownNameError
 

@@ -11,7 +11,7 @@ from jupyter_mlops.analysis.code.facts import cell_facts, source_facts
 from jupyter_mlops.analysis.code.magics import EVERYTHING
 from jupyter_mlops.analysis.pipeline.cells import StepCell, all_steps_of
 from jupyter_mlops.analysis.pipeline.links import StepGraph, edges, later_reads
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 
 
 def steps_from(*codes: str) -> tuple[StepCell, ...]:

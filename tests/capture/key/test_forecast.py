@@ -14,7 +14,7 @@ from jupyter_mlops.capture.forecast import DISPLAY_MODE, RecordedWorld, _Forecas
 from jupyter_mlops.capture.key.examination import examine
 from jupyter_mlops.capture.key.modules import LocalModules
 from jupyter_mlops.capture.key.value_facts import ValueFacts
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.plan import RUN, UNKNOWN, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status

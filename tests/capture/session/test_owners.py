@@ -12,7 +12,7 @@ import pytest
 from jupyter_mlops.analysis.code.facts import cell_facts
 from jupyter_mlops.analysis.pipeline.cells import split_magic
 from jupyter_mlops.capture.session.owners import Owners
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 
 
 @dataclass

@@ -10,7 +10,7 @@ from notebooks import code, read, shown, write_notebook
 
 from jupyter_mlops.analysis.pipeline.ahead import ahead_of_turn
 from jupyter_mlops.analysis.pipeline.cells import all_steps_of
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.run import RunOptions
 from jupyter_mlops.errors import CellFailedError
 from jupyter_mlops.operations.runs.run import run_notebook

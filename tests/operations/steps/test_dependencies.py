@@ -10,7 +10,7 @@ import pytest
 from verbs.projects import add_run, add_step
 
 from jupyter_mlops.analysis.pipeline.cells import StepCell
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.step import Conditions, StepInput
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.operations.steps.dependencies import SEEN, UNSEEN, Use, dependencies, facts_of, read_pipeline

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.plan import ALL, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.errors import InputError, UnknownNameError

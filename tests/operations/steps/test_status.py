@@ -16,7 +16,8 @@ from verbs.projects import NOON, add_run, add_step
 from jupyter_mlops.analysis.code.facts import cell_facts
 from jupyter_mlops.analysis.pipeline.cells import all_steps_of
 from jupyter_mlops.capture.digest.content import Walker
-from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
+from jupyter_mlops.domain.cell import Cell
+from jupyter_mlops.domain.pipeline import PipelineStatus
 from jupyter_mlops.domain.plan import Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.status import Status

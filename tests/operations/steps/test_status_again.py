@@ -18,7 +18,8 @@ from jupyter_mlops.capture import forecast
 from jupyter_mlops.capture.key import environment, examination
 from jupyter_mlops.capture.key.modules import LocalModules
 from jupyter_mlops.capture.key.value_facts import ValueFacts
-from jupyter_mlops.domain.pipeline import Cell, PipelineStatus
+from jupyter_mlops.domain.cell import Cell
+from jupyter_mlops.domain.pipeline import PipelineStatus
 from jupyter_mlops.domain.plan import Forecast
 from jupyter_mlops.domain.reason import DAMAGED
 from jupyter_mlops.domain.run import Run

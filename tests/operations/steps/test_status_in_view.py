@@ -15,7 +15,8 @@ from notebooks import code, read, write_notebook
 from verbs.projects import add_run, add_step
 
 from jupyter_mlops.analysis.pipeline.cells import cells_of
-from jupyter_mlops.domain.pipeline import Cell, PipelineStatus, StepStatus
+from jupyter_mlops.domain.cell import Cell
+from jupyter_mlops.domain.pipeline import PipelineStatus, StepStatus
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import CellFailedError
 from jupyter_mlops.operations.runs.run import run_notebook

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from verbs.projects import NOON, add_run, add_step
 
-from jupyter_mlops.domain.pipeline import Cell
+from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.plan import Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.reason_text import sentence
