@@ -329,3 +329,16 @@ def test_an_interrupt_while_we_look_at_a_cell_stops_that_cell_and_shows_nothing_
     assert ("ran" in cell.text, "KeyboardInterrupt" in cell.error) == (runs, not runs)
     assert [note["note"] for note in cell.notes] == (["warning"] if runs else [])
     assert kernel.run("%%step fine\nprint('fine')").outputs == [("stdout", "fine\n")]
+
+
+def test_an_interrupt_while_a_step_begins_to_be_watched_leaves_nothing_that_watches(kernel: LiveKernel) -> None:
+    kernel.run(
+        "from jupyter_mlops.capture.observe import watch\n"
+        "from jupyter_mlops.capture.step.attempts import Attempts\n"
+        "def interrupted(*_):\n    raise KeyboardInterrupt\n"
+        "kept, Attempts.begin = Attempts.begin, interrupted"
+    )
+    cell = kernel.run("%%step begun\nopen('begun', 'w').close()\nprint('ran')")
+    assert ("ran" in cell.text, "KeyboardInterrupt" in cell.error) == (False, True)
+    recording = "'finish_displayhook' in vars(get_ipython().displayhook)"
+    assert kernel.run(f"Attempts.begin = kept\nprint(watch._active, {recording})").text == "[] False\n"

@@ -10,7 +10,7 @@ import os
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,6 +38,7 @@ from jupyter_mlops.domain.variables import KernelTask
 from jupyter_mlops.errors import InputError, MLOpsError, RunError
 
 if TYPE_CHECKING:
+    from jupyter_mlops.capture.step.execution import StepExecution
     from jupyter_mlops.domain.run import TrackedAt
 
 log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ class ShellHooks:
         self.session = session
         self.shell = session.context.shell
         self._depth = 0
-        self._execution: Any = None
+        self._execution: StepExecution | None = None
         self._facts: CodeFacts | None = None
         self._is_interrupted = False
         """Whether the cell was to be stopped while it was looked at, before it began."""
@@ -149,15 +150,15 @@ class ShellHooks:
                 return  # the input transformer has told, and IPython will not run the cell
             self._tell_notices()
             self._look_beside()
-            self._facts = cell_facts(code)
+            facts = self._facts = cell_facts(code)
             sent = sent_metadata(info, self.shell)
             self.session.owners.heard(sent)
-            spec = spec or self._spec(info, code, sent)
+            spec = spec or self._spec(info, code, facts, sent)
             if spec is not None:
-                self._begin_step(spec, code, info)
+                self._begin_step(spec, code, facts, info)
             else:
-                self._claim(info.cell_id, None)
-                self._begin_plain(self._facts)
+                self._claim(info.cell_id, None, facts)
+                self._begin_plain(facts)
             self._names_before = dict(self.session.context.namespace)
         except SyntaxError:
             pass  # IPython is about to say so
@@ -171,25 +172,23 @@ class ShellHooks:
             log.debug("A step could not be recorded", exc_info=True)
             self._give_up(f"This step is not recorded: {type(error).__name__}: {error}", "The cell runs as usual.")
 
-    def _spec(self, info: Any, code: str, sent: dict[str, Any]) -> StepSpec | None:
+    def _spec(self, info: Any, code: str, facts: CodeFacts, sent: dict[str, Any]) -> StepSpec | None:
         """What the cell's tags ask for; where all cells are captured, any cell but one that only steers us."""
         tags, name = sent_tags(sent)
         if tags is None:
             tags = () if self.session.context.is_job else self.session.view.tags(info.cell_id)
         spec = spec_from_tags(tags)
-        if spec is not None or not self.session.policy.capture_all or only_steers(code) or _is_empty(self._facts):
+        if spec is not None or not self.session.policy.capture_all or only_steers(code) or _is_empty(facts):
             return spec
-        assert self._facts is not None
-        return spec_named(name or self.session.view.step_name(info.cell_id, self._facts), tags, named=False)
+        return spec_named(name or self.session.view.step_name(info.cell_id, facts), tags, named=False)
 
-    def _begin_step(self, spec: StepSpec, code: str, info: Any) -> None:
+    def _begin_step(self, spec: StepSpec, code: str, facts: CodeFacts, info: Any) -> None:
         from jupyter_mlops.capture.step.execution import StepExecution
 
         cell = Cell(-1, info.cell_id or "", "code", info.raw_cell)
-        execution = StepExecution(self.session, StepCell(cell, spec, code), self._facts)
-        self._execution = execution
-        execution.refused = self._claim(info.cell_id, spec)
-        execution.before()
+        refused = self._claim(info.cell_id, spec, facts)
+        self._execution = StepExecution(self.session, StepCell(cell, spec, code), facts, refused)
+        self._execution.before()
 
     def _begin_plain(self, facts: CodeFacts) -> None:
         session = self.session
@@ -197,12 +196,12 @@ class ShellHooks:
         session.run.writing.secure()
         make_ready(facts, session.context.world, session.hydrator)
 
-    def _claim(self, cell_id: str | None, spec: StepSpec | None) -> MLOpsError | None:
+    def _claim(self, cell_id: str | None, spec: StepSpec | None, facts: CodeFacts) -> MLOpsError | None:
         """The error where the step's name is another cell's. A job's notebook was looked at when it was asked for."""
-        if self.session.context.is_job or self._facts is None:
+        if self.session.context.is_job:
             return None
         name = spec.name if spec is not None and spec.named else None
-        return self.session.owners.claim(cell_id, name, self._facts.digest)
+        return self.session.owners.claim(cell_id, name, facts.digest)
 
     def _tell_notices(self) -> None:
         for message, hint in self.session.run.writing.notices():
@@ -222,9 +221,7 @@ class ShellHooks:
         if self._is_interrupted and self._depth == 1:
             return ast.parse(_RESTORE)
         execution = self._execution
-        if self._depth != 1 or execution is None or execution.placed:
-            return node
-        if execution.reuse is None and execution.refused is None and not execution.skipped:
+        if self._depth != 1 or execution is None or execution.placed or not execution.is_replaced:
             return node
         execution.placed = True
         return ast.parse(_RESTORE)
@@ -234,9 +231,11 @@ class ShellHooks:
         if self._is_interrupted:
             self._is_interrupted = False
             raise _Interrupt
-        if self._execution.refused is not None:
-            raise BadStepLine(self._execution.refused)
-        self._execution.restore()
+        execution = self._execution
+        assert execution is not None
+        if execution.refused is not None:
+            raise BadStepLine(execution.refused)
+        execution.restore()
 
     def after_cell(self, result: Any) -> None:
         """After any cell."""
@@ -257,10 +256,10 @@ class ShellHooks:
         if _CALLS.search(result.info.raw_cell):
             libraries.cell_ended()
         try:
-            effects: dict[str, list[Reason]] | None = None
+            effects: Mapping[str, list[Reason]] | None = None
             if execution is not None:
                 bound = execution.after(result)
-                effects = {} if execution.reuse is not None else execution.examination.effects
+                effects = execution.effects
                 self._refuse(execution, result)
             else:
                 bound, _ = names_bound(self.session.context.world, self._names_before)
@@ -274,7 +273,7 @@ class ShellHooks:
         finally:
             self._names_before = {}
 
-    def _note(self, facts: CodeFacts, label: str, bound: set[str], effects: dict[str, list[Reason]] | None) -> None:
+    def _note(self, facts: CodeFacts, label: str, bound: set[str], effects: Mapping[str, list[Reason]] | None) -> None:
         """Note what a cell, known by `label`, left behind."""
         session = self.session
         session.run.describe()
@@ -290,7 +289,7 @@ class ShellHooks:
             )
         )
 
-    def _refuse(self, execution: Any, result: Any) -> None:
+    def _refuse(self, execution: StepExecution, result: Any) -> None:
         """Let a cell fail whose claims about its outputs turned out wrong when it had run."""
         if execution.refused is None or result.error_in_exec is not None or result.error_before_exec is not None:
             return
@@ -340,8 +339,8 @@ def strip_magic(lines: list[str]) -> list[str]:
     return lines if spec is None else code.splitlines(keepends=True)
 
 
-def _is_empty(facts: CodeFacts | None) -> bool:
-    return facts is None or facts.digest == cell_facts("").digest
+def _is_empty(facts: CodeFacts) -> bool:
+    return facts.digest == cell_facts("").digest
 
 
 def current_session() -> Session:

@@ -7,6 +7,7 @@ import contextlib
 import random
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from jupyter_mlops.analysis.code.facts import source_facts
@@ -21,6 +22,18 @@ _RICH = "rich.style"
 """Draws one number from `random` when it is imported, for names of styles; scikit-learn imports it."""
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """What a step drew from the global generators of random numbers."""
+
+    after: dict[str, str] = field(default_factory=dict)
+    """Generator → digest of the state the step left, where it drew from it or set it."""
+    needed: dict[str, str] = field(default_factory=dict)
+    """Generator → digest of the state before, where what the step gave depends on it."""
+    reasons: list[Reason] = field(default_factory=list)
+    """Why what it gave is not repeatable."""
+
+
 class Draws:
     """Made before a step runs; `unseeded` are digests of states of generators that no one has set in this process."""
 
@@ -32,7 +45,7 @@ class Draws:
         self._state = random.getstate()
         self._rich = _RICH in sys.modules
 
-    def ended(self, source: str, found: Examination, resolve: Resolver) -> None:
+    def ended(self, source: str, found: Examination, resolve: Resolver) -> Drawn:
         """The step ran: `source` is its plain Python, `found` what was known before."""
         now = libraries.random_digests()
         drawn = {name: digest for name, digest in now.items() if self.before.get(name) not in (None, digest)}
@@ -40,32 +53,22 @@ class Draws:
             self._unseeded.add(drawn.pop("random"))
         sources = [source for known in found.inputs.values() if known.kind == "function" for source in known.sources]
         first = seeded_first(source, resolve, sources)
-        self.reasons: list[Reason] = []
+        reasons: list[Reason] = []
         if "numpy" in now and "numpy" not in self.before and libraries.numpy_drawn_since_import():
             if "numpy" in first:
                 drawn["numpy"] = now["numpy"]
             else:
-                self.reasons.append(Reason(ReasonCode.UNSEEDED_NUMPY))
+                reasons.append(Reason(ReasonCode.UNSEEDED_NUMPY))
         for name in drawn.keys() - first if _cannot_seed(found, resolve) else ():
             if self.before.get(name) in self._unseeded:
                 self._unseeded.add(drawn[name])
-                self.reasons.append(Reason(ReasonCode.UNSEEDED, name))
+                reasons.append(Reason(ReasonCode.UNSEEDED, name))
         perhaps: set[str] = set()
         for name in (first | _may_seed(found, resolve)) & now.keys() & self.before.keys() - drawn.keys():
             drawn[name] = now[name]  # it may have been set to the very state it had
             perhaps.add(name)
-        self.after = drawn
-        """Generator → digest of the state the step left, where it drew from it or set it."""
-        needed = set(drawn) - first
-        self.needed = {name: self.before[name] for name in sorted(needed) if name in self.before}
-        """Generator → digest of the state before, where what the step gave depends on it."""
-
-    @classmethod
-    def none(cls) -> Draws:
-        """What a step drew that could not draw."""
-        draws = cls.__new__(cls)
-        draws.after, draws.needed, draws.reasons = {}, {}, []
-        return draws
+        needed = {name: self.before[name] for name in sorted(set(drawn) - first) if name in self.before}
+        return Drawn(drawn, needed, reasons)
 
     def _only_by_import(self) -> bool:
         """Whether all that was drawn is what importing `rich` draws, from a generator that no one had seeded."""

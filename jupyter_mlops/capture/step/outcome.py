@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import operator
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,7 +12,6 @@ from jupyter_mlops.capture.key.examination import Examination
 from jupyter_mlops.capture.key.value_facts import ValueFacts, ended
 from jupyter_mlops.capture.key.world import UNTOLD, LiveWorld
 from jupyter_mlops.domain.reason import Reason, ReasonCode
-from jupyter_mlops.domain.step import StepSpec
 
 _MISSING = object()
 
@@ -127,27 +125,3 @@ def _group(world: LiveWorld, shapes_before: Mapping[str, str], perhaps: set[str]
             left -= members
     for name in sorted(left):
         outcome.reasons.append(Reason(ReasonCode.UNTOLD_BEFORE, name))
-
-
-def named_metrics(spec: StepSpec, namespace: dict[str, Any]) -> tuple[dict[str, float], list[str]]:
-    """The metrics a step names, as finite-or-not floats, and a sentence for each that is no number."""
-    metrics: dict[str, float] = {}
-    problems: list[str] = []
-    for name in spec.metrics:
-        if name not in namespace:
-            problems.append(
-                f"Metric '{name}' of step '{spec.name}' was not logged: there is no variable with that name."
-            )
-            continue
-        try:
-            if isinstance(namespace[name], (str, bytes, bytearray)):
-                raise TypeError
-            metrics[name] = float(namespace[name])
-        except (TypeError, ValueError):
-            kind = type(namespace[name]).__name__
-            problems.append(f"Metric '{name}' of step '{spec.name}' was not logged: it is a {kind}, not a number.")
-    for name, value in list(metrics.items()):
-        if not math.isfinite(value):
-            problems.append(f"Metric '{name}' of step '{spec.name}' was not logged: it is {value}.")
-            del metrics[name]
-    return metrics, problems

@@ -15,7 +15,8 @@ from jupyter_mlops.analysis.code.facts import cell_facts
 from jupyter_mlops.capture.key.examination import examine
 from jupyter_mlops.capture.key.modules import LocalModules
 from jupyter_mlops.capture.key.world import LiveWorld
-from jupyter_mlops.capture.step.outcome import StepOutcome, judge, named_metrics
+from jupyter_mlops.capture.step.logged import named_metrics
+from jupyter_mlops.capture.step.outcome import StepOutcome, judge
 from jupyter_mlops.domain.step import StepSpec
 
 
