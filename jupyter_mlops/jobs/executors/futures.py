@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.execution.engine.stop import Stop
-from jupyter_mlops.jobs.running.runner import execute_claimed
+from jupyter_mlops.jobs.running.job import execute_claimed
 from jupyter_mlops.store.store import Store
 
 

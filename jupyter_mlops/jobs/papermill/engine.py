@@ -137,7 +137,7 @@ def _plain(value: Any) -> Any:
 
 def _run(store: Store, request: Request, run_id: str | None) -> Run:
     from jupyter_mlops.domain.run import RunKind
-    from jupyter_mlops.jobs.queue.request import create_run
+    from jupyter_mlops.jobs.queue.submission import create_run
     from jupyter_mlops.jobs.recovery.reconcile import reconcile
 
     reconcile(store, now=store.now())
@@ -195,7 +195,8 @@ def _raise_for(run: Run, outcome: NotebookOutcome, nb: NotebookNode, save: Save 
     """Raise what papermill cannot see in the notebook; marks and saves it first, for papermill then does not."""
     from nbclient.exceptions import DeadKernelError
 
-    from jupyter_mlops.jobs.running.job import error_of, mark
+    from jupyter_mlops.jobs.running.ended import error_of
+    from jupyter_mlops.jobs.running.job import mark
 
     if outcome.error is None or outcome.error.cause in ("cell_error", "step_timeout"):
         return

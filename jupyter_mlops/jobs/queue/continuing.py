@@ -5,8 +5,8 @@ from __future__ import annotations
 from jupyter_mlops.domain.continuation import check_continued, continuation
 from jupyter_mlops.domain.run import Run, RunKind, RunOptions
 from jupyter_mlops.errors import InputError
-from jupyter_mlops.jobs.queue.request import Request, create_run, request_of
-from jupyter_mlops.jobs.queue.submission import enqueue
+from jupyter_mlops.jobs.queue.request import Request, request_of
+from jupyter_mlops.jobs.queue.submission import create_run, enqueue
 from jupyter_mlops.store.store import Store
 
 

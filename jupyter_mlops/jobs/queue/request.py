@@ -8,8 +8,7 @@ import keyword
 import os
 import unicodedata
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,19 +19,14 @@ from jupyter_mlops.analysis.parameters.scope import scope_of
 from jupyter_mlops.analysis.parameters.values import is_value, same, to_plain, to_stored
 from jupyter_mlops.analysis.pipeline.cells import cells_of, checked_steps
 from jupyter_mlops.domain.cell import Cell
-from jupyter_mlops.domain.continuation import continuation
 from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.parameter import Asked, Parameter, SecretReference
-from jupyter_mlops.domain.run import Run, RunKind, RunOptions
-from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.run import Run
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.execution.kernels.specs import find_kernel, is_this_python, kernel_name_of
-from jupyter_mlops.jobs.notices.targets import targets_of
-from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.files.notebooks import parse_notebook, read_bytes
 from jupyter_mlops.store.project.folder import project_for
 from jupyter_mlops.store.project.limits import parameter_limit
-from jupyter_mlops.tracking.uri import place_of
 
 if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
@@ -220,47 +214,6 @@ def request_of(store: Store, run: Run, *, with_edit: bool = False) -> Request:
     if with_edit:
         return check_request(path, given, kernel=run.kernel_name, bounded=False)
     return _checked(Path(os.path.abspath(path)), stored, notebook, given, run.kernel_name, bounded=False)
-
-
-def create_run(
-    store: Store,
-    request: Request,
-    *,
-    kind: RunKind,
-    now: datetime,
-    run_id: str | None = None,
-    schedule_id: str | None = None,
-    options: RunOptions | None = None,
-    priority: int = 0,
-    continues: Run | None = None,
-    environment: str | None = None,
-    queued: bool = False,
-) -> Run:
-    """Put a pending run into the index, with the notebook's bytes as they are now.
-
-    It is this process's own to execute; `queued`, any worker takes it. A run that it `continues` gives it its priority.
-    """
-    options = options or RunOptions()
-    run_id, path = run_id or store.new_id(), store.relative(request.path)
-    base = Run(run_id, 0, kind, path, Status.PENDING, created_at=now, priority=priority)
-    if continues is not None:
-        base = continuation(continues, run_id, now)
-    sources = {name: request.sources.get(name, "schedule" if schedule_id else "asked") for name in request.given}
-    pid, pid_started = (None, None) if queued else processes.this_process()
-    run = replace(
-        base,
-        kind=kind,
-        parameters=request.values,
-        notebook_object=store.objects.put(request.data),
-        environment=environment,
-        schedule_id=schedule_id,
-        pid=pid,
-        pid_started=pid_started,
-        options=replace(options, given=request.given, sources=sources, notify=targets_of(store.root, options.notify)),
-        kernel_name=request.kernel_name,
-        tracked_at=place_of(store.root),
-    )
-    return store.runs.create(run)
 
 
 def default_output(store: Store, run: Run) -> Path:

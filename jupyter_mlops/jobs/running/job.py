@@ -6,12 +6,11 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from jupyter_mlops.domain.run import Run
+from jupyter_mlops.domain.run import Run, RunFailure
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.variables import KernelTask
-from jupyter_mlops.errors import CanceledError, CellFailedError, KernelDiedError, MLOpsError, RunError
+from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.execution.engine.ahead import KernelsAhead
 from jupyter_mlops.execution.engine.execution import ExecutionPlan, NotebookExecution
 from jupyter_mlops.execution.engine.stop import Stop, on_stop_signal
@@ -20,15 +19,59 @@ from jupyter_mlops.execution.notebook.nodes import NotebookNode
 from jupyter_mlops.execution.notebook.outcome import NotebookOutcome
 from jupyter_mlops.execution.notebook.output_file import check_output, file_saver
 from jupyter_mlops.execution.notebook.overflow import Overflows
+from jupyter_mlops.jobs.detached import log_path
 from jupyter_mlops.jobs.queue.prepared import mark_failure, prepare
-from jupyter_mlops.jobs.queue.request import Request, default_output
-from jupyter_mlops.jobs.queue.sources import has_other_modules
+from jupyter_mlops.jobs.queue.request import Request, default_output, request_of
+from jupyter_mlops.jobs.queue.sources import changed_sources, has_other_modules
+from jupyter_mlops.jobs.running import log
+from jupyter_mlops.jobs.running.ended import error_of, taken
 from jupyter_mlops.jobs.running.events import OnEvent
 from jupyter_mlops.jobs.running.recorder import Recorder
 from jupyter_mlops.jobs.running.span import chosen_cells
 from jupyter_mlops.jobs.running.stop_word import StopWord
 from jupyter_mlops.store.project.output_limit import folder_of, output_limit
 from jupyter_mlops.store.store import Store
+
+
+def execute_claimed(store: Store, run: Run, stop: Stop, pool: KernelPool | None = None) -> None:
+    """Execute a run that a worker has claimed, as it was asked for: its notebook's bytes, modules and parameters are those
+    in the store. How it ended is in the index, and told in the run's log.
+    """
+    with log.run_log(log_path(store, run)):
+        try:
+            run, request = _asked(store, run)
+            execute(store, run, request, None, log.tell, pool=pool, stop=stop)
+        except MLOpsError as error:
+            log.logger.error("%s %s", error.message, error.hint)
+            for line in error.details.get("traceback", ()):
+                log.logger.error("%s", line)
+        except Exception:
+            log.logger.exception("Run %s could not be executed.", run.number)
+            raise
+
+
+def _asked(store: Store, run: Run) -> tuple[Run, Request]:
+    """What a run is to do. Where that cannot be told, it has ended."""
+    try:
+        request = request_of(store, run)
+        return with_changes(store, run), request
+    except Exception as error:  # a notebook or kernel spec of whatever kind: the run has ended all the same
+        text = error.message if isinstance(error, MLOpsError) else repr(error)
+        store.runs.finish(run.id, Status.FAILED, now=store.now(), error=RunFailure("not_started", text))
+        raise
+
+
+def with_changes(store: Store, run: Run) -> Run:
+    """`run`, told which of its sources were edited since it was asked for; then no warm kernel knows its modules."""
+    changed = changed_sources(store, run)
+    if not changed:
+        return run
+    log.logger.warning(
+        "Changed since run %s was submitted: %s. It is executed as it was.", run.number, ", ".join(changed)
+    )
+    store.runs.update(run.id, changed_sources=tuple(changed))
+    run = store.runs.get(run.id)
+    return replace(run, options=replace(run.options, kernel="ordinary")) if has_other_modules(run) else run
 
 
 def execute(
@@ -152,51 +195,3 @@ def _continued(store: Store, run: Run) -> list[str]:
         found.append(run.resumes)
         run = store.runs.get(run.resumes)
     return found
-
-
-_KINDS = {
-    "canceled": CanceledError,
-    "interrupted": CanceledError,
-    "kernel_died": KernelDiedError,
-    "out_of_memory": KernelDiedError,
-    "cell_error": CellFailedError,
-    "step_timeout": CellFailedError,
-}
-_VERBS = {
-    "canceled": "was stopped",
-    "interrupted": "was stopped",
-    "kernel_died": "lost its kernel",
-    "out_of_memory": "ran out of memory",
-}
-
-
-def error_of(run: Run, outcome: NotebookOutcome, **details: Any) -> RunError:
-    """The error that says how a run ended."""
-    error = outcome.error
-    assert error is not None
-    step = run.error.step if run.error is not None else None
-    if error.cell_index is None:
-        where = f"Run {run.number}"
-    elif step:
-        where = f"Step '{step}'"
-    else:
-        count = outcome.count
-        where = f"Cell In [{count}]" if count else f"Cell {error.cell_index + 1} of the executed notebook"
-    return _KINDS.get(error.cause, RunError)(
-        f"{where} {_VERBS.get(error.cause, 'failed')}: {error.message}",
-        outcome.hint,
-        run=run,
-        cell_index=error.cell_index,
-        step=step,
-        traceback=list(outcome.traceback),
-        **details,
-    )
-
-
-def taken(run: Run) -> MLOpsError:
-    """The error that says a run cannot be taken: another process has it, or it has ended."""
-    if run.status is Status.CANCELED:
-        return CanceledError(f"Run {run.number} was canceled before it started.", "Submit it again.", run=run)
-    return RunError(
-        f"Run {run.number} is already {run.status}.", "A run is executed only once. Submit a new one.", run=run
-    )

@@ -12,7 +12,8 @@ from jupyter_mlops.domain.plan import ALL
 from jupyter_mlops.domain.run import Run, RunKind, RunOptions
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.execution.notebook.output_file import check_output
-from jupyter_mlops.jobs.queue.request import Request, check_request, create_run
+from jupyter_mlops.jobs.queue.request import Request, check_request
+from jupyter_mlops.jobs.queue.submission import create_run
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
 from jupyter_mlops.jobs.running.events import RunEvent
 from jupyter_mlops.jobs.running.job import execute

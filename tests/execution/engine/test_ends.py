@@ -19,7 +19,8 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import CellFailedError, KernelDiedError, MLOpsError, RunError
 from jupyter_mlops.execution.engine.stop import Stop
 from jupyter_mlops.execution.notebook.events import ExecutionEvent, KernelStarted
-from jupyter_mlops.jobs.queue.request import check_request, create_run
+from jupyter_mlops.jobs.queue.request import check_request
+from jupyter_mlops.jobs.queue.submission import create_run
 from jupyter_mlops.jobs.running.events import CELL_ENDED, CELL_STARTED, RunEvent
 from jupyter_mlops.jobs.running.job import execute
 from jupyter_mlops.operations.runs.run import run_notebook

@@ -19,7 +19,8 @@ from jupyter_mlops.errors import RunError, StoreError
 from jupyter_mlops.execution.notebook import output_file
 from jupyter_mlops.execution.notebook.events import CellStarted, ExecutionStarted
 from jupyter_mlops.execution.notebook.papermill_metadata import Ledger
-from jupyter_mlops.jobs.queue.request import check_request, create_run
+from jupyter_mlops.jobs.queue.request import check_request
+from jupyter_mlops.jobs.queue.submission import create_run
 from jupyter_mlops.jobs.recovery import recover
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
 from jupyter_mlops.jobs.running.recorder import Recorder

@@ -25,7 +25,8 @@ from jupyter_mlops.errors import InputError, MLOpsError, UnknownNameError
 from jupyter_mlops.jobs.notices import delivery, send
 from jupyter_mlops.jobs.notices.delivery import deliver, work
 from jupyter_mlops.jobs.notices.targets import check_target, find_target, targets_of
-from jupyter_mlops.jobs.queue.request import check_request, create_run
+from jupyter_mlops.jobs.queue.request import check_request
+from jupyter_mlops.jobs.queue.submission import create_run
 from jupyter_mlops.store.store import Store
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)

@@ -12,7 +12,8 @@ from notebooks import code, write_notebook
 from jupyter_mlops.domain.parameter import Asked
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.queue.prepared import NEEDED_TAG, prepare
-from jupyter_mlops.jobs.queue.request import check_request, create_run, given_of, request_of
+from jupyter_mlops.jobs.queue.request import check_request, given_of, request_of
+from jupyter_mlops.jobs.queue.submission import create_run
 from jupyter_mlops.operations.runs.run import run_notebook
 from jupyter_mlops.store.store import Store
 

@@ -16,7 +16,8 @@ from jupyter_mlops.analysis.pipeline.quick_imports import CHECKS, quick_imports
 from jupyter_mlops.domain.run import RunOptions
 from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
 from jupyter_mlops.jobs.queue.prepared import prepare
-from jupyter_mlops.jobs.queue.request import check_request, create_run, default_output, given_of
+from jupyter_mlops.jobs.queue.request import check_request, default_output, given_of
+from jupyter_mlops.jobs.queue.submission import create_run
 from jupyter_mlops.store.store import Store
 
 

@@ -16,7 +16,7 @@ from jupyter_mlops.execution.engine.stop import Stop
 from jupyter_mlops.jobs.queue.request import check_request
 from jupyter_mlops.jobs.queue.sources import changed_sources, module_files
 from jupyter_mlops.jobs.queue.submission import enqueue
-from jupyter_mlops.jobs.running.runner import execute_claimed
+from jupyter_mlops.jobs.running.job import execute_claimed
 from jupyter_mlops.operations.runs.jobs import show_job
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.store import Store

@@ -19,7 +19,8 @@ from workers import until
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.jobs.queue.request import check_request, create_run
+from jupyter_mlops.jobs.queue.request import check_request
+from jupyter_mlops.jobs.queue.submission import create_run
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
 from jupyter_mlops.jobs.recovery.recover import settle_run
 from jupyter_mlops.store.files import processes

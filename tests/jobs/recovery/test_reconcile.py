@@ -8,7 +8,8 @@ from notebooks import code, write_notebook
 
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.jobs.queue.request import check_request, create_run
+from jupyter_mlops.jobs.queue.request import check_request
+from jupyter_mlops.jobs.queue.submission import create_run
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
 from jupyter_mlops.store.store import Store
 

@@ -13,7 +13,8 @@ from jupyter_mlops.domain.run import Progress
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.execution.notebook.events import CellEnded, CellStarted, ExecutionStarted
 from jupyter_mlops.execution.notebook.outcome import NotebookOutcome
-from jupyter_mlops.jobs.queue.request import check_request, create_run
+from jupyter_mlops.jobs.queue.request import check_request
+from jupyter_mlops.jobs.queue.submission import create_run
 from jupyter_mlops.jobs.running import recorder as module
 from jupyter_mlops.jobs.running.recorder import Recorder
 from jupyter_mlops.store.store import Store

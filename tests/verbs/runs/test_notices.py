@@ -11,7 +11,8 @@ from jupyter_mlops.domain.run import RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import RunError, UnknownNameError
 from jupyter_mlops.jobs.notices import delivery
-from jupyter_mlops.jobs.queue.request import check_request, create_run
+from jupyter_mlops.jobs.queue.request import check_request
+from jupyter_mlops.jobs.queue.submission import create_run
 from jupyter_mlops.store.store import Store
 from verbs.projects import data_of, rows, text_of
 
