@@ -32,7 +32,8 @@ from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.plan import REUSE, RUN, SKIP, UNKNOWN, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepRun, cell_label
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.step_spec import cell_label
 from jupyter_mlops.secrets.known import CONDITION
 from jupyter_mlops.store.files.digests import EXISTS, file_digest
 from jupyter_mlops.store.store import Store

@@ -48,8 +48,6 @@ IN_SOURCE = Extent(text=65_536, items=0, read=65_536)
 """Of a cell's code in a list of its versions."""
 KEPT_ERROR = 10_000
 """Characters of an error's text that the record keeps: the notebook in which it was raised shows them all."""
-WORDS = 500
-"""Characters of what stands within a sentence: a name, or what was found of it."""
 
 
 def brief_values(values: Mapping[str, Any], extent: Extent) -> tuple[dict[str, Any], LeftOut]:

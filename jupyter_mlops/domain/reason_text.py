@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from jupyter_mlops.domain.brief import WORDS
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.errors import beginning
 
+WORDS = 500
+"""Characters of what stands within a sentence: a name, or what was found of it."""
 _PHRASES = {
     ReasonCode.CLOCK: "reads the clock",
     ReasonCode.LOOKS_FOR_FILES: "looks for files",

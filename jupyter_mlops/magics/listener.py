@@ -18,10 +18,10 @@ from jupyter_mlops.capture.session.events import (
 )
 from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepRun
 
 if TYPE_CHECKING:
     from jupyter_mlops.capture.session.run import RunHandle
+    from jupyter_mlops.domain.step import StepRun
 
 
 class KernelListener:

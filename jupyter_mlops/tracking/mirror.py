@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepLine, StepRun, is_named
+from jupyter_mlops.domain.step import StepLine, StepRun
+from jupyter_mlops.domain.step_spec import is_named
 from jupyter_mlops.domain.wire import to_wire
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.store.files.atomic import write_atomically

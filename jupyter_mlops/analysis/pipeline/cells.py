@@ -17,7 +17,7 @@ from jupyter_mlops.analysis.pipeline.step_options import (
 )
 from jupyter_mlops.domain.cell import Cell, Problem
 from jupyter_mlops.domain.lines import lines_of
-from jupyter_mlops.domain.step import StepSpec, label_of_code
+from jupyter_mlops.domain.step_spec import StepSpec, label_of_code
 from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
 
 __all__ = [

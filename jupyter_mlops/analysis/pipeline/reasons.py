@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jupyter_mlops.domain.reason import Reason, ReasonCode
-from jupyter_mlops.domain.step import is_cell
+from jupyter_mlops.domain.step_spec import is_cell
 
 _OF_KIND = {
     "code": ReasonCode.CODE_CHANGED,

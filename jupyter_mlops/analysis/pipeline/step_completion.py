@@ -9,7 +9,7 @@ from typing import Protocol
 
 from jupyter_mlops.analysis.code.facts import cell_facts
 from jupyter_mlops.analysis.pipeline.step_options import FLAGS, LISTS, VALUES
-from jupyter_mlops.domain.step import is_named
+from jupyter_mlops.domain.step_spec import is_named
 
 _DURATIONS = ("30s", "5m", "1h", "1d", "1w")
 _KINDS = ("load", "clean", "features", "train", "evaluate", "report")

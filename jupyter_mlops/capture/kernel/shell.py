@@ -33,7 +33,7 @@ from jupyter_mlops.capture.session.session import Session
 from jupyter_mlops.capture.step.outcome import names_bound
 from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.reason import Reason
-from jupyter_mlops.domain.step import StepSpec, cell_label
+from jupyter_mlops.domain.step_spec import StepSpec, cell_label
 from jupyter_mlops.domain.variables import KernelTask
 from jupyter_mlops.errors import InputError, MLOpsError, RunError
 

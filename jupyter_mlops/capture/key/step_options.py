@@ -10,7 +10,7 @@ from jupyter_mlops.analysis.code.facts import is_quiet
 from jupyter_mlops.analysis.pipeline.cells import StepCell
 from jupyter_mlops.capture.key.examination import Examination
 from jupyter_mlops.domain.reason import AUTHORS_WORD, Reason, ReasonCode
-from jupyter_mlops.domain.step import StepSpec
+from jupyter_mlops.domain.step_spec import StepSpec
 from jupyter_mlops.store.files.digests import file_digest
 
 _MATPLOTLIB = re.compile(r"^[^\S\n]*%matplotlib\s+(?!inline\b)(\S+)", re.MULTILINE)

@@ -18,12 +18,12 @@ from jupyter_mlops.capture.key.world import LiveWorld, Pending
 from jupyter_mlops.capture.restore.unseen import run_unseen
 from jupyter_mlops.capture.session.events import AuthorWarned, StepListener
 from jupyter_mlops.domain.reason import DAMAGED
-from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import DamagedObjectError, NotStoredError
 
 if TYPE_CHECKING:
     from jupyter_mlops.capture.session.context import KernelContext
     from jupyter_mlops.capture.session.project import KernelProject
+    from jupyter_mlops.domain.step import StepRun
 
 log = logging.getLogger(__name__)
 SMALL_BYTES = 1 << 20

@@ -15,7 +15,8 @@ from jupyter_mlops.capture.key.value_facts import ValueFacts
 from jupyter_mlops.capture.key.world import UNTOLD, World
 from jupyter_mlops.capture.observe import display
 from jupyter_mlops.domain.reason import DAMAGED, Reason, ReasonCode
-from jupyter_mlops.domain.step import StepRun, StepSpec
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.step_spec import StepSpec
 from jupyter_mlops.errors import DamagedObjectError
 from jupyter_mlops.secrets.known import CONDITION
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from jupyter_mlops.domain.reason import Reason
-from jupyter_mlops.domain.step import StepRun
+
+if TYPE_CHECKING:
+    from jupyter_mlops.domain.step import StepRun
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture.session.notebook import sent_position
 from jupyter_mlops.capture.session.run import RunHandle
-from jupyter_mlops.domain.step import StepRun
+
+if TYPE_CHECKING:
+    from jupyter_mlops.domain.step import StepRun
 
 
 class CellHistory:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from jupyter_mlops.analysis.code.facts import CodeFacts
-from jupyter_mlops.domain.step import StepRun
+
+if TYPE_CHECKING:
+    from jupyter_mlops.domain.step import StepRun
 
 
 class Hydrating(Protocol):

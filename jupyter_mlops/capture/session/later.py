@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from jupyter_mlops.analysis.code.magics import EVERYTHING
 from jupyter_mlops.analysis.pipeline.cells import StepCell
-from jupyter_mlops.analysis.pipeline.links import later_reads
 from jupyter_mlops.analysis.pipeline.shown import reads_shown
 from jupyter_mlops.capture.key.value_facts import reached
 from jupyter_mlops.capture.key.world import LiveWorld
@@ -29,6 +28,8 @@ class LaterReads:
 
     def may_read(self, step: StepCell, names: set[str]) -> bool:
         """Whether a cell below `step` may read one of `names`."""
+        from jupyter_mlops.analysis.pipeline.links import later_reads
+
         found = later_reads(self.view.steps(), self.view.place(step))
         return EVERYTHING in found or bool(reached(self.world.know, found) & names)
 

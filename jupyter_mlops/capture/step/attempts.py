@@ -8,7 +8,7 @@ import threading
 import time
 from typing import Any
 
-from jupyter_mlops.domain.step import StepSpec
+from jupyter_mlops.domain.step_spec import StepSpec
 from jupyter_mlops.errors import MLOpsError, RunError
 
 FIRST_PAUSE = 1.0

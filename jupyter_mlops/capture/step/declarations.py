@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from jupyter_mlops.capture.key.examination import Examination
 from jupyter_mlops.capture.step.outcome import StepOutcome
-from jupyter_mlops.domain.step import StepSpec
+from jupyter_mlops.domain.step_spec import StepSpec
 from jupyter_mlops.errors import InputError
 
 

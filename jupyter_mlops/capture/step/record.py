@@ -12,7 +12,8 @@ from jupyter_mlops.capture.step.outcome import StepOutcome
 from jupyter_mlops.domain.brief import KEPT_ERROR
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import Conditions, StepInput, StepRun, is_cell
+from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
+from jupyter_mlops.domain.step_spec import is_cell
 from jupyter_mlops.errors import beginning
 from jupyter_mlops.store.files.processes import this_process
 

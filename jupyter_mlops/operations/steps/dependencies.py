@@ -10,7 +10,8 @@ from jupyter_mlops.analysis.code.facts import CodeFacts, cell_facts
 from jupyter_mlops.analysis.pipeline.cells import StepCell, all_steps_of, match_step
 from jupyter_mlops.analysis.pipeline.links import IMPORTS, StepGraph, edges
 from jupyter_mlops.domain.cell import Cell
-from jupyter_mlops.domain.step import StepInput, StepRun, cell_label
+from jupyter_mlops.domain.step import StepInput, StepRun
+from jupyter_mlops.domain.step_spec import cell_label
 from jupyter_mlops.operations.steps.plan import working
 
 if TYPE_CHECKING:

@@ -11,16 +11,17 @@ from dataclasses import dataclass, field
 from jupyter_mlops.analysis.parameters.declared import checked_parameters
 from jupyter_mlops.analysis.pipeline.cells import StepCell, label_of
 from jupyter_mlops.capture.forecast import forecast, steps_in
-from jupyter_mlops.domain.brief import IN_LIST, WORDS, brief_values
+from jupyter_mlops.domain.brief import IN_LIST, brief_values
 from jupyter_mlops.domain.cell import Cell, Problem
 from jupyter_mlops.domain.listed import listed_parameter
 from jupyter_mlops.domain.parameter import Parameter
 from jupyter_mlops.domain.pipeline import PipelineStatus, StepStatus
 from jupyter_mlops.domain.plan import REUSE, SKIP, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode
-from jupyter_mlops.domain.reason_text import sentence
+from jupyter_mlops.domain.reason_text import WORDS, sentence
 from jupyter_mlops.domain.status import Status, StepState
-from jupyter_mlops.domain.step import StepRun, is_named
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.step_spec import is_named
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.operations.steps.in_view import KERNEL, RUN, InView, find_view
 from jupyter_mlops.operations.steps.plan import working

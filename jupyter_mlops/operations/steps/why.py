@@ -18,7 +18,8 @@ from jupyter_mlops.domain.plan import REUSE, SKIP, UNKNOWN, Forecast
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.domain.run import Run
-from jupyter_mlops.domain.step import StepRun, is_cell
+from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.step_spec import is_cell
 from jupyter_mlops.errors import StoreError, UnknownNameError
 from jupyter_mlops.operations.steps import plan
 

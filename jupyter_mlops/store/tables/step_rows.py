@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepLine, StepRun, is_named, label_of_code
+from jupyter_mlops.domain.step import StepLine, StepRun
+from jupyter_mlops.domain.step_spec import is_named, label_of_code
 from jupyter_mlops.store.db.excerpts import Excerpts
 from jupyter_mlops.store.db.portable import in_list
 from jupyter_mlops.store.db.rows import step_run_from

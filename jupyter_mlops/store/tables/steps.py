@@ -14,7 +14,8 @@ from jupyter_mlops.domain.json_text import dumps
 from jupyter_mlops.domain.listed import ListedStepRun, listed_step_run
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepLine, StepRun, StepVersion, is_named
+from jupyter_mlops.domain.step import StepLine, StepRun, StepVersion
+from jupyter_mlops.domain.step_spec import is_named
 from jupyter_mlops.errors import UnknownNameError, beginning
 from jupyter_mlops.store.db.excerpts import Known
 from jupyter_mlops.store.db.index import Index, surviving

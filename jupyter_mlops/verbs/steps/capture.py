@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.domain.step import is_cell
+from jupyter_mlops.domain.step_spec import is_cell
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.verbs.framework.verb import MAGIC, Context, Verb, View
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.domain.step import is_cell
+from jupyter_mlops.domain.step_spec import is_cell
 from jupyter_mlops.operations.steps.dependencies import Dependencies, Use, dependencies
 from jupyter_mlops.verbs.framework.target import add_notebook, notebook_project, read_cells
 from jupyter_mlops.verbs.framework.verb import Context, Verb, View

@@ -16,7 +16,7 @@ from jupyter_mlops.analysis.pipeline.cells import (
     steps_of,
 )
 from jupyter_mlops.domain.cell import Cell
-from jupyter_mlops.domain.step import StepSpec
+from jupyter_mlops.domain.step_spec import StepSpec
 from jupyter_mlops.errors import NotebookError, UnknownNameError
 
 

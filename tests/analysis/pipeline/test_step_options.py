@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from jupyter_mlops.analysis.pipeline.step_options import check_step_name, parse_step_line, spec_from_tags, tags_of
-from jupyter_mlops.domain.step import StepSpec
+from jupyter_mlops.domain.step_spec import StepSpec
 from jupyter_mlops.errors import InputError
 
 

@@ -17,7 +17,7 @@ from jupyter_mlops.capture.key.modules import LocalModules
 from jupyter_mlops.capture.key.world import LiveWorld
 from jupyter_mlops.capture.step.logged import named_metrics
 from jupyter_mlops.capture.step.outcome import StepOutcome, judge
-from jupyter_mlops.domain.step import StepSpec
+from jupyter_mlops.domain.step_spec import StepSpec
 
 
 def judged(code: str, **namespace: Any) -> StepOutcome:
