@@ -39,6 +39,15 @@ def test_loading_the_extension_imports_nothing_heavy(tmp_path: Path) -> None:
     assert not modules_after(code, tmp_path) & HEAVY
 
 
+@pytest.mark.parametrize(
+    "name", ["domain.run", "domain.step", "domain.brief", "capture.session.events", "tracking", "verbs"]
+)
+def test_what_only_a_step_or_a_verb_needs_is_left_to_it(tmp_path: Path, name: str) -> None:
+    code = f"{SHELL}import sys, threading\nthreading.Thread.start = lambda self: None\n"
+    code += f"shell.run_line_magic('load_ext', 'jupyter_mlops')\nassert 'jupyter_mlops.{name}' not in sys.modules"
+    assert not modules_after(code, tmp_path) & {"difflib", "fractions", "zoneinfo"}
+
+
 def test_warming_up_never_imports_mlflow_papermill_pandas_or_sklearn(tmp_path: Path) -> None:
     code = f"{SHELL}import threading, time\nshell.run_line_magic('load_ext', 'jupyter_mlops')\n"
     code += "[thread.join(30) for thread in threading.enumerate() if thread.name.startswith('jupyter-mlops')]"

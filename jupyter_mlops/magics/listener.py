@@ -7,19 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture.observe.display import NOTE, WARNING
-from jupyter_mlops.capture.session.events import (
-    AuthorWarned,
-    StepEnded,
-    StepEvent,
-    StepReused,
-    StepSkipped,
-    StepStarted,
-    ValuesRecalled,
-)
 from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.domain.status import Status
 
 if TYPE_CHECKING:
+    from jupyter_mlops.capture.session.events import StepEvent
     from jupyter_mlops.capture.session.run import RunHandle
     from jupyter_mlops.domain.step import StepRun
 
@@ -34,21 +26,23 @@ class KernelListener:
 
     def on_event(self, event: StepEvent) -> None:
         """Show what the author should see; tell tracking of steps that someone named."""
+        from jupyter_mlops.capture.session import events
+
         match event:
-            case StepStarted(step_run):
+            case events.StepStarted(step_run):
                 self._started(step_run)
-            case StepEnded(step_run):
+            case events.StepEnded(step_run):
                 self._ended(step_run)
-            case StepReused(step_run, saved, source):
+            case events.StepReused(step_run, saved, source):
                 note = {"note": "reused", "step": step_run.step, "step_run": step_run.id, "source": source.id}
                 self._note(f"↺ {step_run.step} reused · {_seconds(saved)} saved", note)
-            case StepSkipped(step, why):
+            case events.StepSkipped(step, why):
                 told = sentence(why)
                 self._note(f"⤼ {step} skipped · {told}", {"note": "skipped", "step": step, "why": told})
-            case ValuesRecalled(names):
+            case events.ValuesRecalled(names):
                 makers = ", ".join(dict.fromkeys(names.values()))
                 self._note(f"↺ {', '.join(names)} taken from {makers}", {"note": "recalled", "names": dict(names)})
-            case AuthorWarned(message, hint):
+            case events.AuthorWarned(message, hint):
                 self._warn(message, hint)
 
     def _started(self, step_run: StepRun) -> None:

@@ -21,8 +21,8 @@ from jupyter_mlops.analysis.pipeline.step_options import spec_named
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.kernel.plain_cells import make_ready, note_effects
 from jupyter_mlops.capture.restore.hydrate import Hydrator
+from jupyter_mlops.capture.session.author import warn
 from jupyter_mlops.capture.session.context import KernelContext
-from jupyter_mlops.capture.session.events import AuthorWarned, StepListener
 from jupyter_mlops.capture.session.history import CellHistory
 from jupyter_mlops.capture.session.later import LaterReads
 from jupyter_mlops.capture.session.notebook import NotebookView, parent_metadata, sent_metadata, sent_tags
@@ -38,6 +38,7 @@ from jupyter_mlops.domain.variables import KernelTask
 from jupyter_mlops.errors import InputError, MLOpsError, RunError
 
 if TYPE_CHECKING:
+    from jupyter_mlops.capture.session.events import StepListener
     from jupyter_mlops.capture.step.execution import StepExecution
     from jupyter_mlops.domain.run import TrackedAt
 
@@ -205,11 +206,11 @@ class ShellHooks:
 
     def _tell_notices(self) -> None:
         for message, hint in self.session.run.writing.notices():
-            self.session.listener.on_event(AuthorWarned(message, hint))
+            warn(self.session.listener, message, hint)
 
     def _give_up(self, message: str, hint: str) -> None:
         self._abandon()
-        self.session.listener.on_event(AuthorWarned(message, hint))
+        warn(self.session.listener, message, hint)
 
     def _abandon(self) -> None:
         if self._execution is not None:
@@ -282,11 +283,10 @@ class ShellHooks:
         note_effects(facts, session.context.world, bound, effects)
 
     def _not_recorded(self, why: str) -> None:
-        self.session.listener.on_event(
-            AuthorWarned(
-                f"This step ran, but was not recorded: {why}",
-                "Its result is in the kernel, but will not be reused.",
-            )
+        warn(
+            self.session.listener,
+            f"This step ran, but was not recorded: {why}",
+            "Its result is in the kernel, but will not be reused.",
         )
 
     def _refuse(self, execution: StepExecution, result: Any) -> None:

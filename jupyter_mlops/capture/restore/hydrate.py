@@ -16,12 +16,13 @@ from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.key.value_facts import reached
 from jupyter_mlops.capture.key.world import LiveWorld, Pending
 from jupyter_mlops.capture.restore.unseen import run_unseen
-from jupyter_mlops.capture.session.events import AuthorWarned, StepListener
+from jupyter_mlops.capture.session.author import warn
 from jupyter_mlops.domain.reason import DAMAGED
 from jupyter_mlops.errors import DamagedObjectError, NotStoredError
 
 if TYPE_CHECKING:
     from jupyter_mlops.capture.session.context import KernelContext
+    from jupyter_mlops.capture.session.events import StepListener
     from jupyter_mlops.capture.session.project import KernelProject
     from jupyter_mlops.domain.step import StepRun
 
@@ -143,9 +144,7 @@ class Hydrator:
 
     def _make_again(self, name: str, pending: Pending, why: str) -> None:
         """A stored value cannot be had: tell, let no one take it again, and run the step that made it."""
-        self._listener.on_event(
-            AuthorWarned(f"The stored value of '{name}' is not used: {why}", "The step that made it runs again.")
-        )
+        warn(self._listener, f"The stored value of '{name}' is not used: {why}", "The step that made it runs again.")
         self._project.store.steps.update_run(pending.source, unrepeatable=DAMAGED)
         self._produce(name, pending)
 
@@ -239,7 +238,7 @@ class Hydrator:
             try:
                 self._put_shown(place, self._shown_by(place))
             except (NotStoredError, DamagedObjectError) as error:
-                self._listener.on_event(AuthorWarned(error.message, error.hint))
+                warn(self._listener, error.message, error.hint)
         return bool(places)
 
     def _shown_by(self, place: NotRestored) -> Any:

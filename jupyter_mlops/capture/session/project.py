@@ -5,12 +5,13 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from jupyter_mlops.capture.session.author import warn
 from jupyter_mlops.capture.session.context import KernelContext
-from jupyter_mlops.capture.session.events import AuthorWarned, StepListener
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.store.project.output_limit import CHARACTERS, output_limit
 
 if TYPE_CHECKING:
+    from jupyter_mlops.capture.session.events import StepListener
     from jupyter_mlops.store.store import Store
 
 
@@ -45,5 +46,5 @@ class KernelProject:
                 self._output_limit = output_limit(self.store.root)
             except InputError as error:
                 self._output_limit = CHARACTERS
-                listener.on_event(AuthorWarned(error.message, error.hint))
+                warn(listener, error.message, error.hint)
         return self._output_limit

@@ -6,9 +6,9 @@ Whoever needs one of them is handed that one. The session itself knows nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from jupyter_mlops.capture.session.context import KernelContext
-from jupyter_mlops.capture.session.events import StepListener
 from jupyter_mlops.capture.session.history import CellHistory
 from jupyter_mlops.capture.session.hydrating import Hydrating
 from jupyter_mlops.capture.session.later import LaterReads
@@ -16,6 +16,9 @@ from jupyter_mlops.capture.session.notebook import NotebookView
 from jupyter_mlops.capture.session.owners import Owners
 from jupyter_mlops.capture.session.policy import CapturePolicy
 from jupyter_mlops.capture.session.run import RunHandle
+
+if TYPE_CHECKING:
+    from jupyter_mlops.capture.session.events import StepListener
 
 
 @dataclass(frozen=True)
