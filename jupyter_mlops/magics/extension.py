@@ -17,12 +17,14 @@ from jupyter_mlops.magics.listener import KernelListener
 from jupyter_mlops.secrets.known import KNOWN
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from jupyter_mlops.domain.run import TrackedAt
 
 _loaded: dict[int, tuple[ShellHooks, Any, Callable[[], None]]] = {}
 
 
-def load(shell: Any, form: Callable[[Path], None] | None = None) -> None:
+def load(shell: InteractiveShell, form: Callable[[Path], None] | None = None) -> None:
     """`%load_ext jupyter_mlops`; `form` shows the form of a notebook. Loading twice changes nothing."""
     if id(shell) in _loaded:
         return
@@ -39,7 +41,7 @@ def load(shell: Any, form: Callable[[Path], None] | None = None) -> None:
     import_ahead()
 
 
-def unload(shell: Any) -> None:
+def unload(shell: InteractiveShell) -> None:
     """`%unload_ext jupyter_mlops`."""
     found = _loaded.pop(id(shell), None)
     if found is not None:

@@ -11,6 +11,8 @@ from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.domain.status import Status
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from jupyter_mlops.capture.session.events import StepEvent
     from jupyter_mlops.capture.session.run import RunHandle
     from jupyter_mlops.domain.step import StepRun
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 class KernelListener:
     """The kernel's listener: shows notes, and passes steps on to tracking."""
 
-    def __init__(self, shell: Any, run: RunHandle) -> None:
+    def __init__(self, shell: InteractiveShell, run: RunHandle) -> None:
         self._shell = shell
         self._run = run
         self._step_runs: Any = None

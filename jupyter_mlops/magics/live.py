@@ -15,12 +15,14 @@ from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.operations.runs.live import Ended
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from jupyter_mlops.analysis.pipeline.cells import StepCell
     from jupyter_mlops.capture.session.session import Session
 
 
 @contextmanager
-def _awaiting(shell: Any) -> Iterator[None]:
+def _awaiting(shell: InteractiveShell) -> Iterator[None]:
     """Let cells that `await` run while the kernel's own event loop waits for us: in a loop of their own."""
     before = shell.loop_runner
     shell.loop_runner = _in_own_loop

@@ -9,12 +9,15 @@ import os
 import threading
 from pathlib import Path
 from types import FunctionType, SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.domain import variables
 
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
-def send_before_flush_returns(shell: Any) -> None:
+
+def send_before_flush_returns(shell: InteractiveShell) -> None:
     """Let a flush be done when it returns: what was printed is on its way before the cell goes on.
 
     ipykernel's waits until its thread has taken the text, not until it has sent it. Native code that keeps the
@@ -35,7 +38,7 @@ def send_before_flush_returns(shell: Any) -> None:
     sender.send_multipart = send_multipart
 
 
-def keep_last_words(shell: Any) -> None:
+def keep_last_words(shell: InteractiveShell) -> None:
     """Let the runner of a job find the messages that were still on their way when this kernel was killed."""
     sender: Any = getattr(getattr(shell, "kernel", None), "iopub_thread", None)
     path = os.environ.pop(variables.LAST_WORDS, None)
@@ -56,7 +59,7 @@ def keep_last_words(shell: Any) -> None:
     sender.send_multipart = send_multipart
 
 
-def keep_packing(shell: Any) -> None:
+def keep_packing(shell: InteractiveShell) -> None:
     """Let messages be packed by the json of now: a notebook that exchanges its functions would get no answer any more."""
     session = getattr(getattr(shell, "kernel", None), "session", None)
     if session is not None:

@@ -38,6 +38,8 @@ from jupyter_mlops.domain.variables import KernelTask
 from jupyter_mlops.errors import InputError, MLOpsError, RunError
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
+
     from jupyter_mlops.capture.session.events import StepListener
     from jupyter_mlops.capture.step.execution import StepExecution
     from jupyter_mlops.domain.run import TrackedAt
@@ -55,7 +57,9 @@ _sessions: list[ShellHooks] = []
 
 
 def open_session(
-    shell: Any, listener_of: Callable[[Any, RunHandle], StepListener], tracked_at: Callable[[Path], TrackedAt]
+    shell: InteractiveShell,
+    listener_of: Callable[[InteractiveShell, RunHandle], StepListener],
+    tracked_at: Callable[[Path], TrackedAt],
 ) -> Session:
     """A kernel's session, and what gives its cells the values of reused steps.
 
@@ -93,7 +97,7 @@ def _import_needed() -> None:
         importlib.import_module(name)
 
 
-class ShellHooks:
+class ShellHooks(ast.NodeTransformer):
     """Ties a session to a shell. `install` and `remove` are each other's inverse."""
 
     def __init__(self, session: Session) -> None:
@@ -124,7 +128,7 @@ class ShellHooks:
         self.shell.events.unregister("post_run_cell", self.after_cell)
         _sessions.remove(self)
 
-    def before_cell(self, info: Any) -> None:
+    def before_cell(self, info: ExecutionInfo) -> None:
         """Before any cell. A failure of ours never keeps a cell from running: it is told, and the cell runs plainly."""
         if threading.get_ident() != self._thread:
             return
@@ -143,10 +147,10 @@ class ShellHooks:
         if context.beside.look(self.shell) or context.world.has_last_words:
             context.world.touch(None)
 
-    def _before(self, info: Any) -> None:
+    def _before(self, info: ExecutionInfo) -> None:
         try:
             try:
-                spec, code = split_magic(info.raw_cell)
+                spec, code = split_magic(info.raw_cell or "")
             except InputError:
                 return  # the input transformer has told, and IPython will not run the cell
             self._tell_notices()
@@ -173,7 +177,7 @@ class ShellHooks:
             log.debug("A step could not be recorded", exc_info=True)
             self._give_up(f"This step is not recorded: {type(error).__name__}: {error}", "The cell runs as usual.")
 
-    def _spec(self, info: Any, code: str, facts: CodeFacts, sent: dict[str, Any]) -> StepSpec | None:
+    def _spec(self, info: ExecutionInfo, code: str, facts: CodeFacts, sent: dict[str, Any]) -> StepSpec | None:
         """What the cell's tags ask for; where all cells are captured, any cell but one that only steers us."""
         tags, name = sent_tags(sent)
         if tags is None:
@@ -183,10 +187,10 @@ class ShellHooks:
             return spec
         return spec_named(name or self.session.view.step_name(info.cell_id, facts), tags, named=False)
 
-    def _begin_step(self, spec: StepSpec, code: str, facts: CodeFacts, info: Any) -> None:
+    def _begin_step(self, spec: StepSpec, code: str, facts: CodeFacts, info: ExecutionInfo) -> None:
         from jupyter_mlops.capture.step.execution import StepExecution
 
-        cell = Cell(-1, info.cell_id or "", "code", info.raw_cell)
+        cell = Cell(-1, info.cell_id or "", "code", info.raw_cell or "")
         refused = self._claim(info.cell_id, spec, facts)
         self._execution = StepExecution(self.session, StepCell(cell, spec, code), facts, refused)
         self._execution.before()
@@ -238,7 +242,7 @@ class ShellHooks:
             raise BadStepLine(execution.refused)
         execution.restore()
 
-    def after_cell(self, result: Any) -> None:
+    def after_cell(self, result: ExecutionResult) -> None:
         """After any cell."""
         if threading.get_ident() != self._thread or self._depth == 0:
             return
@@ -250,11 +254,11 @@ class ShellHooks:
         finally:
             self._depth -= 1
 
-    def _after(self, result: Any) -> None:
+    def _after(self, result: ExecutionResult) -> None:
         execution, facts = self._execution, self._facts
         self._execution = None
         self._look_beside()
-        if _CALLS.search(result.info.raw_cell):
+        if result.info is None or _CALLS.search(result.info.raw_cell or ""):
             libraries.cell_ended()
         try:
             effects: Mapping[str, list[Reason]] | None = None
@@ -272,6 +276,8 @@ class ShellHooks:
             log.debug("A step could not be recorded", exc_info=True)
             self._not_recorded(f"{type(error).__name__}: {error}")
         finally:
+            if execution is not None:
+                execution.abandon()
             self._names_before = {}
 
     def _note(self, facts: CodeFacts, label: str, bound: set[str], effects: Mapping[str, list[Reason]] | None) -> None:
@@ -289,7 +295,7 @@ class ShellHooks:
             "Its result is in the kernel, but will not be reused.",
         )
 
-    def _refuse(self, execution: StepExecution, result: Any) -> None:
+    def _refuse(self, execution: StepExecution, result: ExecutionResult) -> None:
         """Let a cell fail whose claims about its outputs turned out wrong when it had run."""
         if execution.refused is None or result.error_in_exec is not None or result.error_before_exec is not None:
             return

@@ -9,12 +9,19 @@ import json
 import sys
 import threading
 from io import StringIO
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.terminal import standing
 from jupyter_mlops.secrets.events import without_secrets
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ipykernel.displayhook import ZMQShellDisplayHook
+    from ipykernel.zmqshell import ZMQDisplayPublisher
+    from IPython.core.interactiveshell import InteractiveShell
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 NOTE = "application/vnd.jupyter-mlops.note+json"
@@ -31,9 +38,17 @@ _to_json = json.JSONEncoder(ensure_ascii=False).encode
 """Taken at import: a notebook may put something else in place of `json.dumps`."""
 
 
-def can_record(shell: Any) -> bool:
+def can_record(shell: InteractiveShell) -> bool:
     """Whether this shell's displays are messages."""
     return hasattr(shell, "kernel") and hasattr(shell.display_pub, "register_hook")
+
+
+def _publisher(shell: InteractiveShell) -> ZMQDisplayPublisher:
+    return cast("ZMQDisplayPublisher", shell.display_pub)
+
+
+def _display_hook(shell: InteractiveShell) -> ZMQShellDisplayHook:
+    return cast("ZMQShellDisplayHook", shell.displayhook)
 
 
 class DisplayRecorder:
@@ -42,7 +57,7 @@ class DisplayRecorder:
     Of more text than `limit` nothing is kept: what the notebook would show of it is not all that the step printed.
     """
 
-    def __init__(self, shell: Any, limit: int = sys.maxsize) -> None:
+    def __init__(self, shell: InteractiveShell, limit: int = sys.maxsize) -> None:
         self.shell = shell
         self._limit = limit
         self._size = 0
@@ -64,16 +79,16 @@ class DisplayRecorder:
 
     def start(self) -> None:
         """Begin to record."""
-        self.shell.display_pub.register_hook(self._message)
-        hook = self.shell.displayhook
-        finish = hook.finish_displayhook
+        _publisher(self.shell).register_hook(self._message)
+        hook = _display_hook(self.shell)
+        finish: Callable[[], None] = hook.finish_displayhook
 
         def recorded_finish() -> None:
             if hook.msg is not None:
                 self._message(hook.msg)
             finish()
 
-        hook.finish_displayhook = recorded_finish
+        vars(hook)["finish_displayhook"] = recorded_finish
         for name in ("stdout", "stderr"):
             self._tap(name, getattr(sys, name))
 
@@ -97,7 +112,7 @@ class DisplayRecorder:
 
     def stop(self) -> None:
         """End recording and leave the shell as it was."""
-        self.shell.display_pub.unregister_hook(self._message)
+        _publisher(self.shell).unregister_hook(self._message)
         vars(self.shell.displayhook).pop("finish_displayhook", None)
         for stream in self._streams:
             vars(stream).pop("write", None)
@@ -188,7 +203,7 @@ def decode(data: bytes | bytearray) -> list[Event]:
     return events
 
 
-def replay(shell: Any, events: list[Event]) -> None:
+def replay(shell: InteractiveShell, events: list[Event]) -> None:
     """Show the events as if the cell had shown them now."""
     for event in events:
         content = event.get("content", {})
@@ -207,9 +222,10 @@ def replay(shell: Any, events: list[Event]) -> None:
             )
 
 
-def _execute_result(shell: Any, content: dict[str, Any]) -> None:
+def _execute_result(shell: InteractiveShell, content: dict[str, Any]) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    hook = shell.displayhook
+    hook = _display_hook(shell)
     content = {**content, "execution_count": hook.prompt_count}
+    assert hook.session is not None
     hook.session.send(hook.pub_socket, "execute_result", content, parent=hook.parent_header, ident=hook.topic)

@@ -16,10 +16,14 @@ import types
 import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture.digest.code import global_names
 from jupyter_mlops.capture.origin.callables import is_users, is_users_code, named, reaches, runs_users_code
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
 
 _TIMERS = {
     name: getattr(signal, timer)
@@ -236,7 +240,7 @@ def _of_interpreter() -> Iterator[Due]:
             yield Due(f"a call by the interpreter ({named(function)})", function)
 
 
-def has_callbacks(shell: Any) -> bool:
+def has_callbacks(shell: InteractiveShell | None) -> bool:
     """Whether the notebook has something called by the shell around cells, or by a message from the browser."""
     events = getattr(shell, "events", None)
     for functions in getattr(events, "callbacks", {}).values():

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture.observe.pending_work import due_of_the_notebook, handlers, has_callbacks, work_of_loop
 from jupyter_mlops.capture.origin.callables import (
@@ -19,6 +19,10 @@ from jupyter_mlops.capture.origin.callables import (
     thread_runs_users_code,
 )
 from jupyter_mlops.domain.reason import Reason, ReasonCode
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
 
 _BACKGROUND = ("jupyter-mlops", "IPythonHistory", "MLflow", "QueueFeederThread", "ExecutorManagerThread", "pydevd")
 """Threads of ours, of the shell, of MLflow and of process pools, which begin when they are first needed."""
@@ -69,7 +73,7 @@ class ConcurrentWork:
         self.behind = next(threads, new[0] if new else "")
         return [*found, Reason(ReasonCode.LEAVES_THREAD, left[0].name)] if left else found
 
-    def look(self, shell: Any = None) -> bool:
+    def look(self, shell: InteractiveShell | None = None) -> bool:
         """Find out what goes on or is due now. Gives whether anything does, or did when this was asked before."""
         left, due, went_on = self._left(), due_of_the_notebook(), self.goes_on
         self.goes_on = bool(left or due or _has_widgets() or handlers() or has_callbacks(shell))

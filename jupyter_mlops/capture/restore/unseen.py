@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.errors import NotStoredError
 
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
-def run_unseen(shell: Any, code: str) -> Any:
+
+def run_unseen(shell: InteractiveShell, code: str) -> Any:
     """Run code unseen; gives what it would have shown last. Raises `NotStoredError` where it fails."""
     from IPython.utils.capture import capture_output
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.key.modules import LocalModules
@@ -13,11 +13,14 @@ from jupyter_mlops.capture.observe.threads import ConcurrentWork
 from jupyter_mlops.capture.session.rewriters import has_rewriters
 from jupyter_mlops.domain.variables import KernelTask
 
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
 
 class KernelContext:
     """Made when the extension is loaded. It knows nothing of runs, stores and records."""
 
-    def __init__(self, shell: Any, task: KernelTask) -> None:
+    def __init__(self, shell: InteractiveShell, task: KernelTask) -> None:
         libraries.begin()
         self.shell = shell
         self.task = task

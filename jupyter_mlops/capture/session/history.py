@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_mlops.capture.session.notebook import sent_position
 from jupyter_mlops.capture.session.run import RunHandle
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
     from jupyter_mlops.domain.step import StepRun
 
 
 class CellHistory:
     """Remembers this kernel's steps, and asks the record for what was before it."""
 
-    def __init__(self, shell: Any, run: RunHandle) -> None:
+    def __init__(self, shell: InteractiveShell, run: RunHandle) -> None:
         self._shell = shell
         self._run = run
         self.producers: dict[str, str] = {}

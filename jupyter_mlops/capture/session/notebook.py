@@ -14,6 +14,8 @@ from jupyter_mlops.domain.json_text import loads
 from jupyter_mlops.errors import MLOpsError
 
 if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionInfo, InteractiveShell
+
     from jupyter_mlops.capture.session.context import KernelContext
     from jupyter_mlops.capture.session.run import RunHandle
 
@@ -99,7 +101,7 @@ class NotebookView:
         return next((place for place, other in enumerate(steps) if other.code.strip() == step.code.strip()), -1)
 
 
-def parent_metadata(shell: Any) -> dict[str, Any]:
+def parent_metadata(shell: InteractiveShell) -> dict[str, Any]:
     """The metadata of the request that is being answered."""
     get_parent = getattr(getattr(shell, "kernel", None), "get_parent", dict)
     parent: dict[str, Any] = get_parent() or {}
@@ -107,7 +109,7 @@ def parent_metadata(shell: Any) -> dict[str, Any]:
     return sent if isinstance(sent, dict) else {}
 
 
-def sent_metadata(info: Any, shell: Any) -> dict[str, Any]:
+def sent_metadata(info: ExecutionInfo, shell: InteractiveShell) -> dict[str, Any]:
     """The metadata of the request that a cell runs by; nothing for a cell that another cell runs."""
     sent = getattr(info, "cell_meta", None)
     if isinstance(sent, dict) and sent:
@@ -129,7 +131,7 @@ def sent_tags(sent: Mapping[str, Any]) -> tuple[tuple[str, ...] | None, str]:
     return None, ""
 
 
-def sent_position(shell: Any) -> int | None:
+def sent_position(shell: InteractiveShell) -> int | None:
     """The place that the engine gave the running cell in its notebook; None where it gave none."""
     sent = parent_metadata(shell).get("mlops")
     return sent.get("position") if isinstance(sent, dict) else None

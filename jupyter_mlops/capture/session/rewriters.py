@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
 
-def has_rewriters(shell: Any) -> bool:
+def has_rewriters(shell: InteractiveShell) -> bool:
     """Whether anyone but us rewrites cells before they run."""
     found = len(shell.ast_transformers), len(shell.input_transformers_post), len(shell.input_transformers_cleanup)
     return found != (1, 0, _own_cleanups() + 1)

@@ -6,10 +6,14 @@ import _thread
 import signal
 import threading
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.domain.step_spec import StepSpec
 from jupyter_mlops.errors import MLOpsError, RunError
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+
 
 FIRST_PAUSE = 1.0
 """Seconds before the first retry; before each further one twice as many, up to `LONGEST_PAUSE`."""
@@ -19,7 +23,7 @@ LONGEST_PAUSE = 30.0
 class Attempts:
     """Between `begin` and `settle` the shell runs the step for the first time."""
 
-    def __init__(self, shell: Any, spec: StepSpec) -> None:
+    def __init__(self, shell: InteractiveShell, spec: StepSpec) -> None:
         self._shell = shell
         self._spec = spec
         self._timer: threading.Timer | None = None
@@ -31,7 +35,7 @@ class Attempts:
         self._over = False
         if self._spec.retries or self._spec.timeout is not None:
             self._held.clear()
-            self._shell._showtraceback = lambda *shown: self._held.append(shown)
+            vars(self._shell)["_showtraceback"] = lambda *shown: self._held.append(shown)
         if self._spec.timeout is not None:
             self._timer = threading.Timer(self._spec.timeout, self._interrupt)
             self._timer.name = "jupyter-mlops-timeout"
@@ -46,7 +50,7 @@ class Attempts:
         else:
             _thread.interrupt_main()
 
-    def settle(self, result: Any, code: str) -> MLOpsError | None:
+    def settle(self, result: ExecutionResult, code: str) -> MLOpsError | None:
         """The first attempt ended: try again as often as the step asks for. `result` becomes that of the last attempt.
 
         Gives the error to show where the time was over.
@@ -68,7 +72,7 @@ class Attempts:
             self._shell._showtraceback(*self._held[-1])
         return error
 
-    def _ended(self, result: Any) -> MLOpsError | None:
+    def _ended(self, result: ExecutionResult) -> MLOpsError | None:
         if self._timer is not None:
             self._timer.cancel()
         vars(self._shell).pop("_showtraceback", None)
@@ -80,5 +84,5 @@ class Attempts:
         return None
 
 
-def _failed(result: Any) -> bool:
+def _failed(result: ExecutionResult) -> bool:
     return result.error_before_exec is not None or result.error_in_exec is not None

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.pipeline.cells import StepCell
 from jupyter_mlops.capture import libraries
@@ -30,6 +30,10 @@ from jupyter_mlops.domain.step import Conditions
 from jupyter_mlops.errors import MLOpsError
 from jupyter_mlops.store.files.digests import ABSENT, file_digest
 
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionResult
+
+
 _INLINE = re.compile(r"^[^\S\n]*%matplotlib\s+(inline)\b", re.MULTILINE)
 
 
@@ -41,7 +45,9 @@ class StepConclusion:
     refused: MLOpsError | None = None
 
 
-def conclude(session: Session, step: StepCell, turn: StepTurn, seen: Observation, result: Any) -> StepConclusion:
+def conclude(
+    session: Session, step: StepCell, turn: StepTurn, seen: Observation, result: ExecutionResult
+) -> StepConclusion:
     """Record how the cell ended; `result` is IPython's, and becomes that of the last attempt."""
     refused = seen.attempts.settle(result, step.code)
     duration = time.perf_counter() - seen.began

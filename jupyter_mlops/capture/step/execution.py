@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.code.facts import CodeFacts
 from jupyter_mlops.analysis.pipeline.cells import StepCell
@@ -23,6 +23,9 @@ from jupyter_mlops.capture.step.replacement import replace
 from jupyter_mlops.capture.step.serving import why_it_runs
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.errors import MLOpsError
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionResult
 
 
 class StepExecution:
@@ -85,7 +88,7 @@ class StepExecution:
                 return effects
         return {}
 
-    def after(self, result: Any) -> set[str]:
+    def after(self, result: ExecutionResult) -> set[str]:
         """Record how the cell ended; gives the names it bound."""
         match self._decision:
             case StepReplacement(_, reuse):
@@ -105,6 +108,6 @@ class StepExecution:
                 replace(self._session, self.step, self._decision)
 
     def abandon(self) -> None:
-        """Let go of the shell where recording itself failed."""
+        """Let go of the shell, also where recording itself failed."""
         if self._observation is not None:
             self._observation.stop()
