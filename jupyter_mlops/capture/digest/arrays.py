@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture.digest import layout
 from jupyter_mlops.capture.digest.instances import beside, is_of_user
 from jupyter_mlops.capture.digest.reduced import reduced, reduced_parts
 from jupyter_mlops.capture.digest.walk import Handler, Undigestible, ValueWalk
+
+if TYPE_CHECKING:
+    from numpy import dtype as DType
+    from numpy import memmap
+    from numpy.typing import NDArray
 
 
 def resolve(kind: type) -> Handler | None:
@@ -30,7 +35,7 @@ def resolve(kind: type) -> Handler | None:
     return None
 
 
-def ndarray(walk: ValueWalk, value: Any) -> None:
+def ndarray(walk: ValueWalk, value: NDArray[Any]) -> None:
     """A numpy array: dtype, shape, axis order, whether it may be written, elements."""
     walk.modules.add("numpy")
     if walk.first_time(value):
@@ -39,7 +44,7 @@ def ndarray(walk: ValueWalk, value: Any) -> None:
         elements(walk, value)
 
 
-def elements(walk: ValueWalk, value: Any) -> None:
+def elements(walk: ValueWalk, value: NDArray[Any]) -> None:
     """Only the elements, in axis order; the layout is fed by the caller."""
     walk.check_time()
     if not value.dtype.hasobject:
@@ -50,7 +55,7 @@ def elements(walk: ValueWalk, value: Any) -> None:
         walk.sequence(b"objs", value.ravel("K").tolist())
 
 
-def dtype(walk: ValueWalk, value: Any) -> None:
+def dtype(walk: ValueWalk, value: DType[Any]) -> None:
     """A numpy dtype."""
     walk.modules.add("numpy")
     walk.tag("dtype", layout.dtype_text(value))
@@ -78,7 +83,7 @@ def scalar(walk: ValueWalk, value: Any) -> None:
         walk.update(part)
 
 
-def _subclass(kind: type, array: Any, numpy: Any) -> Handler:
+def _subclass(kind: type, array: type, numpy: object) -> Handler:
     masked = getattr(getattr(numpy, "ma", None), "MaskedArray", None)
     if masked is not None and kind is masked:
         return _masked
@@ -90,7 +95,7 @@ def _subclass(kind: type, array: Any, numpy: Any) -> Handler:
     return _derived_reduced
 
 
-def _base(walk: ValueWalk, value: Any) -> None:
+def _base(walk: ValueWalk, value: NDArray[Any]) -> None:
     plain = value.view(sys.modules["numpy"].ndarray)
     walk.value(type(value))
     walk.tag("ndarray", layout.layout(plain), "w" if plain.flags.writeable else "r")
@@ -98,7 +103,7 @@ def _base(walk: ValueWalk, value: Any) -> None:
     elements(walk, plain)
 
 
-def _derived(walk: ValueWalk, value: Any) -> None:
+def _derived(walk: ValueWalk, value: NDArray[Any]) -> None:
     """An instance of a subclass that is pickled as an array is; its attributes count though pickling drops them."""
     if walk.first_time(value):
         _base(walk, value)
@@ -107,7 +112,7 @@ def _derived(walk: ValueWalk, value: Any) -> None:
             walk.mapping(dict(own), attributes=True)
 
 
-def _derived_reduced(walk: ValueWalk, value: Any) -> None:
+def _derived_reduced(walk: ValueWalk, value: NDArray[Any]) -> None:
     if not is_of_user(type(value)):
         walk.memory(value.view(sys.modules["numpy"].ndarray))
         reduced(walk, value)
@@ -116,7 +121,7 @@ def _derived_reduced(walk: ValueWalk, value: Any) -> None:
         beside(walk, value, reduced_parts(walk, value))
 
 
-def _mapped(walk: ValueWalk, value: Any) -> None:
+def _mapped(walk: ValueWalk, value: memmap[Any, Any]) -> None:
     if getattr(value, "mode", None) in ("r+", "w+"):
         raise Undigestible("", f"a file mapped for writing ({value.filename})")
     if walk.first_time(value):

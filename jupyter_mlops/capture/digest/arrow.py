@@ -31,13 +31,13 @@ def resolve(kind: type) -> Handler | None:
     return None
 
 
-def _data_type(walk: ValueWalk, value: Any) -> None:
+def _data_type(walk: ValueWalk, value: object) -> None:
     import pyarrow as arrow
 
     _schema(walk, arrow.schema([("type", value)]))
 
 
-def _field(walk: ValueWalk, value: Any) -> None:
+def _field(walk: ValueWalk, value: object) -> None:
     import pyarrow as arrow
 
     _schema(walk, arrow.schema([value]))
@@ -64,7 +64,7 @@ def array(walk: ValueWalk, value: Any) -> None:
     _content(walk, value.type, chunks)
 
 
-def _content(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
+def _content(walk: ValueWalk, kind: object, chunks: Sequence[Any]) -> None:
     import pyarrow as arrow
 
     walk.check_time()
@@ -90,11 +90,11 @@ def _numbers(array: Any) -> Any:
     return numpy.frombuffer(array.buffers()[1], "u1")[start : start + len(array) * width]
 
 
-def _nothing(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
+def _nothing(walk: ValueWalk, kind: object, chunks: Sequence[Any]) -> None:
     """Nulls have a length only."""
 
 
-def _booleans(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
+def _booleans(walk: ValueWalk, kind: object, chunks: Sequence[Any]) -> None:
     for chunk in chunks:
         walk.update(_numbers((chunk.fill_null(False) if chunk.null_count else chunk).cast("uint8")))
 
@@ -112,7 +112,7 @@ def _fixed(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
         walk.update(memoryview(data).cast("B") if len(data) else b"")
 
 
-def _texts(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
+def _texts(walk: ValueWalk, kind: object, chunks: Sequence[Any]) -> None:
     """Text and bytes: all lengths, then all content."""
     import numpy
 
@@ -163,7 +163,7 @@ def _dictionaries(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
     _content(walk, kind.index_type, [part.indices for part in parts])
 
 
-def _streamed(walk: ValueWalk, kind: Any, chunks: Sequence[Any]) -> None:
+def _streamed(walk: ValueWalk, kind: object, chunks: Sequence[Any]) -> None:
     """Any other kind: as arrow itself would write it."""
     import pyarrow as arrow
 

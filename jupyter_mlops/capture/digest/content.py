@@ -90,7 +90,7 @@ class Walker:
         self._handlers = {**objects.HANDLERS, Secret: _secret}
         self._named: dict[int, tuple[bytes, str]] = {}
 
-    def fingerprint(self, name: str, value: Any) -> Fingerprint:
+    def fingerprint(self, name: str, value: object) -> Fingerprint:
         """The fingerprint of `value`, called `name` in errors. Raises `Undigestible`."""
         walk = ValueWalk(self.namespace, self._alive, self._handlers, self._named, _resolve, BUDGET_SECONDS)
         try:

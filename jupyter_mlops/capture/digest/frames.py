@@ -81,7 +81,7 @@ def _about(walk: ValueWalk, value: Any) -> None:
         walk.mapping(value._attrs, attributes=True)
 
 
-def _foreign_frame(walk: ValueWalk, value: Any) -> None:
+def _foreign_frame(walk: ValueWalk, value: object) -> None:
     """A frame of a class that is pickled in a way of its own."""
     if walk.first_time(value):
         with walk.within(copies=layout.frames_are_copies()):
@@ -182,7 +182,7 @@ def _plain_columns(walk: ValueWalk, places: list[tuple[Any, int]]) -> None:
         start = stop
 
 
-def index(walk: ValueWalk, value: Any) -> None:
+def index(walk: ValueWalk, value: object) -> None:
     """An index. No one changes one in place, so it has no identity, and each is read once a walk."""
     known = walk.indexes.get(id(value))
     if known is None:
@@ -212,7 +212,7 @@ def _index(walk: ValueWalk, value: Any) -> None:
         _content(walk, value._data)
 
 
-def _array(walk: ValueWalk, value: Any) -> None:
+def _array(walk: ValueWalk, value: object) -> None:
     """One of pandas' arrays that stands alone: it is written in place, as a numpy array is."""
     if walk.first_time(value):
         freq = getattr(value, "_freq", None)  # before pandas 3; in a series or index it is not the array's

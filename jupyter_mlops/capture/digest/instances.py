@@ -68,24 +68,24 @@ def _says(kind: type) -> bool:
     return "__dict__" in attributes and type(attributes["__dict__"]) is not types.GetSetDescriptorType
 
 
-def _last_words(walk: ValueWalk, value: Any) -> None:
+def _last_words(walk: ValueWalk, value: object) -> None:
     raise HasLastWords("", f"its class {type(value).__name__} runs code when it is deleted (__del__)")
 
 
-def _inheriting(walk: ValueWalk, value: Any) -> None:
+def _inheriting(walk: ValueWalk, value: object) -> None:
     """One whose way of being pickled is that of a library's or a builtin class it is derived from."""
     if walk.first_time(value):
         beside(walk, value, reduced_parts(walk, value))
 
 
-def _saying(walk: ValueWalk, value: Any) -> None:
+def _saying(walk: ValueWalk, value: object) -> None:
     """One whose class says itself what is pickled of it, or what is in it."""
     if walk.first_time(value):
         beside(walk, value, reduced_parts(walk, value, by_name=True))
         _content(walk, value, type(value))
 
 
-def _content(walk: ValueWalk, value: Any, kind: type) -> None:
+def _content(walk: ValueWalk, value: object, kind: type) -> None:
     """What the builtin or library class that it is derived from keeps of it, in the words of that class."""
     for family, content in _CONTENTS:
         if issubclass(kind, family):
@@ -100,7 +100,7 @@ def _content(walk: ValueWalk, value: Any, kind: type) -> None:
             walk.value(_said_by(method, value))
 
 
-def _said_by(method: Any, value: Any) -> Any:
+def _said_by(method: Any, value: object) -> Any:
     try:
         found = method(value)
     except RecursionError:
@@ -110,7 +110,7 @@ def _said_by(method: Any, value: Any) -> Any:
     return tuple(item for item in found if not isinstance(item, type)) if isinstance(found, tuple) else found
 
 
-def beside(walk: ValueWalk, value: Any, parts: Any) -> None:
+def beside(walk: ValueWalk, value: object, parts: object) -> None:
     """What an object holds that its pickled form, `parts`, does not give under the same name."""
     own = attributes_of(value)
     if own is not None:
@@ -119,7 +119,7 @@ def beside(walk: ValueWalk, value: Any, parts: Any) -> None:
     hide(walk, value, {name: item for name, item in _held(value, own) if said.get(name, _MISSING) is not item})
 
 
-def hide(walk: ValueWalk, value: Any, hidden: dict[str, Any]) -> None:
+def hide(walk: ValueWalk, value: object, hidden: dict[str, Any]) -> None:
     """Walk what the pickled form of `value` leaves out."""
     if hidden:
         walk.hides.update(f"{type(value).__name__}.{name}" for name in hidden)
@@ -127,7 +127,7 @@ def hide(walk: ValueWalk, value: Any, hidden: dict[str, Any]) -> None:
         walk.mapping(hidden, attributes=True)
 
 
-def _held(value: Any, own: dict[str, Any] | None) -> Iterator[tuple[str, Any]]:
+def _held(value: object, own: dict[str, Any] | None) -> Iterator[tuple[str, Any]]:
     """The filled slots and attributes of an object, whatever its class says of them."""
     for parent in type(value).__mro__:
         if parent.__module__ == "builtins":
@@ -141,7 +141,7 @@ def _held(value: Any, own: dict[str, Any] | None) -> Iterator[tuple[str, Any]]:
     yield from (own or {}).items()
 
 
-def attributes_of(value: Any) -> dict[str, Any] | None:
+def attributes_of(value: object) -> dict[str, Any] | None:
     """The real `__dict__` of an object; None where it has none."""
     for parent in type(value).__mro__:
         slot = vars(parent).get("__dict__")
@@ -151,7 +151,7 @@ def attributes_of(value: Any) -> dict[str, Any] | None:
     return None
 
 
-def _named(parts: Any, depth: int) -> Iterator[tuple[str, Any]]:
+def _named(parts: object, depth: int) -> Iterator[tuple[str, Any]]:
     """The names and values of the mappings in what pickling takes."""
     if type(parts) is tuple and depth < 3:
         for item in parts:

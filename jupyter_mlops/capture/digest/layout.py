@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+if TYPE_CHECKING:
+    from numpy import dtype as DType
+    from numpy.typing import NDArray
 
 
 def _numpy() -> Any:
     return sys.modules.get("numpy")
 
 
-def is_array(value: Any) -> bool:
+def is_array(value: object) -> TypeGuard[NDArray[Any]]:
     """Whether `value` is a plain ndarray, of no subclass."""
     numpy = _numpy()
     return numpy is not None and type(value) is getattr(numpy, "ndarray", None)
 
 
-def dtype_text(dtype: Any) -> str:
+def dtype_text(dtype: DType[Any]) -> str:
     """All of a dtype as text: names, offsets and titles of fields, byte order, unit, metadata."""
     if dtype.names:
+        assert dtype.fields is not None
         fields = [(name, dtype.fields[name][1:], dtype_text(dtype.fields[name][0])) for name in dtype.names]
         text = f"{fields} {dtype.itemsize} {dtype.isalignedstruct} {dtype.type.__name__}"
     elif dtype.subdtype:
@@ -32,7 +37,7 @@ def dtype_text(dtype: Any) -> str:
     return f"{text} {dict(dtype.metadata)}" if dtype.metadata else text
 
 
-def layout(array: Any) -> str:
+def layout(array: NDArray[Any]) -> str:
     """Type, shape and axis order of an array: what, with the bytes, decides all that computing with it gives.
 
     Gaps between elements do not count; which axis runs fastest does, since sums take elements in that order.
@@ -40,14 +45,14 @@ def layout(array: Any) -> str:
     return f"{dtype_text(array.dtype)} {array.shape} {_axis_order(array)}"
 
 
-def _axis_order(array: Any) -> tuple[int, ...]:
+def _axis_order(array: NDArray[Any]) -> tuple[int, ...]:
     if array.ndim == 1:
         return (0,) if array.shape[0] > 1 else ()
     axes = [axis for axis in range(array.ndim) if array.shape[axis] > 1]
     return tuple(sorted(axes, key=lambda axis: (-abs(array.strides[axis]), axis)))
 
 
-def raw(array: Any) -> memoryview:
+def raw(array: NDArray[Any]) -> memoryview:
     """An array's bytes in its own axis order; copied only where they have gaps. Of any dtype without objects."""
     if array.size == 0:
         return memoryview(b"")
@@ -57,10 +62,10 @@ def raw(array: Any) -> memoryview:
         order = _axis_order(array)
         rest = [axis for axis in range(array.ndim) if axis not in order]
         straight = _numpy().ascontiguousarray(array.transpose([*rest, *order]))
-    return memoryview(straight.reshape(-1).view("u1"))
+    return straight.reshape(-1).view("u1").data
 
 
-def parts(array: Any) -> Iterator[memoryview]:
+def parts(array: NDArray[Any]) -> Iterator[memoryview]:
     """The bytes that mean something, of any dtype without objects: what pads fields and long doubles is left out."""
     dtype = array.dtype
     if not _has_holes(dtype):
@@ -73,14 +78,15 @@ def parts(array: Any) -> Iterator[memoryview]:
         yield memoryview(_numpy().asarray(raw(array)).reshape(-1, width)[:, :10].tobytes())
 
 
-def _has_holes(dtype: Any) -> bool:
+def _has_holes(dtype: DType[Any]) -> bool:
     if dtype.names:
+        assert dtype.fields is not None
         inner = [dtype.fields[name][0] for name in dtype.names]
         return sum(item.itemsize for item in inner) != dtype.itemsize or any(map(_has_holes, inner))
     return bool(dtype.base.char in "gG" and _numpy().finfo(dtype.base).nmant == 63)
 
 
-def compact(array: Any) -> Any:
+def compact(array: NDArray[Any]) -> NDArray[Any]:
     """The array, or a copy without gaps in the same axis order and as writable, so that pickling keeps both."""
     if array.flags.c_contiguous or array.flags.f_contiguous:
         return array
@@ -89,7 +95,7 @@ def compact(array: Any) -> Any:
     return copy
 
 
-def extent(array: Any) -> tuple[int, int] | None:
+def extent(array: NDArray[Any]) -> tuple[int, int] | None:
     """First and last address of an array's memory; None for an empty one."""
     if array.size == 0:
         return None
@@ -103,7 +109,7 @@ def extent(array: Any) -> tuple[int, int] | None:
     return low, high
 
 
-def owner(array: Any) -> Any:
+def owner(array: NDArray[Any]) -> Any:
     """The mutable object that lends an array its memory, such as a `bytearray` or a mapped file; None for none."""
     numpy = _numpy()
     base = array.base
@@ -114,7 +120,7 @@ def owner(array: Any) -> Any:
     return None if base is None or isinstance(base, (bytes, str)) else base
 
 
-def overlaps(one: Any, other: Any) -> bool:
+def overlaps(one: object, other: object) -> bool:
     """Whether two arrays have an element's memory in common; where telling takes long they have."""
     numpy = _numpy()
     if one is None or other is None:
@@ -127,7 +133,7 @@ def overlaps(one: Any, other: Any) -> bool:
         return True
 
 
-def element_offset(one: Any, other: Any) -> int:
+def element_offset(one: NDArray[Any] | None, other: NDArray[Any] | None) -> int:
     """How many elements of `one` the memory of `other` begins after its own; gaps between elements do not count."""
     if one is None or other is None:
         return 0

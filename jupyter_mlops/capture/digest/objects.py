@@ -154,7 +154,7 @@ def _memoryview(walk: ValueWalk, value: memoryview) -> None:
     walk.blob(value if value.c_contiguous else value.tobytes())
 
 
-def _time(walk: ValueWalk, value: Any) -> None:
+def _time(walk: ValueWalk, value: object) -> None:
     walk.tag(type(value).__name__)
     walk.sequence(b"time", value.__reduce_ex__(4)[1], no_step)
 
@@ -172,14 +172,14 @@ def _other_zone(walk: ValueWalk, value: datetime.tzinfo) -> None:
         immutable(walk, value)
 
 
-def _text(walk: ValueWalk, value: Any) -> None:
+def _text(walk: ValueWalk, value: object) -> None:
     walk.tag(type(value).__name__, str(value))
 
 
 def _parts(*names: str) -> Handler:
     get = operator.attrgetter(*names)
 
-    def handler(walk: ValueWalk, value: Any) -> None:
+    def handler(walk: ValueWalk, value: object) -> None:
         walk.tag(type(value).__name__)
         walk.sequence(b"part", get(value), no_step)
 
@@ -214,12 +214,12 @@ def _logger(walk: ValueWalk, value: logging.Logger) -> None:
         reduced(walk, value)
 
 
-def _sentinel(walk: ValueWalk, value: Any) -> None:
+def _sentinel(walk: ValueWalk, value: object) -> None:
     """A mark that the standard library compares by identity."""
     walk.tag("sentinel", type(value).__qualname__, str(getattr(value, "name", "")))
 
 
-def _handle(walk: ValueWalk, value: Any) -> None:
+def _handle(walk: ValueWalk, value: object) -> None:
     kind = type(value)
     raise Undigestible("", f"a {kind.__name__} of {module_of(kind).partition('.')[0]}, which is tied to this process")
 

@@ -22,7 +22,7 @@ _TREES = ("sklearn.neighbors._kd_tree", "sklearn.neighbors._ball_tree")
 _NEW = getattr(copyreg, "__newobj__")  # noqa: B009 - a class would mangle the name
 
 
-def reduced(walk: ValueWalk, value: Any) -> None:
+def reduced(walk: ValueWalk, value: object) -> None:
     """Any object with an identity: what pickling would take of it."""
     if _is_the_only_one(type(value), value):
         immutable(walk, value)
@@ -30,7 +30,7 @@ def reduced(walk: ValueWalk, value: Any) -> None:
         reduced_parts(walk, value)
 
 
-def _is_the_only_one(kind: type, value: Any) -> bool:
+def _is_the_only_one(kind: type, value: object) -> bool:
     """Whether it is the one instance that its library's class ever makes, such as a mark for what is not given, and holds
     nothing: all who hold it share nothing that could be changed."""
     made: Any = kind.__new__
@@ -50,17 +50,17 @@ def _is_the_only_one(kind: type, value: Any) -> bool:
         return False
 
 
-def _holds(owner: Any, value: Any) -> bool:
+def _holds(owner: object, value: object) -> bool:
     return any(item is value for item in list(getattr(owner, "__dict__", {}).values()))
 
 
-def immutable(walk: ValueWalk, value: Any) -> None:
+def immutable(walk: ValueWalk, value: object) -> None:
     """An object of which only the content counts, by what pickling would take of it."""
     walk.tick()
     reduced_parts(walk, value)
 
 
-def reduced_parts(walk: ValueWalk, value: Any, *, by_name: bool = False) -> Any:
+def reduced_parts(walk: ValueWalk, value: object, *, by_name: bool = False) -> Any:
     """Walk what pickling would take of an object, and give it.
 
     With `by_name` a class that makes it counts as its own where it has the same name: a method finds the one that stands
@@ -96,12 +96,12 @@ def reduced_parts(walk: ValueWalk, value: Any, *, by_name: bool = False) -> Any:
     return parts
 
 
-def _is_named_as(function: Any, kind: type) -> bool:
+def _is_named_as(function: object, kind: type) -> bool:
     named = isinstance(function, type) and (function.__module__, function.__qualname__)
     return named == (kind.__module__, kind.__qualname__)
 
 
-def _reduction(kind: type, value: Any) -> Any:
+def _reduction(kind: type, value: object) -> Any:
     try:
         reducer = copyreg.dispatch_table.get(kind)
         return reducer(value) if reducer else value.__reduce_ex__(4)
@@ -113,7 +113,7 @@ def _reduction(kind: type, value: Any) -> Any:
         raise Undigestible("", f"{type(error).__name__}: {error}"[:200]) from error
 
 
-def _state(walk: ValueWalk, kind: type, value: Any, state: Any) -> None:
+def _state(walk: ValueWalk, kind: type, value: object, state: object) -> None:
     if type(state) is dict:
         own = getattr(value, "__dict__", None)  # only where pickling asked for it: asking may make it
         if type(own) is dict:
@@ -135,7 +135,7 @@ def _state(walk: ValueWalk, kind: type, value: Any, state: Any) -> None:
         walk.value(state)
 
 
-def _global(walk: ValueWalk, kind: type, value: Any, name: str) -> None:
+def _global(walk: ValueWalk, kind: type, value: object, name: str) -> None:
     """An object that is one of a module's own, such as a ufunc. One of the notebook's may hide code or a cache."""
     module = getattr(value, "__module__", None) or module_of(kind)
     if module == "__main__" or code.find(module, name) is not value:

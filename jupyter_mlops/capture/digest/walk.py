@@ -13,13 +13,16 @@ from contextlib import contextmanager
 from itertools import chain, compress, repeat
 from marshal import dumps
 from operator import is_
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xxhash
 
 from jupyter_mlops.capture.digest import layout
 from jupyter_mlops.secrets.known import KNOWN
 from jupyter_mlops.secrets.scan import Scan
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Types whose values are nothing but their content: identity means nothing, and `marshal` writes them exactly."""
@@ -186,7 +189,7 @@ class ValueWalk:
         if time.monotonic() > self._deadline:
             raise Undigestible("", f"determining its content takes over {self._seconds:.0f} s")
 
-    def first_time(self, value: Any, *, mutable: bool = True) -> bool:
+    def first_time(self, value: object, *, mutable: bool = True) -> bool:
         """Whether `value` is met for the first time in this walk; if not, its number stands for it."""
         number = self._seen.get(id(value))
         if number is not None:
@@ -199,13 +202,13 @@ class ValueWalk:
             self.ids.add(id(value))
         return True
 
-    def shared(self, value: Any) -> None:
+    def shared(self, value: object) -> None:
         """Note a mutable object that is not walked itself, such as an instance's `__dict__`."""
         if not self._inner:
             self.alive.append(value)
             self.ids.add(id(value))
 
-    def memory(self, array: Any) -> None:
+    def memory(self, array: NDArray[Any]) -> None:
         """Note the memory of a numpy array, and whose it is where that is no array."""
         extent = layout.extent(array)
         if extent is not None:
@@ -216,7 +219,7 @@ class ValueWalk:
         if owner is not None:
             self.shared(owner)
 
-    def own_memory(self, value: Any) -> None:
+    def own_memory(self, value: object) -> None:
         """Note an object that a frame may hold and someone else write into: its own address is its memory."""
         self.alive.append(value)
         self._held.append((id(value), id(value) + 1))
@@ -241,7 +244,7 @@ class ValueWalk:
         finally:
             self._inner, self._held = before
 
-    def apart(self, step: Handler, value: Any) -> bytes:
+    def apart(self, step: Handler, value: object) -> bytes:
         """The digest of a part on its own. Objects met in it are not known again outside it."""
         outer, known = self.update, len(self._seen)
         inner = xxhash.xxh3_128()
@@ -363,6 +366,6 @@ def _is_small(values: Sequence[Any], kinds: set[type]) -> bool:
     return total <= _BULK_BYTES
 
 
-def _short(key: Any) -> str:
+def _short(key: object) -> str:
     text = repr(key) if type(key) in PLAIN else type(key).__name__
     return text if len(text) <= 40 else text[:37] + "..."

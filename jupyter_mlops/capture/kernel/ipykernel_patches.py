@@ -29,7 +29,7 @@ def send_before_flush_returns(shell: InteractiveShell) -> None:
     schedule = sender.send_multipart
 
     @functools.wraps(schedule)
-    def send_multipart(*arguments: Any, **options: Any) -> None:
+    def send_multipart(*arguments: object, **options: object) -> None:
         if threading.current_thread() is sender.thread:
             sender._really_send(*arguments, **options)
         else:
@@ -50,7 +50,7 @@ def keep_last_words(shell: InteractiveShell) -> None:
     schedule = sender.send_multipart
 
     @functools.wraps(schedule)
-    def send_multipart(msg: Any, *arguments: Any, **options: Any) -> None:
+    def send_multipart(msg: Any, *arguments: object, **options: Any) -> None:
         # One lock for both, so that they stand in the file in the order in which they are sent.
         with lock:
             words.keep(msg)
@@ -66,7 +66,7 @@ def keep_packing(shell: InteractiveShell) -> None:
         session.pack, session.unpack = _own(session.pack), _own(session.unpack)
 
 
-def _own(function: Any) -> Any:
+def _own(function: object) -> Any:
     if not isinstance(function, FunctionType) or function.__globals__.get("json") is not json:
         return function
     names = {**function.__globals__, "json": SimpleNamespace(**vars(json))}

@@ -80,6 +80,6 @@ class _Loader(SourceFileLoader):
             raise OSError(f"no stored bytes of {path}")
         return found
 
-    def path_stats(self, path: Any) -> Any:
+    def path_stats(self, path: object) -> Any:
         """There is no file to speak of."""
         raise OSError(f"{path} is stored")

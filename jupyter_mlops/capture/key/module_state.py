@@ -25,7 +25,7 @@ def _is_cache(name: str) -> bool:
     return name.startswith("_") and ("cache" in name or "memo" in name)
 
 
-def _content(value: Any, module: str) -> Any:
+def _content(value: object, module: str) -> Any:
     if isinstance(value, _NO_STATE):
         return ("stateless", type(value).__name__)
     if isinstance(value, types.FunctionType) and value.__module__ == module:
@@ -39,7 +39,7 @@ def _content(value: Any, module: str) -> Any:
     return value
 
 
-def _member(item: Any, module: str) -> Any:
+def _member(item: object, module: str) -> Any:
     if isinstance(item, (staticmethod, classmethod)):
         return (type(item).__name__, _content(item.__func__, module))
     if isinstance(item, property):

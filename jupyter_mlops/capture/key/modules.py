@@ -246,7 +246,7 @@ def _portable(path: str, folder: str) -> str:
     return xxhash.xxh3_64_hexdigest(os.path.relpath(path, folder).encode("utf-8", "surrogateescape"))
 
 
-def _local_file(module: Any) -> str | None:
+def _local_file(module: object) -> str | None:
     """The source file of a module that is neither the interpreter's, a package's nor ours."""
     file = getattr(module, "__file__", None)
     name = getattr(module, "__name__", "")

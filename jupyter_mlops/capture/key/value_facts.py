@@ -62,7 +62,7 @@ _MOST_HIDDEN = 5
 _FIELDS = frozenset(item.name for item in fields(ValueFacts))
 
 
-def known_of(value: Any, found: Fingerprint) -> ValueFacts:
+def known_of(value: object, found: Fingerprint) -> ValueFacts:
     """What a fingerprint tells of a value."""
     sources, doubts = _sources(found.functions)
     text = str(value) if isinstance(value, str) and len(value) < 1000 else _path(value)
@@ -80,7 +80,7 @@ def known_of(value: Any, found: Fingerprint) -> ValueFacts:
     )
 
 
-def lost(value: Any, error: Undigestible) -> ValueFacts:
+def lost(value: object, error: Undigestible) -> ValueFacts:
     """A value whose content cannot be told."""
     return ValueFacts(
         lost=redact(str(error))[:300],
@@ -117,18 +117,18 @@ def reached(know: Callable[[str], ValueFacts | None], names: Iterable[str]) -> s
     return found
 
 
-def _home(value: Any) -> tuple[str, ...]:
+def _home(value: object) -> tuple[str, ...]:
     module = module_of(type(value))
     return () if module in ("", "builtins", "__main__") else (module,)
 
 
-def _path(value: Any) -> str:
+def _path(value: object) -> str:
     import pathlib
 
     return str(value) if isinstance(value, pathlib.PurePath) else ""
 
 
-def _kind(value: Any) -> str:
+def _kind(value: object) -> str:
     if isinstance(value, types.ModuleType):
         return "module"
     if isinstance(value, type):
@@ -165,7 +165,7 @@ def _is_generated(function: types.FunctionType) -> bool:
     )
 
 
-def dotted(value: Any) -> str | None:
+def dotted(value: object) -> str | None:
     """The real name of a module, or of a function or class of one; None for any other value."""
     if isinstance(value, types.ModuleType):
         return value.__name__

@@ -180,7 +180,7 @@ class LiveWorld:
         self._marks[name] = mark
         return mark
 
-    def loaded(self, name: str, value: Any, known: ValueFacts) -> None:
+    def loaded(self, name: str, value: object, known: ValueFacts) -> None:
         """Bind a name to its restored value, of which all is known but where its parts lie."""
         self.namespace[name] = value
         self.pending.pop(name, None)

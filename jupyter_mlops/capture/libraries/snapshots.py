@@ -196,7 +196,7 @@ def _record(module: types.ModuleType) -> _ModuleRecord:
     return _ModuleRecord(module, names, tuple(watched))
 
 
-def _watch(path: str, value: Any, module: str, seen: set[int], depth: int) -> Iterator[_Watched]:
+def _watch(path: str, value: object, module: str, seen: set[int], depth: int) -> Iterator[_Watched]:
     """`value` if it is mutable and the module's own, and what it leads to."""
     if isinstance(value, _LEAVES) or id(value) in seen:
         return
@@ -231,11 +231,11 @@ def _inside(path: str, held: Mapping[Any, Any], module: str, seen: set[int], dep
                 yield from _watch(f"{path}.{text}", item, module, seen, depth - 1)
 
 
-def _itself(value: Any) -> Any:
+def _itself(value: object) -> Any:
     return value
 
 
-def _slots(value: Any) -> dict[str, Any]:
+def _slots(value: object) -> dict[str, Any]:
     names = getattr(type(value), "__slots__", ())
     return {name: getattr(value, name, None) for name in ([names] if isinstance(names, str) else names)}
 
@@ -303,7 +303,7 @@ def _changed_inside(former: _Watched, after: _Watched, before: Mapping[str, obje
         yield f"{after.path}.{text}"
 
 
-def _is_by_import(item: Any, before: Mapping[str, object], after: _Watched) -> bool:
+def _is_by_import(item: object, before: Mapping[str, object], after: _Watched) -> bool:
     """Whether it comes from a part of the same package that was not loaded before, and was registered by its import."""
     origin = getattr(item, "__module__", None)
     return (
@@ -311,15 +311,15 @@ def _is_by_import(item: Any, before: Mapping[str, object], after: _Watched) -> b
     )
 
 
-def _is_filled_in(target: Any, name: str) -> bool:
+def _is_filled_in(target: object, name: str) -> bool:
     """Whether the attribute is one that its class computes at the first use."""
     return isinstance(getattr(type(target), name, None), functools.cached_property)
 
 
-def _was_lazy(value: Any) -> bool:
+def _was_lazy(value: object) -> bool:
     """Whether it only stood for what is made at the first use."""
     return type(value) is object or "lazy" in type(value).__name__.lower()
 
 
-def _text(key: Any) -> str:
+def _text(key: object) -> str:
     return (key if isinstance(key, str) else repr(key))[:40].replace("\n", " ")

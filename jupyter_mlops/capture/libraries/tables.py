@@ -23,7 +23,7 @@ MOST = 3_000_000
 """Characters of source up to which it is looked at."""
 
 
-def is_filled_once(module: str, owner: Any, name: str, now: Any) -> bool:
+def is_filled_once(module: str, owner: object, name: str, now: object) -> bool:
     """Whether `name`, of the module where `owner` is None, else an attribute of `owner`, holds such a table now."""
     if not isinstance(now, (dict, list, set, frozenset, tuple)) or not now or not _is_plain(now):
         return False
@@ -38,7 +38,7 @@ def is_filled_once(module: str, owner: Any, name: str, now: Any) -> bool:
     return type(again) is type(now) and bool(again == now)
 
 
-def is_noted_at_access(owner: Any, name: str) -> bool:
+def is_noted_at_access(owner: object, name: str) -> bool:
     """Whether `name` is what a descriptor of a library notes of itself each time an attribute is asked for, such as whose
     attribute that is: whoever gets at it finds it set anew."""
     getter = vars(type(owner)).get("__get__")
@@ -73,7 +73,7 @@ def _function(file: str, line: int, name: str) -> ast.FunctionDef | None:
     return next((node for node in found if node.lineno == line), None)
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: object) -> bool:
     if isinstance(value, dict):
         return all(_is_plain(key) and _is_plain(item) for key, item in value.items())
     if isinstance(value, (list, set, frozenset, tuple)):

@@ -40,7 +40,7 @@ def begin() -> None:
     add: Any = vars(warnings)["_add_filter"]
 
     @wraps(add)
-    def noting(*item: Any, append: bool) -> None:
+    def noting(*item: object, append: bool) -> None:
         known = _key(item) in _keys_now()  # a filter of the notebook stays one when a library adds its like
         add(*item, append=append)
         if known:

@@ -59,12 +59,12 @@ def current_loop() -> Any:
         return getattr(helpers, "_asyncio_event_loop", None)
 
 
-def work_of_loop(loop: Any) -> list[Due]:
+def work_of_loop(loop: object) -> list[Due]:
     """What a loop, of this thread or another, has to do for the notebook."""
     return list(_of_loop(loop))
 
 
-def _of_loop(loop: Any) -> Iterator[Due]:
+def _of_loop(loop: object) -> Iterator[Due]:
     handle: Any
     if loop is None:
         return
@@ -90,7 +90,7 @@ class _Handles:
     def __init__(self) -> None:
         self._known: dict[int, tuple[weakref.ref[Any], bool]] = {}
 
-    def is_users(self, handle: Any, *, public: bool) -> bool:
+    def is_users(self, handle: object, *, public: bool) -> bool:
         known = self._known.get(id(handle))
         if known is not None and known[0]() is handle:
             return known[1]
@@ -102,7 +102,7 @@ class _Handles:
         return answer
 
 
-def _forgets(callback: Any, task: Any) -> bool:
+def _forgets(callback: object, task: object) -> bool:
     """Whether a callback only takes the task out of the set that keeps it alive."""
     owner = getattr(callback, "__self__", None)
     return isinstance(owner, (set, weakref.WeakSet)) and task in owner
@@ -157,7 +157,7 @@ class _Handlers:
         return self._found
 
 
-def _is_users_handler(handler: Any) -> bool:
+def _is_users_handler(handler: object) -> bool:
     return callable(handler) and not isinstance(handler, signal.Handlers) and is_users(handler)
 
 
@@ -204,7 +204,7 @@ class _AtExit:
         return self._found
 
 
-def _asks(function: Any) -> bool:
+def _asks(function: object) -> bool:
     """Whether a function may ask for anything but what is built in; what it was registered with cannot be seen."""
     if not isinstance(function, types.FunctionType) or function.__closure__ or function.__code__.co_varnames:
         return True
@@ -257,7 +257,7 @@ def has_callbacks(shell: InteractiveShell | None) -> bool:
 _MESSAGES = ("_msg_callback", "_close_callback")
 
 
-def _is_plainly_users(function: Any) -> bool:
+def _is_plainly_users(function: object) -> bool:
     inner = getattr(function, "__func__", function)
     if isinstance(inner, types.FunctionType):
         return is_users_code(inner.__code__, inner.__globals__)

@@ -37,7 +37,7 @@ _codes: dict[str, tuple[FunctionType, CodeType, CodeType]] = {}
 _told: list[Callable[[str, Any], None]] = []
 
 
-def _template(*_: Any, **__: Any) -> Any:
+def _template(*_: object, **__: object) -> Any:
     return __import__("jupyter_mlops.capture.observe.stdlib_hooks", fromlist=["_"]).called("NAME", _, __)
 
 

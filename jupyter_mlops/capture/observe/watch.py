@@ -175,7 +175,7 @@ class StepWatch:
                 return True
         return "mlflow" in sys.modules and by_mlflow()
 
-    def _told(self, kind: str, path: Any) -> None:
+    def _told(self, kind: str, path: object) -> None:
         """Take a call of `capture.observe.stdlib_hooks`."""
         if self._is_ours() or importing() == LIBRARY:
             return
@@ -198,7 +198,7 @@ class StepWatch:
         finally:
             self._busy.discard(identity)
 
-    def _opened(self, path: Any, mode: Any, flags: Any) -> None:
+    def _opened(self, path: object, mode: object, flags: object) -> None:
         if isinstance(path, int) or path is None or importing() == LIBRARY or by_rmtree():
             return
         absolute = _absolute(path)
@@ -282,7 +282,7 @@ class StepWatch:
             self._made.add(target)
         self._wrote(target)
 
-    def _altered(self, path: Any, code: ReasonCode) -> None:
+    def _altered(self, path: object, code: ReasonCode) -> None:
         if isinstance(path, int):
             return
         absolute = _absolute(path)
@@ -290,7 +290,7 @@ class StepWatch:
             self.seen.writes.add(absolute)
             self._doubt(code, os.path.basename(absolute))
 
-    def _linked(self, path: Any, code: ReasonCode) -> None:
+    def _linked(self, path: object, code: ReasonCode) -> None:
         absolute = _absolute(path)
         if self._is_the_worlds(absolute, write=True):
             self.seen.writes.add(absolute)
@@ -301,7 +301,7 @@ class StepWatch:
         if program not in _HARMLESS_PROGRAMS:
             self._doubt(ReasonCode.PROCESS, program)
 
-    def _database(self, name: Any) -> None:
+    def _database(self, name: object) -> None:
         path = _absolute(name) if name not in (":memory:", b":memory:") else ""  # bytes before Python 3.11
         if path and not path.startswith(self._ignored) and os.path.basename(path) != _HISTORY:
             self._doubt(ReasonCode.DATABASE, os.path.basename(path))
@@ -309,7 +309,7 @@ class StepWatch:
     def _doubt(self, code: ReasonCode, detail: str = "") -> None:
         self.seen.reasons.append(Reason(code, detail))
 
-    def _at(self, path: Any, folder: Any) -> str:
+    def _at(self, path: Any, folder: object) -> str:
         """An absolute path, also where it is told from an open folder."""
         if isinstance(folder, int) and folder >= 0 and not os.path.isabs(path):
             try:

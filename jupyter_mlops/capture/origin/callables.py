@@ -56,7 +56,7 @@ def is_users_class(kind: type) -> bool:
     return isinstance(file, str) and not is_library_file(file) and not file.startswith(_OUR_FOLDER)
 
 
-def is_users(function: Any, arguments: Iterable[Any] = (), *, public: bool = False) -> bool:
+def is_users(function: object, arguments: Iterable[Any] = (), *, public: bool = False) -> bool:
     """Whether calling `function` later is the notebook's doing.
 
     With `public`, also a library's function or method that has no underscore in front: libraries have their own, private
@@ -154,7 +154,7 @@ def holds_values(roots: Iterable[Any]) -> bool:
     return False
 
 
-def runs_users_code(coroutine: Any) -> bool:
+def runs_users_code(coroutine: object) -> bool:
     """Whether a coroutine, or one that it awaits, is the notebook's, or is given something of the notebook's to call."""
     while coroutine is not None:
         code = _first(coroutine, "cr_code", "gi_code", "ag_code")
@@ -193,16 +193,16 @@ def asked_of_worker(identity: int) -> list[Any]:
     return found
 
 
-def named(function: Any) -> str:
+def named(function: object) -> str:
     """What to call a callable in a text."""
     while isinstance(function, functools.partial):
         function = function.func
     return str(getattr(function, "__name__", type(function).__name__)).strip("<>")
 
 
-def _first(value: Any, *names: str) -> Any:
+def _first(value: object, *names: str) -> Any:
     return next((found for name in names if (found := getattr(value, name, None)) is not None), None)
 
 
-def _package(value: Any) -> str:
+def _package(value: object) -> str:
     return str(getattr(value, "__module__", None) or "").partition(".")[0]

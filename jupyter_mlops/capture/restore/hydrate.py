@@ -250,7 +250,7 @@ class Hydrator:
             return self._world.namespace[place.name]
         return self._stored(place.held).load([place.name])[place.name]  # the name has been bound anew since
 
-    def _put_shown(self, place: NotRestored, value: Any) -> None:
+    def _put_shown(self, place: NotRestored, value: object) -> None:
         self._shown = [other for other in self._shown if other is not place]
         # Both have a `_` of their own, and take a difference for the notebook having bound that name itself.
         shell, namespace = self._context.shell, self._world.namespace

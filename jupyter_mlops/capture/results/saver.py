@@ -47,7 +47,7 @@ class Saving:
 
     step_run_id: str
     key: str
-    packed: Any
+    packed: values.Packed
     display: bytes
     known: dict[str, ValueFacts]
     files: Mapping[str, str] = field(default_factory=dict)
@@ -249,7 +249,7 @@ class Saver:
                 known.update({other: replace(known[other], lost=broken) for other in group if other in known})
         return known
 
-    def _broken(self, stored: Any, group: set[str], known: Mapping[str, ValueFacts]) -> str | None:
+    def _broken(self, stored: values.Values, group: set[str], known: Mapping[str, ValueFacts]) -> str | None:
         """Why the stored values of a group do not equal those that were there; None where they do."""
         try:
             loaded = stored.load(sorted(group))

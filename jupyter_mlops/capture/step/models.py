@@ -76,7 +76,7 @@ def _post(store: Store, step_run: StepRun, name: str, data: bytes, sample: bytes
     store.outbox.post(step_run.run_id, "model", body, now=store.now())
 
 
-def _sample(model: Any, inputs: list[Any]) -> Any:
+def _sample(model: object, inputs: list[Any]) -> Any:
     """The first rows of the input the model was most likely fitted on: same columns, or same number of them."""
     names = getattr(model, "feature_names_in_", None)
     count = getattr(model, "n_features_in_", None)

@@ -113,7 +113,7 @@ class Recorded:
         self.step_run = self.step_run.but(unrepeatable=Reasons.of([why]))
         self._record()
 
-    def _end(self, **told: Any) -> None:
+    def _end(self, **told: object) -> None:
         self.step_run = self.step_run.but(ended_at=self._run.store.now(), **told)
         self._record()
 

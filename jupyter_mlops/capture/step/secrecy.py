@@ -44,7 +44,7 @@ def cleaned(record: Record) -> Record:
     return dataclasses.replace(record, **changed) if changed else record
 
 
-def _cleaned(value: Any) -> Any:
+def _cleaned(value: object) -> Any:
     if isinstance(value, Reasons):
         made = [cleaned(reason) for reason in value]
         return value if all(map(operator.is_, made, value)) else Reasons.of(made)

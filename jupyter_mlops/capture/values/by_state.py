@@ -15,7 +15,7 @@ _BY_STATE = (
 _NEW: Any = copyreg.__newobj__  # type: ignore[attr-defined]
 
 
-def reduce(value: Any) -> Any:
+def reduce(value: object) -> Any:
     """The reduce tuple of such an object; None for any other."""
     kind = type(value)
     if isinstance(value, dict):
@@ -31,7 +31,7 @@ def reduce(value: Any) -> Any:
     return None
 
 
-def _is_by_state(value: Any) -> bool:
+def _is_by_state(value: object) -> bool:
     for module, name in _BY_STATE:
         kind = getattr(sys.modules.get(module), name, None)
         if kind is not None and isinstance(value, kind):

@@ -30,7 +30,7 @@ class _Global:
         self.name = f"{module}.{name}"
         self.sets = module == rebuild.MODULE and name.startswith("set_")
 
-    def __call__(self, *arguments: Any) -> _Node:
+    def __call__(self, *arguments: object) -> _Node:
         if self.sets and arguments and isinstance(arguments[0], _Node):
             arguments[0].states += arguments[1:]
         return _Node(self.name, arguments)
@@ -58,7 +58,7 @@ class _Node:
         """Whether it is one of those of which it tells nothing that they are one object."""
         return self.name.endswith("numpy.dtype") or not (self.states or self.items or self.name == _ARRAY)
 
-    def __setitem__(self, key: Any, item: Any) -> None:
+    def __setitem__(self, key: object, item: object) -> None:
         self.items.append((key, item))
 
 
@@ -73,12 +73,12 @@ class _Tree(_Loader):  # type: ignore[misc]
         made = _Global(module, name)
         return self._array if made.name == _ARRAY else made
 
-    def _array(self, number: int, *arguments: Any) -> _Node:
+    def _array(self, number: int, *arguments: object) -> _Node:
         node = _Node(_ARRAY, arguments)
         node.memory = self.rows[number][0]
         return node
 
-    def persistent_load(self, name: Any) -> Any:
+    def persistent_load(self, name: object) -> Any:
         return ("persistent", name)
 
     def _new(self) -> None:
@@ -153,7 +153,7 @@ class _Comparison:
                 return found
         return ""
 
-    def _met(self, one: Any, other: Any, path: str) -> bool:
+    def _met(self, one: object, other: object, path: str) -> bool:
         """Whether a part was met before; where only one of the two was, or elsewhere, they hang together in other ways."""
         met, now = self._before.setdefault(one, path), self._after.setdefault(other, path)
         if met != now and not self._apart[0]:
@@ -161,7 +161,7 @@ class _Comparison:
         return met != path
 
 
-def _is_same(one: Any, other: Any) -> bool:
+def _is_same(one: object, other: Any) -> bool:
     if isinstance(one, _Global):
         return bool(one.name == other.name)
     if isinstance(one, (set, frozenset)) and any(isinstance(item, (_Node, _Global, tuple)) for item in one):
@@ -186,7 +186,7 @@ def _parts(one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
         yield from ((f"[{place}]", mine, its) for place, (mine, its) in both)
 
 
-def _attributes(one: Any, other: Any) -> Iterator[tuple[str, Any, Any]]:
+def _attributes(one: object, other: object) -> Iterator[tuple[str, Any, Any]]:
     if isinstance(one, dict) and isinstance(other, dict):
         yield from _entries(one, other, ".{}")
     elif isinstance(one, tuple) and isinstance(other, tuple) and len(one) == len(other):

@@ -15,7 +15,7 @@ from jupyter_mlops.capture.values import rebuild
 from jupyter_mlops.capture.values.memory import INDEX, SHARED, Memory
 
 
-def reduce(value: Any, memory: Memory) -> Any:
+def reduce(value: object, memory: Memory) -> Any:
     """The reduce tuple of `value`, or None where it needs none of its own."""
     module = str(type(value).__module__).partition(".")[0]
     if "pandas" in sys.modules and (module == "pandas" or _is_pandas(value)):
@@ -26,12 +26,12 @@ def reduce(value: Any, memory: Memory) -> Any:
     return None
 
 
-def _is_pandas(value: Any) -> bool:
+def _is_pandas(value: object) -> bool:
     pandas = sys.modules["pandas"]
     return isinstance(value, (getattr(pandas, "DataFrame", ()), getattr(pandas, "Series", ())))
 
 
-def _reduce_pandas(value: Any, memory: Memory) -> Any:
+def _reduce_pandas(value: object, memory: Memory) -> Any:
     from pandas.core.generic import NDFrame
     from pandas.core.indexes.base import Index
     from pandas.core.internals.blocks import Block
@@ -81,7 +81,7 @@ def _owned(value: Any, owner: int, memory: Memory) -> Any:
     return clone
 
 
-def _is_extension_array(value: Any) -> bool:
+def _is_extension_array(value: object) -> bool:
     from pandas.api.extensions import ExtensionArray
 
     return isinstance(value, ExtensionArray)

@@ -11,11 +11,15 @@ import ctypes
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_mlops.capture.digest import layout as digest_layout
 from jupyter_mlops.capture.values import rebuild
 from jupyter_mlops.capture.values.parts import INLINE, Part, cut
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 INDEX = -1
 """The owner of all arrays of indexes, which no one changes."""
@@ -35,7 +39,7 @@ class Entangled(Exception):
 
 class _ArrayRecord(NamedTuple):
     number: int
-    array: Any
+    array: NDArray[Any]
     low: int
     high: int
     owner: int | None
@@ -68,14 +72,14 @@ class Memory:
         self._owners: dict[int, int] = {}
         self._alive: list[Any] = []
 
-    def owned(self, array: Any, owner: int) -> Any:
+    def owned(self, array: NDArray[Any], owner: int) -> Any:
         """A new view on `array`, which `reduce` will know as memory of `owner`."""
         view = array.view()
         self._alive.append(view)
         self._owners[id(view)] = owner
         return view
 
-    def reduce(self, array: Any) -> Any:
+    def reduce(self, array: NDArray[Any]) -> Any:
         """How a plain array is pickled."""
         owner = self._owners.get(id(array))
         self._alive.append(array)
@@ -90,7 +94,7 @@ class Memory:
         self._records.append(_ArrayRecord(number, array, low, high, owner))
         return rebuild.array, (number, array.dtype, array.shape)
 
-    def _objects(self, array: Any) -> Any:
+    def _objects(self, array: NDArray[Any]) -> Any:
         if not array.flags.writeable:
             writable = digest_layout.compact(array).view()
             if not writable.flags.writeable:
@@ -106,7 +110,7 @@ class Memory:
         order = "C" if tight.flags.c_contiguous else "F"
         return rebuild.texts, (text[0], letters, array.shape, order)
 
-    def foreign(self, array: Any, owner: int | None = None) -> None:
+    def foreign(self, array: NDArray[Any], owner: int | None = None) -> None:
         """Note memory that is pickled some other way: sharing it cannot be kept."""
         self._alive.append(array)
         low, high = _extent(array)
@@ -193,7 +197,7 @@ def _seen_only(one: _ArrayRecord, other: _ArrayRecord) -> bool:
     return other.owner in (INDEX, SHARED) and not one.array.flags.writeable
 
 
-def _extent(array: Any) -> tuple[int, int]:
+def _extent(array: NDArray[Any]) -> tuple[int, int]:
     if array.size == 0:
         return 0, 0
     if array.flags.c_contiguous or array.flags.f_contiguous:
@@ -202,7 +206,7 @@ def _extent(array: Any) -> tuple[int, int]:
     return digest_layout.extent(array) or (0, 0)
 
 
-def _root(array: Any) -> Any:
+def _root(array: NDArray[Any]) -> Any:
     """The array whose objects a view shows; None where the array has its own, or they are not an array's."""
     root = array.base
     while root is not None and digest_layout.is_array(root) and root.base is not None:
@@ -212,12 +216,12 @@ def _root(array: Any) -> Any:
     return root if root.flags.c_contiguous or root.flags.f_contiguous else None
 
 
-def _position(array: Any, root: Any) -> tuple[int, Any, Any]:
+def _position(array: NDArray[Any], root: NDArray[Any]) -> tuple[int, Any, Any]:
     start = array.__array_interface__["data"][0] - root.__array_interface__["data"][0]
     return start // array.itemsize, array.shape, array.strides
 
 
-def _text(array: Any) -> tuple[Any, bytes] | None:
+def _text(array: NDArray[Any]) -> tuple[Any, bytes] | None:
     """An object array of nothing but `str` as lengths and letters; None where anything else is in it."""
     items = array.ravel("K").tolist()
     if {*map(type, items)} != {str}:
@@ -226,7 +230,7 @@ def _text(array: Any) -> tuple[Any, bytes] | None:
     return numpy.fromiter(map(len, items), "<i8", len(items)), "".join(items).encode("utf-8", "surrogatepass")
 
 
-def _strides(array: Any) -> Any:
+def _strides(array: NDArray[Any]) -> Any:
     if array.flags.c_contiguous:
         return "C"
     return "F" if array.flags.f_contiguous else array.strides

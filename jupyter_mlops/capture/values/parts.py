@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any
 
 INLINE = 1 << 16
 """Buffers below this many bytes lie in the values object itself; from it on each is an object of its own."""
@@ -13,7 +12,7 @@ INLINE = 1 << 16
 class Part:
     """One piece that becomes one object. `fixed` memory does not change, so it needs no copy; `anchor` keeps it alive."""
 
-    def __init__(self, data: memoryview | bytes, fixed: bool = False, anchor: Any = None) -> None:
+    def __init__(self, data: memoryview | bytes, fixed: bool = False, anchor: object = None) -> None:
         self._data: memoryview | bytes | None = data
         self._fixed = fixed or type(data) is bytes
         self._anchor = anchor
@@ -52,7 +51,7 @@ def _copied(data: memoryview | bytes) -> memoryview:
     return memoryview(copy)
 
 
-def cut(data: memoryview, row: int, anchor: Any) -> Sequence[Part]:
+def cut(data: memoryview, row: int, anchor: object) -> Sequence[Part]:
     """The parts of a buffer of equal rows of `row` bytes (0: no rows): as few rows each as make up a part of their own."""
     if row <= 0 or data.nbytes < 2 * INLINE:
         return [Part(data, anchor=anchor)]

@@ -75,7 +75,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self.buffers.append(Part(raw, fixed=raw.readonly))
         return False
 
-    def reducer_override(self, value: Any) -> Reduced:
+    def reducer_override(self, value: object) -> Reduced:
         """How `value`, which is of no plain type, is pickled."""
         if id(type(value)) in self._ordinary:
             return NotImplemented
@@ -170,7 +170,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         arguments = (kind, metaclass, name, bases, start, slots)
         return rebuild.class_, arguments, state, None, None, rebuild.set_class
 
-    def _builtin(self, value: Any) -> Reduced:
+    def _builtin(self, value: object) -> Reduced:
         if value is __build_class__ and not hasattr(self, "persistent_id_on"):
             raise NamespaceMet
         return NotImplemented
@@ -193,7 +193,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
     def _weak(self, value: Any) -> Reduced:
         return type(value), (dict(value),)
 
-    def _proxy(self, value: Any) -> Reduced:
+    def _proxy(self, value: object) -> Reduced:
         return types.MappingProxyType, tuple(gc.get_referents(value))
 
     def _cell(self, value: types.CellType) -> Reduced:
@@ -202,7 +202,7 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
         self._filled.add(id(value))
         return rebuild.cell, (), content[0], None, None, rebuild.set_cell
 
-    def _live(self, value: Any) -> Reduced:
+    def _live(self, value: object) -> Reduced:
         return rebuild.namespace, ()
 
     def _scope(self, value: _Scope) -> Reduced:
@@ -214,7 +214,7 @@ class NamespacePickler(Pickler):
 
     persistent_id_on = True
 
-    def persistent_id(self, value: Any) -> str | None:
+    def persistent_id(self, value: object) -> str | None:
         """A name in place of the namespace."""
         return "namespace" if value is self.namespace else None
 
@@ -253,7 +253,7 @@ def _enumeration(value: Any, attributes: dict[str, Any]) -> tuple[Any, ...]:
     return value.__bases__, value.__name__, value.__qualname__, methods, members, module
 
 
-def _own_attributes(member: Any) -> dict[str, Any]:
+def _own_attributes(member: object) -> dict[str, Any]:
     """What the notebook's `__init__` or `__new__` set on a member of an enumeration."""
     made_anew = ("_value_", "_name_", "__objclass__", "_sort_order_")
     return {name: item for name, item in vars(member).items() if name not in made_anew}
@@ -282,7 +282,7 @@ def _contents(cell: types.CellType) -> tuple[Any, ...]:
         return ()
 
 
-def refused(value: Any) -> str | None:
+def refused(value: object) -> str | None:
     """Why a value of this type is not pickled: it would be taken apart from the world it belongs to."""
     if isinstance(value, io.IOBase) and not isinstance(value, (io.BytesIO, io.StringIO)):
         return "is an open file"

@@ -123,7 +123,7 @@ class Loader:
         """The pickles of the component: the layout of its memory, then its values."""
         return io.BufferedReader(_Segments([self._trusted(place) for place in self._component["pickle"]]))
 
-    def array(self, number: int, dtype: Any, shape: tuple[int, ...]) -> Any:
+    def array(self, number: int, dtype: object, shape: tuple[int, ...]) -> Any:
         """The array `number`, in memory of its own where it was alone in it and is not so large as to be mapped."""
         numpy: Any = importlib.import_module("numpy")
         where, offset, strides, writeable, alone = self._rows[number]
@@ -240,7 +240,7 @@ class _Unpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"'{name}' of the notebook is stored only by its name")
         return super().find_class(module, name)
 
-    def persistent_load(self, name: Any) -> Any:
+    def persistent_load(self, name: object) -> Any:
         if name != "namespace":
             raise pickle.UnpicklingError(f"unknown reference {name!r}")
         return self._loader.namespace

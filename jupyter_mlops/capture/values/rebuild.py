@@ -16,7 +16,7 @@ from typing import Any
 MODULE = __name__
 
 
-def array(number: int, dtype: Any, shape: tuple[int, ...]) -> Any:
+def array(number: int, dtype: object, shape: tuple[int, ...]) -> Any:
     """The array `number` of the component. Stands for `reading.Loader.array`."""
     raise NotImplementedError
 
@@ -52,7 +52,7 @@ def objects_view(root: Any, start: int, shape: tuple[int, ...], strides: tuple[i
     return made
 
 
-def set_cell(made: types.CellType, value: Any) -> None:
+def set_cell(made: types.CellType, value: object) -> None:
     """Fill a closure cell."""
     made.cell_contents = value
 
@@ -107,7 +107,7 @@ def set_function(made: types.FunctionType, state: tuple[Mapping[str, Any], list[
 
 
 def class_(
-    kind: type, metaclass: type, name: str, bases: tuple[type, ...], start: Mapping[str, Any], slots: Any
+    kind: type, metaclass: type, name: str, bases: tuple[type, ...], start: Mapping[str, Any], slots: object
 ) -> type:
     """A class of the notebook, without what it holds.
 
@@ -183,12 +183,12 @@ def cached(wrapped: Callable[..., Any], size: int | None, typed: bool) -> Any:
     return functools.lru_cache(maxsize=size, typed=typed)(wrapped)
 
 
-def set_cached(made: Any, state: Mapping[str, Any]) -> None:
+def set_cached(made: object, state: Mapping[str, Any]) -> None:
     """Give a cached function its names and attributes."""
     made.__dict__.update(state, __module__=state["__module__"] or "__main__")
 
 
-def set_attributes(made: Any, state: Mapping[str, Any]) -> None:
+def set_attributes(made: object, state: Mapping[str, Any]) -> None:
     """Give an object the attributes it had, past a `__setstate__` that would drop them."""
     made.__dict__.update(state)
 

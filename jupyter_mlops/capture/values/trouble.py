@@ -34,7 +34,7 @@ class _Search:
         self._deadline = time.monotonic() + SECONDS
         self._visited: dict[int, Any] = {}
 
-    def within(self, value: Any, path: str, reason: str) -> tuple[str, str] | None:
+    def within(self, value: object, path: str, reason: str) -> tuple[str, str] | None:
         """The path and reason of the deepest part; None at a dead end."""
         self._visited[id(value)] = value
         if refused(value):
@@ -55,7 +55,7 @@ class _Search:
         return None if dead_end else (path, reason)
 
 
-def _failure(value: Any, namespace: dict[str, Any]) -> str | None:
+def _failure(value: object, namespace: dict[str, Any]) -> str | None:
     try:
         pack_one({"value": value}, namespace)
     except Exception as error:  # noqa: BLE001 - pickling runs the code of foreign types, which may raise anything
@@ -88,7 +88,7 @@ def _parts(value: Any) -> Iterator[tuple[str, Any]]:
         yield from _reduced_parts(value)
 
 
-def _reduced_parts(value: Any) -> Iterator[tuple[str, Any]]:
+def _reduced_parts(value: object) -> Iterator[tuple[str, Any]]:
     try:
         reducer = copyreg.dispatch_table.get(type(value))
         reduced = reducer(value) if reducer else value.__reduce_ex__(4)
