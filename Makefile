@@ -50,8 +50,9 @@ oracle: dev ## compare reuse with plain runs: all traps, and 10,000 random edits
 	@python -m tests.popular
 	@python -m tests.oracle $(if $(SEED),--seed $(SEED)) $(if $(EDITS),--edits $(EDITS))
 
-chaos: dev ## kill workers 200 times while they execute jobs; prints what was lost and what ran twice (some minutes)
+chaos: dev ## kill workers 200 times while they execute jobs; and let a year of schedules pass; prints what was lost and what ran twice (half an hour)
 	@python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(KILLS),--kills $(KILLS))
+	@python -m tests.chaos --year $(if $(SEED),--seed $(SEED))
 
 lint: dev ## run ruff, mypy, import layers, eslint, prettier, tsc
 	@ruff check .

@@ -36,6 +36,7 @@ def continuation(run: Run, run_id: str, now: datetime, *, attempt: int = 0) -> R
         kernel_name=run.kernel_name,
         tracked_at=run.tracked_at,
         asked_as=run.asked_as,
+        cause=run.cause,
     )
 
 

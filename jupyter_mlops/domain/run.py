@@ -48,6 +48,7 @@ class RunOptions:
     reused, "*" all. `first`, `last` and `only` name steps. Times are in seconds, `memory` in bytes.
     `kernel` is "auto", "warm" or "ordinary". `attempts` says how often a run whose worker vanished is taken up anew.
     `modules` are the project-local modules: path relative to the project → object name. `notify` are targets.
+    `one_at_a_time`: it waits while another run of its schedule is at work.
     """
 
     given: dict[str, Any] = field(default_factory=dict)
@@ -66,6 +67,30 @@ class RunOptions:
     most_at_once: int | None = None
     modules: dict[str, str] = field(default_factory=dict)
     notify: tuple[str, ...] = ()
+    one_at_a_time: bool = False
+
+
+class CauseKind(str, Enum):
+    """Why a schedule made a run: its time had come, someone asked, or what a trigger waits for."""
+
+    TIME = "time"
+    MANUAL = "manual"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class RunCause:
+    """Why a schedule made a run: `at` is the fire time in ISO 8601, `detail` what else is known of it.
+
+    `key` names the cause among those of its schedule; "" where the fire time does.
+    """
+
+    kind: CauseKind = CauseKind.TIME
+    at: str = ""
+    key: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -142,6 +167,8 @@ class Run:
     """Whether its process does other things too, so that no signal may end it."""
     kernel_gone: bool = False
     """Whether it is a session that ended because its kernel went without a word."""
+    cause: RunCause | None = None
+    """Why its schedule made it."""
     left_out: dict[str, LeftOut] = field(default_factory=dict)
     """Of a run in a list, what is not there: by the field that is cut."""
 

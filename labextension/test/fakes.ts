@@ -2,7 +2,11 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { Signal } from '@lumino/signaling';
 import type { ApiError } from '../src/framework/api/errors';
-import type { IApi, StatusBeside } from '../src/framework/api/tokens';
+import type {
+  IApi,
+  ScheduleAction,
+  StatusBeside
+} from '../src/framework/api/tokens';
 import type { IPathSource } from '../src/framework/notebook/currentPath';
 import type { INotebookSource } from '../src/framework/notebook/source';
 import type {
@@ -14,7 +18,9 @@ import type {
   Run,
   RunDetail,
   RunList,
+  ScheduleDetail,
   ScheduleList,
+  SchedulerStatus,
   StepStatus
 } from '../src/framework/wire';
 
@@ -120,7 +126,8 @@ export function run(values: Partial<Run> = {}): Run {
       attempts: 3,
       most_at_once: null,
       modules: {},
-      notify: []
+      notify: [],
+      one_at_a_time: false
     },
     priority: 0,
     attempt: 0,
@@ -135,6 +142,7 @@ export function run(values: Partial<Run> = {}): Run {
     changed_sources: [],
     in_shared_process: false,
     kernel_gone: false,
+    cause: null,
     left_out: {},
     ...values
   };
@@ -272,6 +280,35 @@ export class FakeApi implements IApi {
 
   schedules(path: string | null): Promise<ScheduleList> {
     return this._reply(`schedules ${path}`, () => this.scheduleList);
+  }
+
+  schedule(number: number): Promise<ScheduleDetail> {
+    return this._reply(`schedule ${number}`, () => ({
+      ...this.scheduleList.schedules.find(each => each.number === number)!,
+      fires: []
+    }));
+  }
+
+  async steerSchedule(
+    number: number,
+    action: ScheduleAction
+  ): Promise<ScheduleDetail> {
+    const found = await this.schedule(number);
+    return this._reply(`${action} schedule ${number}`, () => found);
+  }
+
+  runSchedule(number: number): Promise<Run> {
+    return this._reply(`run schedule ${number}`, () =>
+      this._add({ kind: 'schedule' })
+    );
+  }
+
+  startScheduler(path: string | null): Promise<SchedulerStatus> {
+    return this._reply(`start scheduler ${path}`, () => {
+      const scheduler = { alive: true, beat_at: null, host: 'here' };
+      this.scheduleList = { ...this.scheduleList, scheduler };
+      return scheduler;
+    });
   }
 
   private _add(values: Partial<Run>): Run {

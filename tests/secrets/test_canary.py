@@ -21,7 +21,7 @@ from jupyter_mlops import tracking
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.jobs.scheduler.scheduler import Scheduler
 from jupyter_mlops.operations.project.secrets import set_secret
-from jupyter_mlops.operations.schedules.schedule import add_schedule
+from jupyter_mlops.operations.schedules.making import ScheduleRequest, add_schedule
 from jupyter_mlops.store.store import Store
 
 pytestmark = pytest.mark.kernel
@@ -129,7 +129,12 @@ def execute(made: Left, notebook: Path) -> None:
         ended(store, 4)
         due = store.now() + timedelta(seconds=61)
         given = store.runs.get(4).options.given
-        schedule = add_schedule(store, notebook, f"{due:%M %H} * * *", given, zone="UTC", now=store.now())
+        schedule = add_schedule(
+            store,
+            notebook,
+            ScheduleRequest(cron=f"{due:%M %H} * * *", parameters=given, zone="UTC"),
+            now=store.now(),
+        )
         Scheduler(store, now=lambda: due, sleep=time.sleep).tick()
         ended(store, 5)
         assert store.runs.get(5).schedule_id == schedule.id

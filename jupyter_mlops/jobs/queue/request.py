@@ -65,17 +65,19 @@ def check_request(
     """
     path = Path(os.path.abspath(path))
     data = read_bytes(path)
-    return _checked(path, data, parse_notebook(data, str(path)), parameters, kernel, bounded)
+    return check_parsed(path, data, parse_notebook(data, str(path)), parameters, kernel=kernel, bounded=bounded)
 
 
-def _checked(
+def check_parsed(
     path: Path,
     data: bytes,
     notebook: dict[str, Any],
     parameters: Mapping[str, Any],
-    kernel: str | None,
-    bounded: bool,
+    *,
+    kernel: str | None = None,
+    bounded: bool = True,
 ) -> Request:
+    """As `check_request`, with the bytes of the notebook, which are parsed already."""
     cells = cells_of(notebook)
     name = kernel_name_of(notebook, kernel)
     spec = find_kernel(name)
@@ -213,7 +215,8 @@ def request_of(store: Store, run: Run, *, with_edit: bool = False) -> Request:
     given = given_of(run, notebook)
     if with_edit:
         return check_request(path, given, kernel=run.kernel_name, bounded=False)
-    return _checked(Path(os.path.abspath(path)), stored, notebook, given, run.kernel_name, bounded=False)
+    path = Path(os.path.abspath(path))
+    return check_parsed(path, stored, notebook, given, kernel=run.kernel_name, bounded=False)
 
 
 def default_output(store: Store, run: Run) -> Path:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from sqlalchemy.exc import IntegrityError
 
 from jupyter_mlops.domain.continuation import continuation
-from jupyter_mlops.domain.run import Run, RunKind, RunOptions
+from jupyter_mlops.domain.run import Run, RunCause, RunKind, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.notices.targets import targets_of
@@ -39,6 +40,7 @@ def create_run(
     continues: Run | None = None,
     environment: str | None = None,
     queued: bool = False,
+    cause: RunCause | None = None,
 ) -> Run:
     """Put a pending run into the index, with the notebook's bytes as they are now.
 
@@ -63,6 +65,7 @@ def create_run(
         options=replace(options, given=request.given, sources=sources, notify=targets_of(store.root, options.notify)),
         kernel_name=request.kernel_name,
         tracked_at=place_of(store.root),
+        cause=cause or base.cause,
     )
     return store.runs.create(run)
 
@@ -78,9 +81,15 @@ def enqueue(
     run_id: str | None = None,
     schedule_id: str | None = None,
     continues: Run | None = None,
+    cause: RunCause | None = None,
+    modules: Mapping[str, str] | None = None,
 ) -> Run:
-    """Put a run into the queue; where there is one of this id already, that one is given back."""
-    options = replace(options or RunOptions(), modules=fix_modules(store, request))
+    """Put a run into the queue; where there is one of this id already, that one is given back.
+
+    `modules` are the project's modules where they are fixed already (path → object name).
+    """
+    fixed = fix_modules(store, request) if modules is None else dict(modules)
+    options = replace(options or RunOptions(), modules=fixed)
     try:
         return create_run(
             store,
@@ -94,6 +103,7 @@ def enqueue(
             continues=continues,
             environment=keep_environment(store.objects) if request.same_python else None,
             queued=True,
+            cause=cause,
         )
     except IntegrityError:
         if run_id is None:

@@ -1,32 +1,30 @@
 """The scheduler: a foreground loop that puts due runs into the queue, each fire time once. It needs no browser or server.
 
-A fire time is claimed by inserting its row, which only one process can. The run's id follows from schedule and fire
-time, and a run is taken by a worker in one transaction; so a scheduler that takes up what another left behind, at
-whichever point that one died, cannot start anything twice.
+Of several schedulers of a project one holds the lease and fires; the others stand by. Should two fire all the same, such
+as after a machine slept in the middle: a fire time is claimed by inserting its row, which only one process can; the run's
+id follows from schedule and fire time, and a run is taken by a worker in one transaction. So a scheduler that takes up
+what another left behind, at whichever point that one died, cannot start anything twice.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
-import os
 import socket
 from collections.abc import Callable
-from datetime import datetime, timedelta, timezone
-from itertools import islice
+from dataclasses import replace
+from datetime import datetime, timedelta
 
 from jupyter_mlops import tracking
-from jupyter_mlops.domain.run import Run, RunFailure, RunKind, RunOptions
+from jupyter_mlops.domain.run import Run, RunFailure, RunKind
 from jupyter_mlops.domain.schedule import Fire, Heartbeat, Schedule
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.errors import MLOpsError, StoreError, UnknownNameError
-from jupyter_mlops.execution.notebook.output_file import check_output
+from jupyter_mlops.errors import MLOpsError, StoreError
 from jupyter_mlops.jobs.detached import ensure_worker
-from jupyter_mlops.jobs.queue.request import check_request
-from jupyter_mlops.jobs.queue.submission import enqueue
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
-from jupyter_mlops.jobs.scheduler.cron import fire_times
+from jupyter_mlops.jobs.scheduler.due import LATE, Span, due_times, shown
+from jupyter_mlops.jobs.scheduler.firing import known_run, make_way, queued_run, run_id_of
+from jupyter_mlops.jobs.scheduler.timing import delay_of, due_at, next_after
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.store import Store
 
@@ -36,13 +34,14 @@ TICK_SECONDS = 2.0
 """How late a run may start, and how soon a new schedule is seen."""
 BEAT = timedelta(seconds=5)
 RECONCILE = timedelta(seconds=30)
-TOO_OLD = timedelta(days=1)
-LATE = timedelta(minutes=1)
-"""Later than this, a fire time counts as missed: such runs wait for one another, those on time do not."""
-MISSED_AT_ONCE = max(2, os.cpu_count() or 2)
+LEASE = "scheduler"
+LEASE_SPAN = timedelta(seconds=15)
+AFTER_OTHERS = -1
+"""Priority of runs that are made up: those on time go first."""
 LEFT_BEHIND = timedelta(minutes=1)
 """A fire time claimed so long ago and still without a run has lost its scheduler."""
-MOST_AT_ONCE = 1000
+RETRIED = timedelta(days=7)
+"""Runs of fire times older than this are not retried."""
 
 Spawn = Callable[[Store, Run], None]
 """Sees to it that a run of the queue is executed."""
@@ -51,12 +50,6 @@ Spawn = Callable[[Store, Run], None]
 def to_worker(store: Store, _run: Run) -> None:
     """Any worker takes it; where there is none, one is started."""
     ensure_worker(store)
-
-
-def run_id_of(schedule_id: str, fire_at: datetime) -> str:
-    """The id of the run of a fire time: the same whoever starts it."""
-    text = f"{schedule_id} {fire_at.astimezone(timezone.utc).isoformat()}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 class Scheduler:
@@ -78,13 +71,15 @@ class Scheduler:
         self._heart = Heartbeat(store.new_id(), socket.gethostname(), pid, started, now(), now())
         self._beaten: datetime | None = None
         self._reconciled: datetime | None = None
-        self._waiting = 0
+        self._leased_until: datetime | None = None
+        self._standing_by_for = ""
+        self._told: dict[str, str] = {}
+        """Schedule → what was last logged of it as an error: said once, not at each tick."""
 
     def run(self, stopped: Callable[[], bool]) -> None:
         """Fire what is due until `stopped`; what was missed comes first."""
         logger.info("Scheduler of '%s' started (process %s).", self.store.root, self._heart.pid)
         try:
-            self._attempt(self.take_up, timedelta(0))
             while not stopped():
                 self._attempt(self.tick)
                 if not stopped():
@@ -102,106 +97,139 @@ class Scheduler:
             logger.error("%s %s", error.message, error.hint)
 
     def tick(self) -> None:
-        """Do once what is to do now."""
+        """Do once what is to do now; nothing but a heartbeat where another scheduler has the lease."""
         now = self._now()
-        self._beat(now)
+        has_beaten = self._beat(now)
+        took_over = self._leased_until is None
+        if not self._holds_lease(now):
+            return
+        if took_over:
+            self.take_up(timedelta(0))
         if self._reconciled is None or now - self._reconciled >= RECONCILE:
             self._reconciled = now
             reconcile(self.store, now=now)
             self.take_up(LEFT_BEHIND)
             self._see_to_waiting()
-        for schedule in self.store.schedules.list():
+        if has_beaten:
+            self._retry(now)
+        for schedule in self.store.schedules.due(now):
             self._fire_due(schedule)
+
+    def _holds_lease(self, now: datetime) -> bool:
+        """Whether this scheduler is the one that fires."""
+        if self._leased_until is not None and now < self._leased_until - LEASE_SPAN * 2 / 3:
+            return True
+        holder = self.store.schedules.lease(LEASE, self._heart.id, now=now, span=LEASE_SPAN)
+        if holder != self._heart.id and self._is_gone(holder):
+            self.store.schedules.forget(holder)
+            holder = self.store.schedules.lease(LEASE, self._heart.id, now=now, span=LEASE_SPAN)
+        if holder == self._heart.id:
+            self._leased_until, self._standing_by_for = now + LEASE_SPAN, ""
+            return True
+        self._leased_until = None
+        if self._standing_by_for != holder:
+            self._standing_by_for = holder
+            logger.info("Another scheduler of this project is running; this one takes over should it end.")
+        return False
+
+    def _is_gone(self, holder: str) -> bool:
+        """Whether the scheduler of this id was on this machine and is no more."""
+        for heart in self.store.schedules.heartbeats():
+            if heart.id == holder:
+                return heart.host == self._heart.host and not processes.is_alive(heart.pid, heart.pid_started)
+        return False
 
     def _see_to_waiting(self) -> None:
         """Runs of schedules that still wait must not wait for a worker that went."""
-        waiting = [run for run in self.store.runs.open() if run.status is Status.PENDING and run.schedule_id]
-        if waiting:
-            self._spawn(self.store, waiting[-1])
+        waiting = self.store.runs.first_waiting_of_schedules()
+        if waiting is not None:
+            self._spawn(self.store, waiting)
 
     def take_up(self, age: timedelta) -> None:
         """Start what a scheduler claimed and did not live to start, where the claim is older than `age`."""
         now = self._now()
-        known = {schedule.id: schedule for schedule in self.store.schedules.list()}
-        for fire in sorted(self.store.schedules.claimed(), key=lambda fire: fire.fire_at):
+        for fire in self.store.schedules.claimed():
             if now - fire.fire_at < age:
                 continue
-            schedule = known.get(fire.schedule_id)
+            schedule = self.store.schedules.by_id(fire.schedule_id)
             if schedule is None:
                 self._finish_fire(fire, "skipped", "The schedule was removed before its run started.")
                 continue
             logger.warning(
                 "Schedule %s: starting %s, which another scheduler had left unfinished.",
                 schedule.number,
-                _shown(fire.fire_at),
+                shown(fire.fire_at),
             )
-            self._start(schedule, fire.fire_at)
+            self._start(schedule, fire)
+
+    def _retry(self, now: datetime) -> None:
+        """Continue failed runs of schedules that try again, once their time has come."""
+        for fire, failed_at in self.store.schedules.failed(now - RETRIED):
+            schedule = self.store.schedules.by_id(fire.schedule_id)
+            if schedule is None:
+                continue
+            wait = timedelta(seconds=schedule.policy.retry_delay * 2**fire.attempt)
+            if now >= failed_at + wait and self.store.schedules.claim_retry(fire):
+                self._start(schedule, replace(fire, status="claimed", attempt=fire.attempt + 1))
 
     def _fire_due(self, schedule: Schedule) -> None:
-        try:
-            due = self._due(schedule)
-        except MLOpsError as error:
-            logger.error("Schedule %s cannot fire: %s %s", schedule.number, error.message, error.hint)
-            return
-        for fire_at in due:
-            if self._now() - fire_at > LATE and self._is_full(schedule, fire_at):
-                return
-            if self.store.schedules.claim(schedule.id, fire_at, now=self._now()):
-                self._start(schedule, fire_at)
-
-    def _due(self, schedule: Schedule) -> list[datetime]:
-        """Fire times up to now that no one has claimed, oldest first; those older than a day are skipped here."""
+        """Fire what is due of one schedule."""
         now = self._now()
-        newest = self.store.schedules.fires(schedule.id, limit=1)
-        since = newest[0].fire_at if newest else schedule.created_at or now
-        if since < now - TOO_OLD:
-            self._skip_old(schedule, since, now - TOO_OLD)
-            since = now - TOO_OLD - timedelta(microseconds=1)
-        due: list[datetime] = []
-        for fire_at in islice(fire_times(schedule.cron, schedule.timezone, since), MOST_AT_ONCE):
-            if fire_at > now:
-                break
-            due.append(fire_at)
-        return due
+        since = self._decided_until(schedule)
+        try:
+            due = due_times(schedule, since, now)
+            for span in due.skipped:
+                self._skip(schedule, span)
+                self._decide(schedule, span.last)
+            for fire_at in due.run:
+                self._fire(schedule, fire_at)
+                self._decide(schedule, fire_at)
+            if not due.skipped and not due.run:
+                self._decide(schedule, since)
+        except StoreError:
+            raise
+        except MLOpsError as error:
+            self._tell_error(schedule, f"{error.message} {error.hint}")
 
-    def _skip_old(self, schedule: Schedule, since: datetime, until: datetime) -> None:
-        """Record fire times in (since, until) as skipped: one row, for the last of them, that tells of all."""
-        first: datetime | None = None
-        last: datetime | None = None
-        count = 0
-        for fire_at in fire_times(schedule.cron, schedule.timezone, since):
-            if fire_at >= until:
-                break
-            first, last, count = first or fire_at, fire_at, count + 1
-        if first is None or last is None:
-            return
-        times = _shown(first) if count == 1 else f"{count} fire times from {_shown(first)} to {_shown(last)}"
-        note = f"Skipped {times}: no scheduler was running, and more than a day has passed."
-        if self.store.schedules.claim(schedule.id, last, now=self._now(), status="skipped", note=note):
+    def _decided_until(self, schedule: Schedule) -> datetime:
+        """Those of before this was noted: their newest fire, else their making."""
+        if schedule.decided_until is not None:
+            return schedule.decided_until
+        newest = self.store.schedules.fires(schedule.id, limit=1)
+        return newest[0].fire_at if newest else schedule.created_at or self._now()
+
+    def _decide(self, schedule: Schedule, until: datetime) -> None:
+        following = next_after(schedule, until)
+        self.store.schedules.decide(schedule.id, until, next_fire_at=following, due_at=due_at(schedule, following))
+
+    def _fire(self, schedule: Schedule, fire_at: datetime) -> None:
+        if self.store.schedules.claim(schedule.id, fire_at, now=self._now()):
+            self._start(schedule, Fire(schedule.id, fire_at, "claimed"))
+
+    def _skip(self, schedule: Schedule, span: Span) -> None:
+        """Record fire times as skipped: one row, for the last of them, that tells of all."""
+        note = str(span)
+        if self.store.schedules.claim(schedule.id, span.last, now=self._now(), status="skipped", note=note):
             logger.warning("Schedule %s (%s): %s", schedule.number, schedule.notebook, note)
 
-    def _is_full(self, schedule: Schedule, fire_at: datetime) -> bool:
-        """Whether a missed run has to wait, because as many runs as there are processors are at work."""
-        open_runs = [run for run in self.store.runs.open() if run.schedule_id]
-        if len(open_runs) < MISSED_AT_ONCE:
-            self._waiting = 0
-            return False
-        if self._waiting != len(open_runs):
-            self._waiting = len(open_runs)
-            logger.info(
-                "Schedule %s: the missed run of %s waits until one of %s runs has ended.",
-                schedule.number,
-                _shown(fire_at),
-                len(open_runs),
-            )
-        return True
+    def _tell_error(self, schedule: Schedule, text: str) -> None:
+        if self._told.get(schedule.id) != text:
+            self._told[schedule.id] = text
+            logger.error("Schedule %s cannot fire: %s", schedule.number, text)
 
-    def _start(self, schedule: Schedule, fire_at: datetime) -> None:
-        """Start the run of a claimed fire time. Whatever keeps it from starting is recorded, and the loop goes on."""
-        fire = Fire(schedule.id, fire_at, "claimed")
-        run_id = run_id_of(schedule.id, fire_at)
+    def _start(self, schedule: Schedule, fire: Fire) -> None:
+        """Start the run of a claimed fire. Whatever keeps it from starting is recorded, and the loop goes on."""
+        now = self._now()
+        late = now - fire.fire_at - delay_of(schedule)
+        priority = AFTER_OTHERS if late > LATE else 0
         try:
-            run = self._run_of(schedule, run_id)
+            if known_run(self.store, run_id_of(schedule.id, fire.fire_at, fire.attempt)) is None:
+                skipped = make_way(self.store, schedule, now=now)
+                if skipped:
+                    self._finish_fire(fire, "skipped", skipped)
+                    logger.info("Schedule %s (%s): %s", schedule.number, schedule.notebook, skipped)
+                    return
+            run = queued_run(self.store, schedule, fire, self._previous(schedule, fire), now=now, priority=priority)
             if run.status is Status.PENDING:
                 self._spawn(self.store, run)
         except StoreError as error:
@@ -209,46 +237,35 @@ class Scheduler:
             logger.error("Schedule %s: %s %s", schedule.number, error.message, error.hint)
             return
         except Exception as error:  # noqa: BLE001 - a notebook or kernel spec of whatever kind must not stop all schedules
-            self._fail(schedule, fire, run_id, error)
+            self._fail(schedule, fire, error)
             return
-        late = self._now() - fire_at
-        note = f"started {_span(late)} late" if late > LATE else ""
-        self._finish_fire(fire, "started", note, run_id)
+        note = f"retry {fire.attempt} of {schedule.policy.retries}" if fire.attempt else ""
+        note = note or (f"started {_span(late)} late" if late > LATE else "")
+        self._finish_fire(fire, "started", note, run.id)
         logger.info(
             "Schedule %s (%s): run %s for %s%s.",
             schedule.number,
             schedule.notebook,
             run.number,
-            _shown(fire_at),
+            shown(fire.fire_at),
             f", {note}" if note else "",
         )
 
-    def _run_of(self, schedule: Schedule, run_id: str) -> Run:
-        """The run of a fire time: made now, or by a scheduler before us or at this moment."""
-        known = self._known(run_id)
-        if known is not None:
-            return known
-        request = check_request(self.store.root / schedule.notebook, schedule.parameters, bounded=False)
-        check_output(self.store.root / "runs" / "run.ipynb", None)
-        now = self._now()
-        options = RunOptions(notify=schedule.notify)
-        return enqueue(
-            self.store, request, kind=RunKind.SCHEDULE, now=now, options=options, run_id=run_id, schedule_id=schedule.id
-        )
-
-    def _known(self, run_id: str) -> Run | None:
-        try:
-            return self.store.runs.get(run_id)
-        except UnknownNameError:
+    def _previous(self, schedule: Schedule, fire: Fire) -> datetime | None:
+        """When it fired before, for its templates."""
+        if not schedule.templates:
             return None
+        earlier = (each.fire_at for each in self.store.schedules.fires(schedule.id, limit=20))
+        return next((moment for moment in earlier if moment < fire.fire_at), None)
 
-    def _fail(self, schedule: Schedule, fire: Fire, run_id: str, error: Exception) -> None:
+    def _fail(self, schedule: Schedule, fire: Fire, error: Exception) -> None:
         """Record a run that could not be started as a failed one."""
         known = isinstance(error, MLOpsError)
         text = f"{error.message} {error.hint}".strip() if isinstance(error, MLOpsError) else f"{error!r}"
         logger.error("Schedule %s (%s) not started: %s", schedule.number, schedule.notebook, text, exc_info=not known)
         now = self._now()
-        if self._known(run_id) is None:
+        run_id = run_id_of(schedule.id, fire.fire_at, fire.attempt)
+        if known_run(self.store, run_id) is None:
             self.store.runs.create(
                 Run(
                     id=run_id,
@@ -259,6 +276,7 @@ class Scheduler:
                     parameters=schedule.parameters,
                     schedule_id=schedule.id,
                     created_at=now,
+                    cause=fire.cause,
                 )
             )
         self.store.runs.finish(run_id, Status.FAILED, now=now, error=RunFailure("not_started", text))
@@ -268,17 +286,13 @@ class Scheduler:
     def _finish_fire(self, fire: Fire, status: str, note: str = "", run_id: str | None = None) -> None:
         self.store.schedules.finish_fire(fire.schedule_id, fire.fire_at, status, run_id=run_id, note=note)
 
-    def _beat(self, now: datetime) -> None:
-        if self._beaten is None or now - self._beaten >= BEAT:
-            self._beaten = now
-            heart = self._heart
-            self.store.schedules.beat(
-                Heartbeat(heart.id, heart.host, heart.pid, heart.pid_started, heart.started_at, now)
-            )
-
-
-def _shown(moment: datetime) -> str:
-    return moment.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    def _beat(self, now: datetime) -> bool:
+        """Say that this scheduler is alive, now and then; whether it was said now."""
+        if self._beaten is not None and now - self._beaten < BEAT:
+            return False
+        self._beaten = now
+        self.store.schedules.beat(replace(self._heart, beat_at=now))
+        return True
 
 
 def _span(span: timedelta) -> str:

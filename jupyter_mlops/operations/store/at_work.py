@@ -8,7 +8,7 @@ from jupyter_mlops.domain.run import RunKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import StoreError
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
-from jupyter_mlops.operations.schedules.schedule import scheduler_status
+from jupyter_mlops.jobs.scheduler.starting import scheduler_status
 from jupyter_mlops.store.store import Store
 
 

@@ -24,7 +24,7 @@ from jupyter_mlops.operations.store.status import folder_size
 from jupyter_mlops.operations.store.trash import put_back, redate, remove_object
 from jupyter_mlops.store.objects.remote import RemoteObjects
 from jupyter_mlops.store.store import Store
-from jupyter_mlops.store.tables.holdings import Holding, holdings, posted, release, run_holdings, tracked_runs
+from jupyter_mlops.store.tables.holdings import Holding, holdings, pinned, posted, release, run_holdings, tracked_runs
 
 KEEP = timedelta(days=30)
 UNFINISHED = timedelta(days=1)
@@ -151,10 +151,10 @@ def _needed(connection: sa.Connection, closures: Closures, held: Iterable[Holdin
 
 
 def _of_others(connection: sa.Connection) -> set[str]:
-    """Objects that runs and messages to tracking need."""
+    """Objects that runs, schedules and messages to tracking need."""
     of_runs = run_holdings(connection)
     found = {name for run in of_runs for name in (run.notebook_object, run.environment, *run.modules) if name}
-    return found | posted(connection)
+    return found | pinned(connection) | posted(connection)
 
 
 def _remove_objects(

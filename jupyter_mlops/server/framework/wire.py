@@ -20,6 +20,7 @@ from jupyter_mlops.domain.cell import Cell
 from jupyter_mlops.domain.parameter import Parameter
 from jupyter_mlops.domain.pipeline import PipelineStatus
 from jupyter_mlops.domain.reason import Reason, Reasons
+from jupyter_mlops.domain.schedule import ScheduleDetail
 from jupyter_mlops.server.framework.answers import Changed, ErrorAnswer, OpenedRun, RunDetail, RunList, ScheduleList
 
 TARGET = Path(__file__).resolve().parents[3] / "labextension" / "src" / "framework" / "wire.ts"
@@ -31,6 +32,7 @@ ROOTS: tuple[type, ...] = (
     RunDetail,
     OpenedRun,
     ScheduleList,
+    ScheduleDetail,
     ErrorAnswer,
     Changed,
 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from jupyter_mlops.domain.brief import KEPT_ERROR
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
-from jupyter_mlops.domain.run import Progress, Run, RunFailure, RunKind, RunOptions, TrackedAt
+from jupyter_mlops.domain.run import CauseKind, Progress, Run, RunCause, RunFailure, RunKind, RunOptions, TrackedAt
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
 from jupyter_mlops.errors import beginning
@@ -21,7 +21,7 @@ _RECORDS = (Progress, RunFailure, RunOptions, Conditions)
 _ENUMS = (Status, RunKind)
 SPARE = ("known", "effects", "files")
 """Columns of step runs that are NULL where there is nothing to tell."""
-_SPARE = {*SPARE, "tracked_at", "changed_sources"}
+_SPARE = {*SPARE, "tracked_at", "changed_sources", "cause"}
 """All such columns."""
 
 
@@ -50,7 +50,20 @@ def _plain(value: Any) -> Any:
         return {name: text for name, text in vars(value).items() if text}
     if kind in _RECORDS:
         return dict(vars(value))
+    if kind is RunCause:
+        return {**vars(value), "kind": value.kind.value}
     return value
+
+
+def options_from(row: Mapping[str, Any]) -> RunOptions:
+    """The options in a JSON column; what another version put there and this one does not know is left out."""
+    options = {name: item for name, item in row.items() if name in _OPTIONS}
+    return RunOptions(**options | {"notify": tuple(options.get("notify", ()))})
+
+
+def cause_from(row: Mapping[str, Any] | None) -> RunCause | None:
+    """The cause in a JSON column."""
+    return RunCause(**{**row, "kind": CauseKind(row["kind"])}) if row else None
 
 
 def run_from(row: Mapping[Any, Any], executed: int = 0, reused: int = 0) -> Run:
@@ -62,8 +75,8 @@ def run_from(row: Mapping[Any, Any], executed: int = 0, reused: int = 0) -> Run:
     values["changed_sources"] = tuple(values["changed_sources"] or ())
     values["progress"] = Progress(**values["progress"])
     values["error"] = RunFailure(**{"cause": "", "message": "", **values["error"]}) if values["error"] else None
-    options = {name: item for name, item in values["options"].items() if name in _OPTIONS}
-    values["options"] = RunOptions(**options | {"notify": tuple(options.get("notify", ()))})
+    values["options"] = options_from(values["options"])
+    values["cause"] = cause_from(values["cause"])
     return Run(**values, steps_executed=executed, steps_reused=reused)
 
 

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from jupyter_mlops.domain.reason import Reason, Reasons
 from jupyter_mlops.store.db.portable import JsonText, from_json, to_json
 
-HEAD = "0008"
+HEAD = "0009"
 """The newest Alembic revision."""
 
 
@@ -156,6 +156,8 @@ runs = sa.Table(
     sa.Column("changed_sources", SPARE_JSON),
     sa.Column("in_shared_process", Flag, nullable=False, server_default="0"),
     sa.Column("kernel_gone", Flag, nullable=False, server_default="0"),
+    sa.Column("cause", SPARE_JSON),
+    sa.Index("ix_runs_schedule", "schedule_id", "status"),
     sa.Index("ix_runs_queue", "status", "priority", "number"),
     sa.Index("ix_runs_notebook", "notebook", "number"),
     sa.Index("ix_runs_kind", "notebook", "kind", "number"),
@@ -216,6 +218,24 @@ schedules = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("removed_at", UtcDateTime),
     sa.Column("notify", JSON, nullable=False, server_default="[]"),
+    sa.Column("every", sa.Float),
+    sa.Column("start_at", UtcDateTime),
+    sa.Column("end_at", UtcDateTime),
+    sa.Column("jitter", sa.Float, nullable=False, server_default="0"),
+    sa.Column("missed", sa.String, nullable=False, server_default="all"),
+    sa.Column("horizon", sa.Float, nullable=False, server_default="86400"),
+    sa.Column("overlap", sa.String, nullable=False, server_default="queue"),
+    sa.Column("retries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("retry_delay", sa.Float, nullable=False, server_default="60"),
+    sa.Column("templates", JSON, nullable=False, server_default="{}"),
+    sa.Column("options", JSON, nullable=False, server_default="{}"),
+    sa.Column("notebook_object", sa.String),
+    sa.Column("kernel_name", sa.String),
+    sa.Column("paused_at", UtcDateTime),
+    sa.Column("decided_until", UtcDateTime),
+    sa.Column("next_fire_at", UtcDateTime),
+    sa.Column("due_at", UtcDateTime),
+    sa.Index("ix_schedules_due", "removed_at", "paused_at", "due_at"),
 )
 
 fires = sa.Table(
@@ -227,7 +247,22 @@ fires = sa.Table(
     sa.Column("run_id", sa.String),
     sa.Column("note", sa.Text, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("cause", SPARE_JSON),
+    sa.Column("cause_key", sa.String),
+    sa.Column("attempt", sa.Integer, nullable=False, server_default="0"),
+    sa.Index("ix_fires_cause", "schedule_id", "cause_key", unique=True),
+    sa.Index("ix_fires_status", "status", "fire_at"),
 )
+"""`cause_key` is NULL where the fire time itself is the cause."""
+
+leases = sa.Table(
+    "leases",
+    metadata,
+    sa.Column("name", sa.String, primary_key=True),
+    sa.Column("holder", sa.String, nullable=False),
+    sa.Column("until", UtcDateTime, nullable=False),
+)
+"""Who does what only one process may do at a time, until when."""
 
 heartbeats = sa.Table(
     "heartbeats",

@@ -104,6 +104,17 @@ def run_holdings(connection: sa.Connection) -> list[RunHolding]:
     ]
 
 
+def pinned(connection: sa.Connection) -> set[str]:
+    """Objects that schedules run: notebooks and modules as they were when it was made."""
+    query = sa.select(schedules.c.notebook_object, schedules.c.options).where(schedules.c.removed_at.is_(None))
+    return {
+        name
+        for row in connection.execute(query)
+        for name in (row.notebook_object, *row.options.get("modules", {}).values())
+        if name
+    }
+
+
 def posted(connection: sa.Connection) -> set[str]:
     """Objects that tracking has still to be told of, such as models."""
     return {

@@ -37,7 +37,7 @@ _HELD = sa.select(runs.c.id, runs.c.stop).where(
 _STOP = sa.select(runs.c.stop, runs.c.status, runs.c.worker_id).where(runs.c.id == sa.bindparam("of_id"))
 _WORKERS = sa.select(workers).order_by(workers.c.started_at)
 _TAKE = runs.update().where(runs.c.id == sa.bindparam("of_id"), _PENDING)
-_FIRST = sa.select(runs.c.id, runs.c.notebook, runs.c.options).where(_PENDING)
+_FIRST = sa.select(runs.c.id, runs.c.notebook, runs.c.schedule_id, runs.c.options).where(_PENDING)
 _FIRST = _FIRST.order_by(runs.c.priority.desc(), runs.c.number).limit(1)
 
 
@@ -86,18 +86,22 @@ class Queue:
         """Take the run that is first in line, for a worker; None where none may start now.
 
         First is the highest priority, then the lowest number; not one whose notebook has as many runs at work already
-        as its `most_at_once` says.
+        as its `most_at_once` says, nor one that is to wait for another run of its schedule.
         """
         taken: str | None = None
         full: set[str] = set()
+        busy: set[str] = set()
         with self._index.write() as connection:
             while taken is None:
                 query = _FIRST.where(runs.c.notebook.not_in(full)) if full else _FIRST
+                query = query.where(sa.func.coalesce(runs.c.schedule_id, "").not_in(busy)) if busy else query
                 row = connection.execute(query).mappings().first()
                 if row is None:
                     return None
                 if _is_full(connection, row["notebook"], row["options"].get("most_at_once")):
                     full.add(row["notebook"])
+                elif row["options"].get("one_at_a_time") and _is_busy(connection, row["schedule_id"]):
+                    busy.add(row["schedule_id"])
                 elif _take(connection, row["id"], worker, now):
                     taken = row["id"]
         return self._runs.get(taken)
@@ -176,6 +180,12 @@ def _is_full(connection: sa.Connection, notebook: str, most: int | None) -> bool
     of_it = sa.and_(runs.c.notebook == notebook, runs.c.kind != RunKind.SESSION.value)
     running = sa.select(sa.func.count()).select_from(runs).where(of_it, runs.c.status == Status.RUNNING.value)
     return int(connection.execute(running).scalar_one()) >= most
+
+
+def _is_busy(connection: sa.Connection, schedule_id: str) -> bool:
+    """Whether a run of a schedule is at work."""
+    at_work = sa.and_(runs.c.schedule_id == schedule_id, runs.c.status == Status.RUNNING.value)
+    return connection.execute(sa.select(runs.c.id).where(at_work).limit(1)).first() is not None
 
 
 def _take(connection: sa.Connection, run_id: str, worker: Worker, now: datetime) -> bool:

@@ -237,6 +237,14 @@ class RunStore:
         """Runs that have not ended, newest first."""
         return self._select(_OPEN)
 
+    def open_of_schedule(self, schedule_id: str) -> Runs:
+        """Runs of a schedule that have not ended, newest first."""
+        return self._select(_OPEN_OF_SCHEDULE, of_schedule=schedule_id)
+
+    def first_waiting_of_schedules(self) -> Run | None:
+        """The oldest run of a schedule that no process has begun."""
+        return next(iter(self._select(_FIRST_WAITING)), None)
+
     def going_on(self, run_ids: Sequence[str]) -> dict[str, Status]:
         """Those of these runs that have not ended, with what they are."""
         with self._index.read() as connection:
@@ -331,6 +339,13 @@ _UNFINISHED = _WHOLE.where(
     runs.c.status.in_([Status.FAILED.value, Status.CANCELED.value, Status.LOST.value]),
     ~sa.exists().where(_LATER.c.resumes == runs.c.id),
 ).limit(1)
+_OPEN_OF_SCHEDULE = _OPEN.where(runs.c.schedule_id == sa.bindparam("of_schedule"))
+_FIRST_WAITING = (
+    _RUNS.where(runs.c.status == Status.PENDING.value, runs.c.schedule_id.is_not(None))
+    .order_by(None)
+    .order_by(runs.c.number)
+    .limit(1)
+)
 _AT_WORK = _OPEN.where(runs.c.pid.is_not(None))
 
 

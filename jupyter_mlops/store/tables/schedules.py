@@ -1,26 +1,39 @@
-"""Schedules, their fire times and the schedulers' heartbeats in the index."""
+"""Schedules, their fire times and the schedulers' heartbeats and lease in the index."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 
 from jupyter_mlops.domain.brief import KEPT_ERROR
-from jupyter_mlops.domain.schedule import Fire, Heartbeat, Schedule
+from jupyter_mlops.domain.run import RunCause, RunOptions
+from jupyter_mlops.domain.schedule import Fire, Heartbeat, Missed, Overlap, Policy, Schedule, Timing
+from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import UnknownNameError, beginning
 from jupyter_mlops.store.backup.logbook import SCHEDULES, note
 from jupyter_mlops.store.db.index import Index, surviving
-from jupyter_mlops.store.db.schema import fires, heartbeats, schedules
+from jupyter_mlops.store.db.portable import among
+from jupyter_mlops.store.db.rows import cause_from, options_from, plain
+from jupyter_mlops.store.db.schema import fires, heartbeats, leases, runs, schedules
 
 Schedules = list[Schedule]
 Fires = list[Fire]
+Failed = list[tuple[Fire, datetime]]
+MOST_DUE = 500
+"""How many due schedules are given at once."""
+_TIMING = [each.name for each in fields(Timing)]
+_POLICY = [each.name for each in fields(Policy)]
+_ACTIVE = schedules.c.removed_at.is_(None)
+_FIRE = [column for column in fires.c if column.name not in ("created_at", "cause_key")]
 
 
 @surviving
 class ScheduleStore:
-    """Creates, removes and finds schedules; claims fire times, each for one process only."""
+    """Creates, changes, removes and finds schedules; claims fire times, each for one process only."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
@@ -29,49 +42,95 @@ class ScheduleStore:
         """Insert `schedule` under the next number (its own `number` is ignored) and return it as stored."""
         with self._index.write() as connection:
             highest = connection.execute(sa.select(sa.func.coalesce(sa.func.max(schedules.c.number), 0))).scalar_one()
-            row = {**vars(schedule), "number": highest + 1, "notify": list(schedule.notify)}
+            row = {**_row(schedule), "number": highest + 1}
             connection.execute(schedules.insert(), row)
             note(connection, SCHEDULES, row)
         return self.get(highest + 1)
+
+    def replace(self, schedule: Schedule) -> Schedule:
+        """Write down `schedule` as it is now, but for its id and number."""
+        with self._index.write() as connection:
+            row = _row(schedule)
+            changed = {name: value for name, value in row.items() if name not in ("id", "number", "created_at")}
+            connection.execute(schedules.update().where(schedules.c.id == schedule.id).values(changed))
+            note(connection, SCHEDULES, row)
+        return self.get(schedule.number)
 
     def remove(self, number: int, *, now: datetime) -> Schedule:
         """Stop a schedule; its history stays. Raises `UnknownNameError`."""
         schedule = self.get(number)
         with self._index.write() as connection:
             connection.execute(schedules.update().where(schedules.c.id == schedule.id).values(removed_at=now))
-            note(connection, SCHEDULES, {**vars(schedule), "notify": list(schedule.notify), "removed_at": now})
+            note(connection, SCHEDULES, {**_row(schedule), "removed_at": now})
         return schedule
 
     def get(self, number: int) -> Schedule:
         """The schedule of this number, if it is not removed. Raises `UnknownNameError`."""
-        known = self.list()
-        for schedule in known:
-            if schedule.number == number:
-                return schedule
-        raise UnknownNameError.among("schedule", str(number), [str(schedule.number) for schedule in known])
+        found = self._select(sa.and_(_ACTIVE, schedules.c.number == number))
+        if found:
+            return found[0]
+        known = sa.select(schedules.c.number).where(_ACTIVE).order_by(schedules.c.number)
+        with self._index.read() as connection:
+            numbers = [str(each) for each in connection.execute(known).scalars()]
+        raise UnknownNameError.among("schedule", str(number), numbers)
+
+    def by_id(self, schedule_id: str) -> Schedule | None:
+        """The schedule of this id; None where it is removed."""
+        found = self._select(sa.and_(_ACTIVE, schedules.c.id == schedule_id))
+        return found[0] if found else None
 
     def list(self) -> Schedules:
         """All schedules that are not removed, by number."""
-        columns = [column for column in schedules.c if column.name != "removed_at"]
-        query = sa.select(*columns).where(schedules.c.removed_at.is_(None)).order_by(schedules.c.number)
+        return self._select(_ACTIVE)
+
+    def due(self, now: datetime) -> Schedules:
+        """Schedules that are not paused and have to be looked at by now, the longest due first, at most `MOST_DUE`."""
+        at = schedules.c.due_at
+        unknown = sa.and_(at.is_(None), schedules.c.decided_until.is_(None))
+        return self._select(
+            sa.and_(_ACTIVE, schedules.c.paused_at.is_(None), sa.or_(at <= now, unknown)), at, limit=MOST_DUE
+        )
+
+    def _select(
+        self, condition: sa.ColumnElement[bool], *order: sa.ColumnElement[Any], limit: int | None = None
+    ) -> Schedules:
+        query = sa.select(schedules).where(condition).order_by(*order, schedules.c.number).limit(limit)
         with self._index.read() as connection:
-            rows = connection.execute(query).mappings()
-            return [Schedule(**{**row, "notify": tuple(row["notify"])}) for row in rows]
+            return [_schedule(row) for row in connection.execute(query).mappings()]
+
+    def decide(
+        self, schedule_id: str, until: datetime, *, next_fire_at: datetime | None, due_at: datetime | None
+    ) -> None:
+        """Note that what becomes of fire times up to `until` is decided, and which one comes next."""
+        with self._index.write() as connection:
+            _decide(connection, schedule_id, until, next_fire_at, due_at)
 
     def claim(
-        self, schedule_id: str, fire_at: datetime, *, now: datetime, status: str = "claimed", note: str = ""
+        self,
+        schedule_id: str,
+        fire_at: datetime,
+        *,
+        now: datetime,
+        status: str = "claimed",
+        note: str = "",
+        cause: RunCause | None = None,
     ) -> bool:
-        """Take a fire time. False where any process has taken it before: it is not run again."""
+        """Take a fire time, or what the key of `cause` names. False where any process has taken it before."""
+        key = cause.key if cause is not None and cause.key else None
+        row = {"schedule_id": schedule_id, "fire_at": fire_at, "status": status, "note": note, "created_at": now}
         try:
             with self._index.write() as connection:
-                connection.execute(
-                    fires.insert().values(
-                        schedule_id=schedule_id, fire_at=fire_at, status=status, note=note, created_at=now
-                    )
-                )
+                connection.execute(fires.insert().values(**row, **plain({"cause": cause}), cause_key=key))
         except sa.exc.IntegrityError:
             return False
         return True
+
+    def claim_retry(self, fire: Fire) -> bool:
+        """Take the next attempt of a fire whose run failed. False where any process has taken it before."""
+        with self._index.write() as connection:
+            as_known = sa.and_(_is(fire.schedule_id, fire.fire_at), fires.c.attempt == fire.attempt)
+            values = {"status": "claimed", "attempt": fire.attempt + 1}
+            return bool(connection.execute(fires.update().where(as_known).values(values)).rowcount)
 
     def finish_fire(
         self, schedule_id: str, fire_at: datetime, status: str, *, run_id: str | None = None, note: str = ""
@@ -80,25 +139,49 @@ class ScheduleStore:
         with self._index.write() as connection:
             connection.execute(
                 fires.update()
-                .where(fires.c.schedule_id == schedule_id, fires.c.fire_at == fire_at)
+                .where(_is(schedule_id, fire_at))
                 .values(status=status, run_id=run_id, note=beginning(note, KEPT_ERROR))
             )
 
     def fires(self, schedule_id: str, *, limit: int | None = None) -> Fires:
         """Fire times taken so far, newest first."""
-        columns = [column for column in fires.c if column.name != "created_at"]
-        query = (
-            sa.select(*columns).where(fires.c.schedule_id == schedule_id).order_by(fires.c.fire_at.desc()).limit(limit)
+        return self._fires(fires.c.schedule_id == schedule_id, fires.c.fire_at.desc(), limit=limit)
+
+    def newest_fires(self, schedule_ids: Sequence[str]) -> Mapping[str, Fire]:
+        """The newest fire of each of these schedules that has one."""
+        newest = (
+            sa.select(fires.c.schedule_id.label("of_schedule"), sa.func.max(fires.c.fire_at).label("newest"))
+            .where(among(fires.c.schedule_id, schedule_ids))
+            .group_by(fires.c.schedule_id)
+            .subquery()
         )
+        is_newest = sa.and_(fires.c.schedule_id == newest.c.of_schedule, fires.c.fire_at == newest.c.newest)
+        query = sa.select(*_FIRE).join(newest, is_newest)
         with self._index.read() as connection:
-            return [Fire(**row) for row in connection.execute(query).mappings()]
+            found = [_fire(row) for row in connection.execute(query).mappings()]
+        return {fire.schedule_id: fire for fire in found}
 
     def claimed(self) -> Fires:
-        """Fire times that were taken and of which nothing came yet (their taker may have died)."""
-        columns = [column for column in fires.c if column.name != "created_at"]
+        """Fire times that were taken and of which nothing came yet (their taker may have died), oldest first."""
+        return self._fires(fires.c.status == "claimed", fires.c.fire_at)
+
+    def failed(self, since: datetime) -> Failed:
+        """Fires claimed after `since` whose run failed and whose schedule tries again, with the time of the failure."""
+        query = (
+            sa.select(*_FIRE, runs.c.ended_at)
+            .join(schedules, schedules.c.id == fires.c.schedule_id)
+            .join(runs, runs.c.id == fires.c.run_id)
+            .where(_ACTIVE, schedules.c.paused_at.is_(None), schedules.c.retries > fires.c.attempt)
+            .where(fires.c.status == "started", fires.c.fire_at > since, runs.c.status == Status.FAILED.value)
+        )
         with self._index.read() as connection:
-            rows = connection.execute(sa.select(*columns).where(fires.c.status == "claimed")).mappings()
-            return [Fire(**row) for row in rows]
+            rows = [dict(row) for row in connection.execute(query).mappings()]
+        return [(_fire({k: v for k, v in row.items() if k != "ended_at"}), row["ended_at"]) for row in rows]
+
+    def _fires(self, condition: sa.ColumnElement[bool], order: Any, *, limit: int | None = None) -> Fires:
+        with self._index.read() as connection:
+            rows = connection.execute(sa.select(*_FIRE).where(condition).order_by(order).limit(limit)).mappings()
+            return [_fire(row) for row in rows]
 
     def beat(self, heartbeat: Heartbeat) -> None:
         """Note that a scheduler is alive."""
@@ -111,13 +194,78 @@ class ScheduleStore:
                 connection.execute(heartbeats.insert().values(**values))
 
     def stop_beating(self, heartbeat_id: str) -> None:
-        """Note that a scheduler has stopped in good order."""
+        """Note that a scheduler has stopped in good order; another may take over at once."""
         with self._index.write() as connection:
             connection.execute(heartbeats.delete().where(heartbeats.c.id == heartbeat_id))
+            connection.execute(leases.delete().where(leases.c.holder == heartbeat_id))
+
+    def heartbeats(self) -> Sequence[Heartbeat]:
+        """Of all schedulers that did not stop in good order, the one seen last first."""
+        query = sa.select(heartbeats).order_by(heartbeats.c.beat_at.desc())
+        with self._index.read() as connection:
+            return [Heartbeat(**row) for row in connection.execute(query).mappings()]
 
     def newest_beat(self) -> Heartbeat | None:
         """The heartbeat of the scheduler seen last, or None."""
-        query = sa.select(heartbeats).order_by(heartbeats.c.beat_at.desc()).limit(1)
-        with self._index.read() as connection:
-            row = connection.execute(query).mappings().first()
-        return Heartbeat(**row) if row else None
+        return next(iter(self.heartbeats()), None)
+
+    def forget(self, heartbeat_id: str) -> None:
+        """Note that a scheduler has gone without a word: its heartbeat and lease go."""
+        self.stop_beating(heartbeat_id)
+
+    def lease(self, name: str, holder: str, *, now: datetime, span: timedelta) -> str:
+        """Take or renew a lease where no other holds it at `now`; gives who holds it then."""
+        mine = sa.or_(leases.c.holder == holder, leases.c.until <= now)
+        with self._index.write() as connection:
+            values = {"holder": holder, "until": now + span}
+            taken = leases.update().where(leases.c.name == name, mine).values(values)
+            if connection.execute(taken).rowcount:
+                return holder
+            found = connection.execute(sa.select(leases.c.holder).where(leases.c.name == name)).scalar()
+            if found is not None:
+                return str(found)
+            connection.execute(leases.insert().values(name=name, **values))
+            return holder
+
+
+def _is(schedule_id: str, fire_at: datetime) -> sa.ColumnElement[bool]:
+    return sa.and_(fires.c.schedule_id == schedule_id, fires.c.fire_at == fire_at)
+
+
+def _decide(
+    connection: sa.Connection, schedule_id: str, until: datetime, next_fire_at: datetime | None, due_at: datetime | None
+) -> None:
+    """Never back: a scheduler that was slow must not ask again for what is decided."""
+    later = sa.or_(schedules.c.decided_until.is_(None), schedules.c.decided_until <= until)
+    values = {"decided_until": until, "next_fire_at": next_fire_at, "due_at": due_at}
+    connection.execute(schedules.update().where(schedules.c.id == schedule_id, later).values(values))
+
+
+def _row(schedule: Schedule) -> dict[str, Any]:
+    """The columns of a schedule."""
+    row = {name: value for name, value in vars(schedule).items() if name not in ("timing", "policy")}
+    row |= vars(schedule.timing) | vars(schedule.policy)
+    return row | {
+        "missed": schedule.policy.missed.value,
+        "overlap": schedule.policy.overlap.value,
+        "notify": list(schedule.notify),
+        "options": _options(schedule.options),
+    }
+
+
+def _options(options: RunOptions) -> dict[str, Any]:
+    """What differs from what is usual."""
+    usual = vars(RunOptions())
+    return {name: value for name, value in vars(options).items() if value != usual[name]}
+
+
+def _schedule(row: Mapping[Any, Any]) -> Schedule:
+    values = {name: value for name, value in row.items() if name not in (*_TIMING, *_POLICY, "removed_at")}
+    policy = {name: row[name] for name in _POLICY}
+    policy |= {"missed": Missed(row["missed"]), "overlap": Overlap(row["overlap"])}
+    values |= {"timing": Timing(**{name: row[name] for name in _TIMING}), "policy": Policy(**policy)}
+    return Schedule(**{**values, "notify": tuple(row["notify"]), "options": options_from(row["options"])})
+
+
+def _fire(row: Mapping[Any, Any]) -> Fire:
+    return Fire(**{**row, "cause": cause_from(row["cause"]) or RunCause()})

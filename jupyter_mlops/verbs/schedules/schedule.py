@@ -1,119 +1,190 @@
-"""`schedule add | list | remove`: run notebooks at set times."""
+"""`schedule add | list | show | next | pause | resume | run-now | edit | remove`: run notebooks at set times."""
 
 from __future__ import annotations
 
 import argparse
-from datetime import datetime
+from collections.abc import Callable
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 from rich.markup import escape
 
-from jupyter_mlops.domain.schedule import Schedule, SchedulerStatus, ScheduleView
+from jupyter_mlops.errors import InputError
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.verbs.framework import tables
 from jupyter_mlops.verbs.framework.target import open_project
 from jupyter_mlops.verbs.framework.verb import Context, Verb, View
-from jupyter_mlops.verbs.runs.run import add_notify, add_parameters, asked_parameters, notebook_path
+from jupyter_mlops.verbs.runs.run import notebook_path
+from jupyter_mlops.verbs.schedules.options import add_options, asked_of
+from jupyter_mlops.verbs.schedules.view import added, details, moment, parameters_of, schedules_table, when
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+_OF_ONE = {
+    "show": "one schedule: its options, its next fire times, and what came of the last ones",
+    "pause": "let a schedule fire no more until it is resumed",
+    "resume": "let a paused schedule fire again, from now on",
+    "run-now": "put a run of it into the queue at once",
+    "remove": "remove a schedule; its runs stay",
+}
+
 
 def _configure(parser: argparse.ArgumentParser) -> None:
-    forms = parser.add_subparsers(dest="form", required=True, metavar="add|list|remove")
+    forms = parser.add_subparsers(
+        dest="form", required=True, metavar="add|list|show|next|pause|resume|run-now|edit|remove"
+    )
     add = forms.add_parser("add", help="run a notebook at set times")
     add.add_argument("notebook", help="the notebook's file")
-    add.add_argument("--cron", required=True, metavar="EXPR", help="five fields, such as '0 6 * * *': daily at 6:00")
-    add.add_argument("--tz", metavar="ZONE", help="time zone, such as Europe/Berlin; default: the machine's")
-    add_parameters(add)
-    add_notify(add)
+    add_options(add)
     forms.add_parser("list", help="all schedules, with their next fire time")
-    remove = forms.add_parser("remove", help="remove a schedule; its runs stay")
-    remove.add_argument("number", type=int, help="the schedule's number")
+    for name, text in _OF_ONE.items():
+        _add_number(forms.add_parser(name, help=text))
+    following = forms.add_parser("next", help="the next fire times of a schedule")
+    _add_number(following)
+    following.add_argument("-n", type=_count, default=5, metavar="N", help="how many (default 5)")
+    edit = forms.add_parser("edit", help="change a schedule; what is not given stays as it is")
+    _add_number(edit)
+    add_options(edit, edits=True)
     for form in forms.choices.values():
         form.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON instead of text")
+
+
+def _add_number(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("number", type=_number, help="the schedule's number")
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise InputError(f"'{text}' is not a schedule's number.", "See the numbers: jupyter mlops schedule list")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= 1000):
+        raise InputError(f"'{text}' is not a number from 1 to 1000.", "Write it as -n 5.")
+    return int(text)
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     if arguments.form == "add":
         return _add(arguments, context)
     with open_project(context) as store:
-        if arguments.form == "remove":
-            return _remove(store, arguments.number)
-        return _list(store)
+        return _FORMS[arguments.form](store, arguments, context)
 
 
 def _add(arguments: argparse.Namespace, context: Context) -> View:
-    from jupyter_mlops.operations.schedules.schedule import add_schedule, list_schedules
+    from jupyter_mlops.jobs.scheduler.starting import scheduler_status
+    from jupyter_mlops.operations.schedules.listing import show_schedule
+    from jupyter_mlops.operations.schedules.making import add_schedule
     from jupyter_mlops.store.files.notebooks import read_notebook
 
     notebook = notebook_path(arguments.notebook, context)
     read_notebook(notebook)
-    parameters = asked_parameters(arguments, notebook, context)
+    asked = asked_of(arguments, notebook, context)
     with Store.open(notebook) as store:
         now = store.now()
-        made = add_schedule(
-            store, notebook, arguments.cron, parameters, zone=arguments.tz, notify=arguments.notify, now=now
-        )
-        views, scheduler = list_schedules(store, now)
-    view = next(view for view in views if view.id == made.id)
-    return View(view, lambda: _added(view, scheduler))
+        made = add_schedule(store, notebook, asked, now=now)
+        view, scheduler = show_schedule(store, made.number, now), scheduler_status(store, now)
+    return View(view, lambda: added(view, scheduler))
 
 
-def _added(view: ScheduleView, scheduler: SchedulerStatus) -> RenderableType:
-    from rich.console import Group
-
-    lines = [
-        f"[bold]Schedule {view.number}[/] runs {escape(view.notebook)} at '{view.cron}' ({view.timezone}).",
-        f"  next  {_moment(view.next_fire_at, view)}",
-    ]
-    return Group(*lines, *_told(scheduler))
-
-
-def _remove(store: Store, number: int) -> View:
-    from jupyter_mlops.operations.schedules.schedule import remove_schedule
-
-    schedule = remove_schedule(store, number, now=store.now())
-    return View(schedule, lambda: f"Schedule {schedule.number} ({escape(schedule.notebook)}) is removed.")
-
-
-def _list(store: Store) -> View:
-    from jupyter_mlops.operations.schedules.schedule import list_schedules
+def _list(store: Store, arguments: argparse.Namespace, context: Context) -> View:
+    from jupyter_mlops.operations.schedules.listing import list_schedules
 
     views, scheduler = list_schedules(store, store.now())
-    return View({"schedules": views, "scheduler": scheduler}, lambda: _table(views, scheduler))
+    return View({"schedules": views, "scheduler": scheduler}, lambda: schedules_table(views, scheduler))
 
 
-def _table(views: list[ScheduleView], scheduler: SchedulerStatus) -> RenderableType:
-    from rich.console import Group
+def _show(store: Store, arguments: argparse.Namespace, context: Context) -> View:
+    from jupyter_mlops.jobs.scheduler.starting import scheduler_status
+    from jupyter_mlops.operations.schedules.listing import show_schedule
 
-    if not views:
-        return "There are no schedules yet. Add one: schedule add NOTEBOOK --cron '0 6 * * *'"
-    table = tables.table("#>", "notebook", "cron", "zone", "parameters", "next", "last")
-    for view in views:
-        fire = view.last_fire
-        last = f"{tables.state(fire.status)} {_moment(fire.fire_at, view)}" if fire else "[dim]never[/]"
-        table.add_row(
-            str(view.number),
-            escape(view.notebook),
-            view.cron,
-            view.timezone,
-            tables.pairs(view.parameters, view.left_out.get("parameters")),
-            _moment(view.next_fire_at, view),
-            last,
-        )
-    return Group(table, *_told(scheduler))
+    now = store.now()
+    detail, scheduler = show_schedule(store, arguments.number, now), scheduler_status(store, now)
+    return View({"schedule": detail, "scheduler": scheduler}, lambda: details(detail, scheduler))
 
 
-def _told(scheduler: SchedulerStatus) -> list[str]:
-    if scheduler.alive:
-        return [f"[green]A scheduler is alive[/] on {escape(scheduler.host or '')}."]
-    return ["[yellow]No scheduler is running[/], so no scheduled runs will start. Start one: jupyter mlops scheduler"]
+def _next(store: Store, arguments: argparse.Namespace, context: Context) -> View:
+    from jupyter_mlops.operations.schedules.listing import next_times
+    from jupyter_mlops.operations.schedules.preview import preview_parameters
+
+    schedule = store.schedules.get(arguments.number)
+    times = next_times(schedule, store.now(), arguments.n)
+    rows = preview_parameters(store, schedule, times)
+
+    def show() -> RenderableType:
+        if schedule.paused_at is not None:
+            return f"Schedule {schedule.number} is paused. Resume it: jupyter mlops schedule resume {schedule.number}"
+        if not times:
+            return f"Schedule {schedule.number} fires no more: its end has passed."
+        made = tables.table("fires", "UTC", "parameters")
+        for time, values in zip(times, rows, strict=True):
+            made.add_row(moment(time, schedule), time.strftime("%Y-%m-%d %H:%M"), parameters_of(values))
+        return made
+
+    data = [{"fire_at": time, "parameters": values} for time, values in zip(times, rows, strict=True)]
+    return View({"schedule": schedule.number, "next": data}, show)
 
 
-def _moment(moment: datetime | None, schedule: Schedule) -> str:
-    return "" if moment is None else moment.astimezone(ZoneInfo(schedule.timezone)).strftime("%Y-%m-%d %H:%M")
+def _pause(store: Store, arguments: argparse.Namespace, context: Context) -> View:
+    from jupyter_mlops.operations.schedules.steering import pause_schedule
+
+    schedule = pause_schedule(store, arguments.number, now=store.now())
+    text = (
+        f"Schedule {schedule.number} ({escape(schedule.notebook)}) is paused: it fires no more until you resume it. "
+        "Runs that were started go on."
+    )
+    return View(schedule, lambda: text)
 
 
-VERB = Verb("schedule", "schedules: add, list, remove", _configure, _run)
+def _resume(store: Store, arguments: argparse.Namespace, context: Context) -> View:
+    from jupyter_mlops.operations.schedules.steering import resume_schedule
+
+    schedule, passed = resume_schedule(store, arguments.number, now=store.now())
+    following = moment(schedule.next_fire_at, schedule) or "never: its end has passed"
+    lines = [f"Schedule {schedule.number} ({escape(schedule.notebook)}) fires again, next {following}."]
+    lines += [str(passed)] if passed is not None else []
+    return View({"schedule": schedule, "skipped": str(passed) if passed else ""}, lambda: "\n".join(lines))
+
+
+def _run_now(store: Store, arguments: argparse.Namespace, context: Context) -> View:
+    from jupyter_mlops.operations.schedules.steering import run_now
+
+    run = run_now(store, arguments.number, now=store.now())
+    text = f"[bold]Run {run.number}[/] of {escape(run.notebook)} is in the queue. Follow it: jupyter mlops log {run.number}"
+    return View(run, lambda: text)
+
+
+def _edit(store: Store, arguments: argparse.Namespace, context: Context) -> View:
+    from jupyter_mlops.jobs.scheduler.starting import scheduler_status
+    from jupyter_mlops.operations.schedules.listing import show_schedule
+    from jupyter_mlops.operations.schedules.making import edit_schedule
+
+    before = store.schedules.get(arguments.number)
+    asked = asked_of(arguments, store.root / before.notebook, context)
+    now = store.now()
+    edit_schedule(store, arguments.number, asked, now=now)
+    view, scheduler = show_schedule(store, arguments.number, now), scheduler_status(store, now)
+    return View(view, lambda: added(view, scheduler))
+
+
+def _remove(store: Store, arguments: argparse.Namespace, context: Context) -> View:
+    from jupyter_mlops.operations.schedules.steering import remove_schedule
+
+    schedule = remove_schedule(store, arguments.number, now=store.now())
+    text = f"Schedule {schedule.number} ({escape(schedule.notebook)}, {when(schedule.timing)}) is removed."
+    return View(schedule, lambda: text)
+
+
+_FORMS: dict[str, Callable[[Store, argparse.Namespace, Context], View]] = {
+    "list": _list,
+    "show": _show,
+    "next": _next,
+    "pause": _pause,
+    "resume": _resume,
+    "run-now": _run_now,
+    "edit": _edit,
+    "remove": _remove,
+}
+
+VERB = Verb("schedule", "schedules: add, list, show, next, pause, resume, run-now, edit, remove", _configure, _run)

@@ -1,4 +1,4 @@
-"""Verbs that execute: worker, scheduler, and both as services."""
+"""Verbs that execute: worker, scheduler, both in one, and both as services."""
 
 from __future__ import annotations
 
@@ -7,5 +7,6 @@ from jupyter_mlops.verbs.framework.entry import CLI, Entry
 VERBS = (
     Entry("worker", "execute runs from the queue, in the foreground", (CLI,)),
     Entry("service", "worker and scheduler as systemd user units: install, uninstall, status", (CLI,)),
-    Entry("scheduler", "start scheduled runs when they are due, in the foreground", (CLI,)),
+    Entry("scheduler", "start scheduled runs when they are due", (CLI,)),
+    Entry("up", "scheduler and worker in one, in the foreground", (CLI,)),
 )

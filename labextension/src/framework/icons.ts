@@ -83,6 +83,11 @@ export const resumeIcon = icon(
   'resume',
   '<path d="M3.6 3.4v9.2M6.8 3.4l6 4.6-6 4.6z"/>'
 );
+export const pauseIcon = icon('pause', '<path d="M5.4 3.4v9.2M10.6 3.4v9.2"/>');
+export const removeIcon = icon(
+  'remove',
+  '<path d="M3 4.6h10M6.4 4.4V3h3.2v1.4M4.4 4.8l.5 8h6.2l.5-8"/>'
+);
 export const openIcon = icon(
   'open',
   '<path d="M9.5 2.8h3.7v3.7M13 3L8 8M11.4 9.4v3.2a.6.6 0 0 1-.6.6H3.4a.6.6 0 0 1-.6-.6V5.2a.6.6 0 0 1 .6-.6h3.2"/>'

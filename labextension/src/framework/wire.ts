@@ -142,6 +142,7 @@ export interface RunOptions {
   most_at_once: number | null;
   modules: { [key: string]: string };
   notify: string[];
+  one_at_a_time: boolean;
 }
 
 /** Where MLflow is told of a run, fixed when it is made; an empty text leaves it to the project. */
@@ -149,6 +150,17 @@ export interface TrackedAt {
   uri: string;
   experiment: string;
   experiment_id: string;
+}
+
+/** Why a schedule made a run: its time had come, someone asked, or what a trigger waits for. */
+export type CauseKind = 'time' | 'manual';
+
+/** Why a schedule made a run: `at` is the fire time in ISO 8601, `detail` what else is known of it. */
+export interface RunCause {
+  kind: CauseKind;
+  at: string;
+  key: string;
+  detail: { [key: string]: Json };
 }
 
 /** One execution of a pipeline. */
@@ -189,6 +201,7 @@ export interface Run {
   changed_sources: string[];
   in_shared_process: boolean;
   kernel_gone: boolean;
+  cause: RunCause | null;
   left_out: { [key: string]: LeftOut };
 }
 
@@ -266,16 +279,49 @@ export interface OpenedRun {
   cell_index: number;
 }
 
-/** `cron` has five fields, read in the time zone `timezone` (an IANA name). `notify` are targets of its runs. */
+/** When a schedule fires: by `cron`, five fields read in `timezone` (an IANA name), or `every` so many seconds. */
+export interface Timing {
+  cron: string;
+  timezone: string;
+  every: number | null;
+  start_at: string | null;
+  end_at: string | null;
+  jitter: number;
+}
+
+/** Which of the fire times run that passed while no scheduler was running. */
+export type Missed = 'skip' | 'latest' | 'all';
+
+/** What happens while an earlier run goes on: this fire time is skipped, its run waits, or the earlier is canceled. */
+export type Overlap = 'skip' | 'queue' | 'cancel';
+
+/** What becomes of fire times that were missed or overlap, and of runs that fail. */
+export interface Policy {
+  missed: Missed;
+  horizon: number;
+  overlap: Overlap;
+  retries: number;
+  retry_delay: number;
+}
+
+/** A notebook that runs at set times. */
 export interface Schedule {
   id: string;
   number: number;
   notebook: string;
-  cron: string;
-  timezone: string;
+  timing: Timing;
   parameters: { [key: string]: Json };
   created_at: string | null;
   notify: string[];
+  templates: { [key: string]: string };
+  policy: Policy;
+  options: RunOptions;
+  notebook_object: string | null;
+  kernel_name: string | null;
+  paused_at: string | null;
+  decided_until: string | null;
+  next_fire_at: string | null;
+  due_at: string | null;
 }
 
 /** One fire time of a schedule: unique per (schedule, fire time). `status`: claimed | started | skipped | failed. */
@@ -285,12 +331,15 @@ export interface Fire {
   status: string;
   run_id: string | null;
   note: string;
+  cause: RunCause;
+  attempt: number;
 }
 
-/** A Schedule as it is listed: with its next fire time, and what came of the last one taken. */
+/** A Schedule as it is listed: with its next fire times, and what came of the last one taken. */
 export interface ScheduleView extends Schedule {
-  next_fire_at: string | null;
+  fires_next: string[];
   last_fire: Fire | null;
+  notebook_changed: boolean;
   left_out: { [key: string]: LeftOut };
 }
 
@@ -305,6 +354,11 @@ export interface SchedulerStatus {
 export interface ScheduleList {
   schedules: ScheduleView[];
   scheduler: SchedulerStatus;
+}
+
+/** A Schedule as one looks at it: with what came of its last fire times, the newest first. */
+export interface ScheduleDetail extends ScheduleView {
+  fires: Fire[];
 }
 
 /** Answer of any route that could not do what was asked: `hint` says what to do next. */

@@ -1,11 +1,11 @@
 // The commands on runs: start a job, cancel or resume a run, open its output. The panel and the menus only execute these.
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { PathExt } from '@jupyterlab/coreutils';
-import { Notification } from '@jupyterlab/apputils';
 import type { CommandRegistry } from '@lumino/commands';
 import type { ReadonlyPartialJSONObject } from '@lumino/coreutils';
 import { DisposableSet } from '@lumino/disposable';
 import type { IDisposable } from '@lumino/disposable';
+import { complain } from '../framework/api/complain';
 import { ApiError, asApiError } from '../framework/api/errors';
 import {
   cancelIcon,
@@ -314,10 +314,4 @@ function outOfReach(path: string, trans: TranslationBundle): ApiError {
     'out_of_reach',
     0
   );
-}
-
-function complain(error: ApiError): void {
-  Notification.error(`${error.message}\n${error.hint}`.trim(), {
-    autoClose: false
-  });
 }

@@ -6,9 +6,9 @@ import type { ISignal } from '@lumino/signaling';
 import { asApiError } from '../framework/api/errors';
 import type { ApiError } from '../framework/api/errors';
 import { Latest } from '../framework/api/latest';
-import type { IApi } from '../framework/api/tokens';
+import type { IApi, ScheduleAction } from '../framework/api/tokens';
 import type { IPathSource } from '../framework/notebook/currentPath';
-import type { ScheduleList } from '../framework/wire';
+import type { Run, ScheduleList } from '../framework/wire';
 
 const INTERVAL = 20_000;
 const MAX_INTERVAL = 300_000;
@@ -56,6 +56,32 @@ export class Schedules implements IDisposable {
     return this._latest.run();
   }
 
+  /** Whether something asked of a schedule, or of the scheduler (0), has not been answered yet. */
+  isBusy(number: number): boolean {
+    return this._busy.has(number);
+  }
+
+  /** Pauses, resumes or removes a schedule. Rejects with an `ApiError`. */
+  async steer(number: number, action: ScheduleAction): Promise<void> {
+    await this._ask(number, () =>
+      this._api.steerSchedule(number, action, this._source.path)
+    );
+  }
+
+  /** Puts a run of a schedule into the queue. Rejects with an `ApiError`. */
+  async runNow(number: number): Promise<Run> {
+    const made = await this._ask(number, () =>
+      this._api.runSchedule(number, this._source.path)
+    );
+    this._api.refresh();
+    return made;
+  }
+
+  /** Starts a scheduler in the background. Rejects with an `ApiError`. */
+  async startScheduler(): Promise<void> {
+    await this._ask(0, () => this._api.startScheduler(this._source.path));
+  }
+
   dispose(): void {
     if (this.isDisposed) {
       return;
@@ -63,6 +89,20 @@ export class Schedules implements IDisposable {
     this._poll.dispose();
     Signal.disconnectReceiver(this);
     Signal.clearData(this);
+  }
+
+  private async _ask<T>(number: number, ask: () => Promise<T>): Promise<T> {
+    this._busy.add(number);
+    this._changed.emit();
+    try {
+      return await ask();
+    } catch (error) {
+      throw asApiError(error);
+    } finally {
+      this._busy.delete(number);
+      await this.refresh();
+      this._changed.emit();
+    }
   }
 
   private async _fetch(): Promise<void> {
@@ -84,6 +124,7 @@ export class Schedules implements IDisposable {
   private readonly _latest = new Latest(() => this._fetch());
   private readonly _poll: Poll;
   private readonly _changed = new Signal<this, void>(this);
+  private readonly _busy = new Set<number>();
   private _list: ScheduleList | null = null;
   private _error: ApiError | null = null;
 }

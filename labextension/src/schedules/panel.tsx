@@ -1,7 +1,9 @@
 // The bridge from the schedules to the panel.
+import { Dialog, Notification, showDialog } from '@jupyterlab/apputils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import * as React from 'react';
-import { isGeneral } from '../framework/api/errors';
+import { complain } from '../framework/api/complain';
+import { asApiError, isGeneral } from '../framework/api/errors';
 import { Section } from '../framework/panel/section';
 import { Empty } from '../framework/parts/Empty';
 import { Notice } from '../framework/parts/Notice';
@@ -45,7 +47,40 @@ export class SchedulesSection extends Section {
         schedules={list.schedules}
         scheduler={list.scheduler}
         now={new Date()}
+        isBusy={number => this._schedules.isBusy(number)}
+        onPause={number => this._do(this._schedules.steer(number, 'pause'))}
+        onResume={number => this._do(this._schedules.steer(number, 'resume'))}
+        onRemove={number => this._do(this._remove(number))}
+        onRunNow={number => this._do(this._runNow(number))}
+        onStartScheduler={() => this._do(this._schedules.startScheduler())}
       />
     );
+  }
+
+  private async _remove(number: number): Promise<void> {
+    const trans = this._trans;
+    const answer = await showDialog({
+      title: trans.__('Remove schedule %1?', number),
+      body: trans.__('It fires no more. The runs it made stay.'),
+      buttons: [
+        Dialog.cancelButton(),
+        Dialog.warnButton({ label: trans.__('Remove') })
+      ]
+    });
+    if (answer.button.accept) {
+      await this._schedules.steer(number, 'remove');
+    }
+  }
+
+  private async _runNow(number: number): Promise<void> {
+    const run = await this._schedules.runNow(number);
+    Notification.success(
+      this._trans.__('Run %1 of %2 is in the queue.', run.number, run.notebook),
+      { autoClose: 4000 }
+    );
+  }
+
+  private _do(action: Promise<void>): void {
+    action.catch((error: unknown) => complain(asApiError(error)));
   }
 }

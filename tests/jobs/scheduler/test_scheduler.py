@@ -12,10 +12,13 @@ from notebooks import code, write_notebook
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.domain.schedule import Schedule
 from jupyter_mlops.domain.status import Status
+from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import StoreError
-from jupyter_mlops.jobs.scheduler import scheduler as module
 from jupyter_mlops.jobs.scheduler.scheduler import Scheduler, run_id_of
-from jupyter_mlops.operations.schedules.schedule import add_schedule, list_schedules, remove_schedule
+from jupyter_mlops.operations.schedules.listing import list_schedules
+from jupyter_mlops.operations.schedules.making import ScheduleRequest, add_schedule
+from jupyter_mlops.operations.schedules.steering import remove_schedule
+from jupyter_mlops.store.files.processes import this_host, this_process
 from jupyter_mlops.store.store import Store
 
 NOON = datetime(2026, 3, 10, 12, 0, tzinfo=timezone.utc)
@@ -64,7 +67,9 @@ def clock() -> Clock:
 
 def scheduled(store: Store, clock: Clock, cron: str = "*/5 * * * *", **parameters: object) -> Schedule:
     path = write_notebook(store.root / "a.ipynb", code("n = 1", "parameters"))
-    return add_schedule(store, path, cron, parameters, zone="UTC", now=clock.now())
+    return add_schedule(
+        store, path, ScheduleRequest(cron=cron, zone="UTC", parameters=parameters, follow=True), now=clock.now()
+    )
 
 
 def run_for(scheduler: Scheduler, clock: Clock, span: timedelta) -> None:
@@ -119,22 +124,20 @@ def test_fire_times_older_than_a_day_are_skipped_with_a_word(
     assert found[1].fire_at == NOON + timedelta(days=2)
 
 
-def test_missed_runs_wait_for_one_another_and_those_on_time_do_not(
-    store: Store, clock: Clock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(module, "MISSED_AT_ONCE", 2)
-    late = scheduled(store, clock, "0 * * * *")
+def test_runs_on_time_go_before_those_that_are_made_up(store: Store, clock: Clock) -> None:
+    scheduled(store, clock, "0 * * * *")
     clock.sleep(5 * 3600 - 10)
     on_time = scheduled(store, clock, "0 17 * * *")
-    processes = Processes(clock, ends=False)
-    scheduler = Scheduler(store, now=clock.now, sleep=clock.sleep, spawn=processes.spawn)
+    scheduler = Scheduler(store, now=clock.now, sleep=clock.sleep, spawn=lambda *_: None)
     run_for(scheduler, clock, timedelta(seconds=20))
-    assert [time for time, _ in fires(store, late)] == ["10 13:00", "10 14:00"]
-    assert fires(store, on_time) == [("10 17:00", "started")]
-    for run in store.runs.list():
-        store.runs.finish(run.id, Status.COMPLETED, now=clock.now())
-    run_for(scheduler, clock, timedelta(seconds=5))
-    assert [time for time, _ in fires(store, late)] == [f"10 {hour}:00" for hour in range(13, 18)]
+    pid, started = this_process()
+    worker = Worker("w", this_host(), pid, started, 9, clock.now(), clock.now())
+    first, second = (store.queue.claim(worker, now=clock.now()) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert {first.priority, second.priority} == {0}, "both of 17:00"
+    assert on_time.id in (first.schedule_id, second.schedule_id)
+    assert sorted(run.priority for run in store.runs.list()) == [-1] * 4 + [0, 0]
 
 
 def test_two_schedulers_at_once_start_nothing_twice(tmp_path: Path) -> None:
@@ -186,7 +189,8 @@ def test_what_a_dead_scheduler_left_is_taken_up_and_run_once(
     with pytest.raises(Dies):
         first.tick()
     assert fires(store, schedule) == [("10 12:05", "claimed")]
-    run_for(Scheduler(store, now=clock.now, sleep=clock.sleep, spawn=processes.spawn), clock, timedelta(seconds=3))
+    # The dead one is this process here, and holds its lease until that runs out.
+    run_for(Scheduler(store, now=clock.now, sleep=clock.sleep, spawn=processes.spawn), clock, timedelta(seconds=20))
     assert fires(store, schedule) == [("10 12:05", "started")]
     assert len(processes.executed) == len(store.runs.list()) == 1
 
@@ -270,7 +274,7 @@ def test_the_heartbeat_says_whether_a_scheduler_is_alive(store: Store, clock: Cl
     schedule = scheduled(store, clock)
     views, status = list_schedules(store, clock.now())
     assert not status.alive
-    assert views[0].next_fire_at == NOON + timedelta(minutes=5)
+    assert views[0].fires_next == (NOON + timedelta(minutes=5),)
     assert views[0].last_fire is None
     scheduler = Scheduler(store, now=clock.now, sleep=clock.sleep, spawn=Processes(clock).spawn)
     clock.sleep(300)

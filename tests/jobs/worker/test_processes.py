@@ -7,19 +7,22 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 from notebooks import code, read, statuses, write_notebook
 from workers import SECONDS, ended, kill, project, start_worker, until
 
-from jupyter_mlops.domain.run import RunOptions
+from jupyter_mlops.domain.run import Run, RunOptions
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.jobs.detached import log_path, worker_log_path
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
 from jupyter_mlops.operations.runs.cancel import cancel
 from jupyter_mlops.operations.runs.submit import submit
+from jupyter_mlops.operations.schedules import steering
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.store import Store
 
@@ -255,11 +258,15 @@ def test_a_kernel_killed_from_outside_fails_the_run(tmp_path: Path) -> None:
 def test_the_scheduler_starts_real_runs_and_stops_in_good_order(tmp_path: Path) -> None:
     path = write_notebook(tmp_path / "a.ipynb", code("n = 1", "parameters"))
     with project(tmp_path) as store:
-        from datetime import timedelta
+        from jupyter_mlops.jobs.scheduler.starting import scheduler_status
+        from jupyter_mlops.operations.schedules.making import ScheduleRequest, add_schedule
 
-        from jupyter_mlops.operations.schedules.schedule import add_schedule, scheduler_status
-
-        schedule = add_schedule(store, path, "*/30 * * * *", {"n": 2}, zone="UTC", now=store.now() - timedelta(hours=1))
+        schedule = add_schedule(
+            store,
+            path,
+            ScheduleRequest(cron="*/30 * * * *", parameters={"n": 2}, zone="UTC"),
+            now=store.now() - timedelta(hours=1),
+        )
         command = [sys.executable, "-m", "jupyter_mlops.cli.main", "scheduler"]
         process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
@@ -274,3 +281,44 @@ def test_the_scheduler_starts_real_runs_and_stops_in_good_order(tmp_path: Path) 
         assert log.count("Schedule 1 (a.ipynb): run") == 2
         assert [fire.status for fire in store.schedules.fires(schedule.id)] == ["started", "started"]
         assert {run.parameters["n"] for run in store.runs.list()} == {2}
+
+
+def test_each_fire_time_runs_once_though_scheduler_and_worker_are_killed(tmp_path: Path) -> None:
+    """A schedule every three seconds; scheduler and worker are real processes that are killed in turn."""
+    path = write_notebook(tmp_path / "a.ipynb", code("n = 1", "parameters"), code("m = n"))
+    with project(tmp_path) as store:
+        from jupyter_mlops.jobs.scheduler.starting import ensure_scheduler, stop_schedulers
+        from jupyter_mlops.operations.schedules.making import ScheduleRequest, add_schedule
+
+        schedule = add_schedule(store, path, ScheduleRequest(every=3.0, zone="UTC"), now=store.now())
+        begun = store.now()
+        for turn in range(3):
+            ensure_scheduler(store)
+            until(lambda turn=turn: len(store.schedules.fires(schedule.id)) >= 2 * (turn + 1))
+            (heart,) = store.schedules.heartbeats()
+            os.kill(heart.pid, signal.SIGKILL)
+            until(lambda pid=heart.pid: not psutil.pid_exists(pid))
+            for worker in store.queue.living(store.now()):
+                os.kill(worker.pid, signal.SIGKILL)
+        ensure_scheduler(store)
+        until(lambda: len(store.schedules.fires(schedule.id)) >= 8)
+        steering.pause_schedule(store, schedule.number, now=store.now())
+        until(lambda: not store.runs.open())
+        stop_schedulers(store)
+        fires = list(reversed(store.schedules.fires(schedule.id)))
+        expected = [schedule.created_at + timedelta(seconds=3 * (index + 1)) for index in range(len(fires))]
+        assert [fire.fire_at for fire in fires] == expected
+        assert {fire.status for fire in fires} == {"started"}
+        assert fires[0].fire_at > begun - timedelta(seconds=3)
+        of_fire = {fire.run_id for fire in fires}
+        completed = [run for run in store.runs.list() if run.status is Status.COMPLETED]
+        assert len(completed) == len(fires) == len(of_fire)
+        origins = {origin_of(store, run).id for run in completed}
+        assert origins == of_fire, "each fire time has one run that completed, itself or what continued it"
+
+
+def origin_of(store: Store, run: Run) -> Run:
+    """The run that this one, taken up from a dead worker, continues in the end."""
+    while run.resumes is not None:
+        run = store.runs.get(run.resumes)
+    return run

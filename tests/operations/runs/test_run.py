@@ -13,7 +13,9 @@ from jupyter_mlops.operations.parameters.values import read_parameters
 from jupyter_mlops.operations.runs.cancel import cancel
 from jupyter_mlops.operations.runs.run import run_notebook
 from jupyter_mlops.operations.runs.submit import submit
-from jupyter_mlops.operations.schedules.schedule import add_schedule, list_schedules, remove_schedule
+from jupyter_mlops.operations.schedules.listing import list_schedules
+from jupyter_mlops.operations.schedules.making import ScheduleRequest, add_schedule
+from jupyter_mlops.operations.schedules.steering import remove_schedule
 from jupyter_mlops.store.store import Store
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=timezone.utc)
@@ -62,7 +64,7 @@ def test_a_notebook_with_two_steps_of_one_name_is_refused_before_anything_runs(
         with pytest.raises(NotebookError, match="Two steps are named 'a'"):
             submit(store, path, {})
         with pytest.raises(NotebookError, match="Two steps are named 'a'"):
-            add_schedule(store, path, "0 3 * * *", {}, now=NOW)
+            add_schedule(store, path, ScheduleRequest(cron="0 3 * * *"), now=NOW)
         assert (store.runs.list(), store.steps.names()) == ([], [])
     assert not (tmp_path / "runs").exists()
 
@@ -103,18 +105,28 @@ def test_a_schedule_is_checked_when_it_is_added(notebook: Path) -> None:
             ("* * * * *", None, {"n": "1"}, InputError),
         ):
             with pytest.raises(kind):
-                add_schedule(store, notebook, cron, parameters, zone=zone, now=NOW)
+                add_schedule(store, notebook, ScheduleRequest(cron=cron, parameters=parameters, zone=zone), now=NOW)
         with pytest.raises(UnknownNameError):
-            add_schedule(store, notebook.with_name("b.ipynb"), "* * * * *", {}, now=NOW)
+            add_schedule(store, notebook.with_name("b.ipynb"), ScheduleRequest(cron="* * * * *"), now=NOW)
         assert list_schedules(store, NOW)[0] == []
 
 
 def test_a_schedule_is_added_listed_and_removed(notebook: Path) -> None:
     with Store.open(notebook) as store:
-        made = add_schedule(store, notebook, "0  6 * * *", {"rate": 1}, zone="Europe/Berlin", now=NOW)
-        assert (made.number, made.notebook, made.cron, made.parameters) == (1, "a.ipynb", "0 6 * * *", {"rate": 1.0})
+        made = add_schedule(
+            store,
+            notebook,
+            ScheduleRequest(cron="0  6 * * *", parameters={"rate": 1}, zone="Europe/Berlin"),
+            now=NOW,
+        )
+        assert (made.number, made.notebook, made.timing.cron, made.parameters) == (
+            1,
+            "a.ipynb",
+            "0 6 * * *",
+            {"rate": 1.0},
+        )
         (view,), status = list_schedules(store, NOW)
-        assert view.next_fire_at == datetime(2026, 3, 11, 5, 0, tzinfo=timezone.utc)
+        assert view.fires_next == (datetime(2026, 3, 11, 5, 0, tzinfo=timezone.utc),)
         assert not status.alive
         assert remove_schedule(store, 1, now=NOW).id == made.id
         with pytest.raises(UnknownNameError):
@@ -125,7 +137,7 @@ def test_a_notebook_of_another_project_is_not_scheduled_here(tmp_path: Path) -> 
     path = write_notebook(tmp_path / "there" / "a.ipynb", code("x = 1"))
     (tmp_path / "here").mkdir()
     with Store.open(tmp_path / "here") as store, pytest.raises(InputError, match="not in the project"):
-        add_schedule(store, path, "* * * * *", {}, now=NOW)
+        add_schedule(store, path, ScheduleRequest(cron="* * * * *"), now=NOW)
 
 
 def test_a_broken_notebook_is_refused(tmp_path: Path) -> None:

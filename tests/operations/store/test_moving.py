@@ -16,7 +16,7 @@ from keeping import NOW, add_result, add_run, contents, fill, put
 from postgresql import GUARDED, PASSWORD, Cluster
 from s3server import S3Server
 
-from jupyter_mlops.domain.schedule import Schedule
+from jupyter_mlops.domain.schedule import Schedule, Timing
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import InputError, StoreError
@@ -39,7 +39,7 @@ def project(tmp_path: Path) -> Path:
         fill(store)
         add_result(store, "odd", error="a NUL \0 within", metrics={"loss": float("nan"), "best": float("inf")})
         put(store, os.urandom(3 << 20))
-        store.schedules.create(Schedule("s", 0, "nb.ipynb", "0 2 * * *", "UTC", {"n": 1}, NOW))
+        store.schedules.create(Schedule("s", 0, "nb.ipynb", Timing("0 2 * * *"), {"n": 1}, NOW))
         store.outbox.set_tracked_id("run", "sqlite:///x", "mlflow run")
     return root
 

@@ -15,7 +15,7 @@ import pytest
 from keeping import add_result, add_run
 
 from jupyter_mlops.domain.run import Run, RunFailure
-from jupyter_mlops.domain.schedule import Schedule
+from jupyter_mlops.domain.schedule import Schedule, Timing
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.storage import Recovery
 from jupyter_mlops.errors import DamagedIndexError, InputError
@@ -91,7 +91,7 @@ def project(tmp_path: Path) -> Path:
         store.runs.finish("ends-later", Status.FAILED, now=NOW, error=RunFailure("failed", "It broke."))
         finished(store, id="after", parameters={"n": 2}, notebook="other.ipynb")
         add_run(store, id="waits", status=Status.PENDING, priority=3, notebook_object="a" * 64)
-        store.schedules.create(Schedule("s", 0, "nb.ipynb", "0 2 * * *", "UTC", {"n": 3}, NOW))
+        store.schedules.create(Schedule("s", 0, "nb.ipynb", Timing("0 2 * * *"), {"n": 3}, NOW))
         gone = finished(store)
         store.runs.remove(gone.id)
     return tmp_path
@@ -118,7 +118,7 @@ def test_all_runs_schedules_and_what_waits_come_back_however_the_index_was_lost(
         assert found == before
         assert store.runs.get("waits").priority == 3
         assert store.queue.waiting() == 1
-        assert [(each.number, each.cron, each.parameters) for each in store.schedules.list()] == [
+        assert [(each.number, each.timing.cron, each.parameters) for each in store.schedules.list()] == [
             (1, "0 2 * * *", {"n": 3})
         ]
         assert store.steps.runs() == steps

@@ -229,8 +229,25 @@ CONTROL = [
 ]
 
 
+OF_SCHEDULES = (
+    "every start_at end_at jitter missed horizon overlap retries retry_delay templates options notebook_object kernel_name "
+    "paused_at decided_until next_fire_at due_at"
+)
+
+
+def as_before_schedules(postgresql: Cluster, there: str) -> None:
+    """Tables as they were before revision 0009."""
+    columns = {"schedules": OF_SCHEDULES.split(), "fires": ["cause", "cause_key", "attempt"], "runs": ["cause"]}
+    for table, names in columns.items():
+        postgresql.sql(f"alter table {there}.{table} " + ", ".join(f"drop column {name}" for name in names))
+    postgresql.sql(
+        f"drop index {there}.ix_fires_status; drop index {there}.ix_runs_schedule; drop table {there}.leases"
+    )
+
+
 def as_before_history(postgresql: Cluster, there: str) -> None:
     """Indexes and columns as they were before revision 0006."""
+    as_before_schedules(postgresql, there)
     postgresql.sql(f"alter table {there}.runs " + ", ".join(f"drop column {name}" for name in CONTROL))
     newer = {
         "runs": ["notebook", "kind", "output", "resumes"],

@@ -15,7 +15,7 @@ from disks import KINDS, Disk, disk_of
 from keeping import add_result, add_run
 
 from jupyter_mlops.domain.run import Run, RunKind
-from jupyter_mlops.domain.schedule import Schedule
+from jupyter_mlops.domain.schedule import Schedule, Timing
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import DamagedIndexError, FullDiskError, MLOpsError, NotWritableError, StoreError
@@ -43,7 +43,7 @@ WRITES: dict[str, Callable[[Store, Run], object]] = {
     "metrics": lambda store, run: store.runs.add_metrics(run.id, {f"m{n}": 1.0 for n in range(9000)}, now=NOON),
     "a worker": lambda store, run: store.queue.enter(Worker("w", "host" * 9000, 1, 1.0, 1, NOON, NOON)),
     "a schedule": lambda store, run: store.schedules.create(
-        Schedule("s", 0, "nb.ipynb", "0 2 * * *", "UTC", {"a": "x" * 50_000}, NOON)
+        Schedule("s", 0, "nb.ipynb", Timing("0 2 * * *"), {"a": "x" * 50_000}, NOON)
     ),
     "a message to MLflow": lambda store, run: store.outbox.post(run.id, "model", {"a": "x" * 50_000}, now=NOON),
 }

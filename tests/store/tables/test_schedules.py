@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from jupyter_mlops.domain.schedule import Heartbeat, Schedule
+from jupyter_mlops.domain.schedule import Heartbeat, Schedule, Timing
 from jupyter_mlops.errors import UnknownNameError
 from jupyter_mlops.store.store import Store
 from store.conftest import NOON
@@ -14,14 +14,18 @@ from store.conftest import NOON
 
 @pytest.fixture
 def schedule(store: Store) -> Schedule:
-    made = Schedule(store.new_id(), 0, "nb.ipynb", "*/5 * * * *", "Europe/Berlin", {"rate": 0.5}, NOON)
+    made = Schedule(store.new_id(), 0, "nb.ipynb", Timing("*/5 * * * *", "Europe/Berlin"), {"rate": 0.5}, NOON)
     return store.schedules.create(made)
 
 
 def test_a_schedule_comes_back_under_the_next_number(store: Store, schedule: Schedule) -> None:
     assert schedule.number == 1
     assert store.schedules.get(1) == schedule
-    assert (schedule.cron, schedule.timezone, schedule.parameters) == ("*/5 * * * *", "Europe/Berlin", {"rate": 0.5})
+    assert (schedule.timing.cron, schedule.timing.timezone, schedule.parameters) == (
+        "*/5 * * * *",
+        "Europe/Berlin",
+        {"rate": 0.5},
+    )
 
 
 def test_a_removed_schedule_is_gone_its_number_is_not_used_again_and_its_history_stays(
@@ -32,7 +36,7 @@ def test_a_removed_schedule_is_gone_its_number_is_not_used_again_and_its_history
     assert store.schedules.list() == []
     with pytest.raises(UnknownNameError, match="no schedule named '1'"):
         store.schedules.get(1)
-    second = store.schedules.create(Schedule(store.new_id(), 0, "nb.ipynb", "0 0 * * *", "UTC", created_at=NOON))
+    second = store.schedules.create(Schedule(store.new_id(), 0, "nb.ipynb", Timing("0 0 * * *"), created_at=NOON))
     assert second.number == 2
     assert len(store.schedules.fires(schedule.id)) == 1
 

@@ -14,11 +14,13 @@ import type {
   Run,
   RunDetail,
   RunList,
-  ScheduleList
+  ScheduleDetail,
+  ScheduleList,
+  SchedulerStatus
 } from '../wire';
 import { asApiError, errorOfAnswer, errorOfSilence, isGeneral } from './errors';
 import type { ApiError } from './errors';
-import type { IApi, StatusBeside } from './tokens';
+import type { IApi, ScheduleAction, StatusBeside } from './tokens';
 
 const ROUTES = 'jupyter-mlops';
 export const CHANGED_SCHEMA = 'https://jupyter-mlops.org/events/changed/v1';
@@ -109,6 +111,30 @@ export class RestApi implements IApi, IDisposable {
 
   schedules(path: string | null): Promise<ScheduleList> {
     return this._request('schedules', 'GET', { path });
+  }
+
+  schedule(number: number, path: string | null): Promise<ScheduleDetail> {
+    return this._request(URLExt.join('schedules', String(number)), 'GET', {
+      path
+    });
+  }
+
+  steerSchedule(
+    number: number,
+    action: ScheduleAction,
+    path: string | null
+  ): Promise<ScheduleDetail> {
+    const route = URLExt.join('schedules', String(number), action);
+    return this._request(route, 'POST', {}, { path: path ?? '' });
+  }
+
+  runSchedule(number: number, path: string | null): Promise<Run> {
+    const route = URLExt.join('schedules', String(number), 'run-now');
+    return this._request(route, 'POST', {}, { path: path ?? '' });
+  }
+
+  startScheduler(path: string | null): Promise<SchedulerStatus> {
+    return this._request('scheduler/start', 'POST', {}, { path: path ?? '' });
   }
 
   refresh(): void {

@@ -9,7 +9,9 @@ import type {
   Run,
   RunDetail,
   RunList,
-  ScheduleList
+  ScheduleDetail,
+  ScheduleList,
+  SchedulerStatus
 } from '../wire';
 import type { ApiError } from './errors';
 
@@ -18,6 +20,9 @@ export interface StatusBeside {
   kernel: string | null;
   papermill: Json;
 }
+
+/** What can be done to a schedule. */
+export type ScheduleAction = 'pause' | 'resume' | 'remove';
 
 /** Paths are those of the contents manager; `null` asks for the project of the server's root folder. */
 export interface IApi {
@@ -39,6 +44,16 @@ export interface IApi {
   /** Makes a notebook at the cell where a run failed. */
   openRun(id: string, path: string | null): Promise<OpenedRun>;
   schedules(path: string | null): Promise<ScheduleList>;
+  schedule(number: number, path: string | null): Promise<ScheduleDetail>;
+  steerSchedule(
+    number: number,
+    action: ScheduleAction,
+    path: string | null
+  ): Promise<ScheduleDetail>;
+  /** Puts a run of the schedule into the queue at once. */
+  runSchedule(number: number, path: string | null): Promise<Run>;
+  /** Starts a scheduler in the background, where none is alive. */
+  startScheduler(path: string | null): Promise<SchedulerStatus>;
 
   /** Emitted with the contents path of a project in which something changed; null: look at everything again. */
   readonly changed: ISignal<IApi, string | null>;
