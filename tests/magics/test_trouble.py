@@ -338,7 +338,7 @@ def test_an_interrupt_while_a_step_begins_to_be_watched_leaves_nothing_that_watc
         "def interrupted(*_):\n    raise KeyboardInterrupt\n"
         "kept, Attempts.begin = Attempts.begin, interrupted"
     )
-    cell = kernel.run("%%step begun\nopen('begun', 'w').close()\nprint('ran')")
+    cell = kernel.run("%%step begun --retries 1\nopen('begun', 'w').close()\nprint('ran')")
     assert ("ran" in cell.text, "KeyboardInterrupt" in cell.error) == (False, True)
     recording = "'finish_displayhook' in vars(get_ipython().displayhook)"
     assert kernel.run(f"Attempts.begin = kept\nprint(watch._active, {recording})").text == "[] False\n"

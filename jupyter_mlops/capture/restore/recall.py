@@ -28,20 +28,18 @@ def missing_names(world: LiveWorld, facts: CodeFacts) -> set[str]:
     return {name for name in facts.names.reads if world.know(name) is None and not hasattr(builtins, name)}
 
 
-def recall_missing(session: Session, step: StepCell, facts: CodeFacts) -> None:
-    """In a kernel started anew, let a step find what the cells above it had made."""
-    if session.view.steps() and missing_names(session.context.world, facts):
-        taken = recall(session, step, facts)
-        if taken:
-            session.listener.on_event(ValuesRecalled(taken))
+def recall(session: Session, step: StepCell, missing: Collection[str]) -> None:
+    """In a kernel started anew, let a step find what the cells above it had made of the `missing` names."""
+    taken = _recall(session, step, missing)
+    if taken:
+        session.listener.on_event(ValuesRecalled(taken))
 
 
-def recall(session: Session, step: StepCell, facts: CodeFacts) -> dict[str, str]:
+def _recall(session: Session, step: StepCell, missing: Collection[str]) -> dict[str, str]:
     """Let the world know of the missing names what the steps above made of them; gives name → step."""
     world = session.context.world
-    missing = missing_names(world, facts)
     place = session.view.place(step)
-    if not missing or place <= 0:
+    if place <= 0:
         return {}
     above = session.view.steps()[:place]
     told = {item.cell_index: item for item in forecast(session.run.store, session.run.notebook, session.view.cells())}
@@ -59,14 +57,14 @@ def recall(session: Session, step: StepCell, facts: CodeFacts) -> dict[str, str]
                 changed[name] = item.name
                 world.pending.pop(name, None)
                 del taken[name]
-    for name in sorted(missing & changed.keys()):
+    for name in sorted(changed.keys() & missing):
         session.listener.on_event(
             AuthorWarned(
                 f"'{name}' is not in this kernel, and '{changed[name]}', which makes it, has no result that is still valid.",
                 f"Run that step, or every step that is needed: %mlops run --until {step.spec.name}",
             )
         )
-    return {name: taken[name] for name in sorted(missing & taken.keys())}
+    return {name: taken[name] for name in sorted(taken.keys() & missing)}
 
 
 def _is_contradicted(world: LiveWorld, store: Store, item: Forecast, open_ones: Collection[str]) -> bool:

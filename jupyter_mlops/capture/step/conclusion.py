@@ -14,13 +14,12 @@ from jupyter_mlops.analysis.pipeline.cells import StepCell
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.key.draws import Drawn
 from jupyter_mlops.capture.key.examination import Resolver
-from jupyter_mlops.capture.key.step_options import answered_for
+from jupyter_mlops.capture.key.step_options import answered_for, contradicted_outputs
 from jupyter_mlops.capture.results.resume import may_be_taken
 from jupyter_mlops.capture.session.events import StepEnded
 from jupyter_mlops.capture.session.session import Session
 from jupyter_mlops.capture.step import secrecy
 from jupyter_mlops.capture.step.decision import StepTurn
-from jupyter_mlops.capture.step.declarations import contradicted_outputs
 from jupyter_mlops.capture.step.logged import log_parameters, metrics_of
 from jupyter_mlops.capture.step.observation import Observation
 from jupyter_mlops.capture.step.outcome import StepOutcome, judge, names_bound
@@ -49,7 +48,7 @@ def conclude(
     session: Session, step: StepCell, turn: StepTurn, seen: Observation, result: ExecutionResult
 ) -> StepConclusion:
     """Record how the cell ended; `result` is IPython's, and becomes that of the last attempt."""
-    refused = seen.attempts.settle(result, step.code)
+    refused = None if seen.attempts is None else seen.attempts.settle(result, step.code)
     duration = time.perf_counter() - seen.began
     seen.stop()
     secrecy.warn_of_source(session.listener, step)
@@ -88,7 +87,7 @@ class _Ended:
         before, spec = self.seen.before, self.step.spec
         among = found.facts.names.writes if self.seen.is_inert else None
         outcome = judge(context.world, found, before.names, before.known, before.shapes, among)
-        refused = contradicted_outputs(spec, outcome)
+        refused = contradicted_outputs(spec, outcome.bound | outcome.changed, outcome.known)
         if refused is not None:
             self._record_error(refused, duration)
             return StepConclusion(outcome.bound, refused)
@@ -97,8 +96,9 @@ class _Ended:
         written = self._written()
         conditions = self._conditions(outcome, drawn, written)
         effects = self._effects(outcome, drawn, written)
-        metrics = metrics_of(spec, context.namespace, session.listener)
-        log_parameters(spec, context.namespace, session.run, record.step_run.run_id, session.listener)
+        metrics = metrics_of(spec, context.namespace, session.listener) if spec.metrics else {}
+        if spec.params:
+            log_parameters(spec, context.namespace, session.run, record.step_run.run_id, session.listener)
         record.completed(outcome, conditions, effects, metrics, duration)
         if not outcome.reasons or (context.is_job and may_be_taken(outcome.reasons)):
             keep(context, session.run.writing, record, outcome, self.seen.recorder, written)

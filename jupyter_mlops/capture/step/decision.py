@@ -10,13 +10,12 @@ from typing import TypeAlias
 from jupyter_mlops.analysis.code.facts import CodeFacts
 from jupyter_mlops.analysis.pipeline.cells import StepCell
 from jupyter_mlops.capture.key.examination import Examination, examine
-from jupyter_mlops.capture.key.step_options import add_asked
+from jupyter_mlops.capture.key.step_options import add_asked, contradicted_inputs
 from jupyter_mlops.capture.observe import display
 from jupyter_mlops.capture.results.reuse import Reuse, conditions_hold, find_reusable, open_if_whole
 from jupyter_mlops.capture.session.context import KernelContext
 from jupyter_mlops.capture.session.events import AuthorWarned
 from jupyter_mlops.capture.session.session import Session
-from jupyter_mlops.capture.step.declarations import contradicted_inputs
 from jupyter_mlops.capture.step.record import Recorded
 from jupyter_mlops.capture.step.serving import lacking
 from jupyter_mlops.domain.reason import Reason, ReasonCode
@@ -66,10 +65,12 @@ def decide(session: Session, step: StepCell, facts: CodeFacts) -> Decision:
     """Decide what becomes of a step of this code now."""
     began = time.perf_counter()
     started_at = session.run.store.now()
-    if not session.context.is_job:
-        from jupyter_mlops.capture.restore.recall import recall_missing
+    if not session.context.is_job and session.view.steps():
+        from jupyter_mlops.capture.restore.recall import missing_names, recall
 
-        recall_missing(session, step, facts)
+        missing = missing_names(session.context.world, facts)
+        if missing:
+            recall(session, step, missing)
     if step.spec.skip or step.spec.skip_if:
         left_out = _left_out(session, step, facts)
         if left_out is not None:

@@ -19,8 +19,8 @@ from jupyter_mlops.capture.step.decision import (
     decide,
 )
 from jupyter_mlops.capture.step.observation import Observation, observe
+from jupyter_mlops.capture.step.record import why_it_runs
 from jupyter_mlops.capture.step.replacement import replace
-from jupyter_mlops.capture.step.serving import why_it_runs
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.errors import MLOpsError
 
@@ -63,7 +63,7 @@ class StepExecution:
         hydrator.ready(found.touches, libraries_used=bool(found.packages) or found.everything)
         turn.record.start(self._why(turn))
         session.listener.on_event(StepStarted(turn.record.step_run))
-        return observe(session, self.step, found, found.libraries if unchanged else None)
+        return observe(session, self.step.spec, found, found.libraries if unchanged else None)
 
     def _why(self, turn: StepTurn) -> Reason:
         session, name = self._session, self.step.spec.name

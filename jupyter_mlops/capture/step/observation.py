@@ -11,7 +11,6 @@ from typing import Any
 
 from jupyter_mlops.analysis.code.facts import CodeFacts
 from jupyter_mlops.analysis.code.inert import PLAIN
-from jupyter_mlops.analysis.pipeline.cells import StepCell
 from jupyter_mlops.capture import libraries
 from jupyter_mlops.capture.key.draws import Draws
 from jupyter_mlops.capture.key.examination import Examination
@@ -21,6 +20,7 @@ from jupyter_mlops.capture.session.context import KernelContext
 from jupyter_mlops.capture.session.session import Session
 from jupyter_mlops.capture.step import secrecy
 from jupyter_mlops.capture.step.attempts import Attempts
+from jupyter_mlops.domain.step_spec import StepSpec
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,8 @@ class Observation:
     watch: watch.StepWatch
     recorder: display.DisplayRecorder | None
     """Takes down what the step shows; None where the shell does not let that be seen."""
-    attempts: Attempts
+    attempts: Attempts | None
+    """Where the step may be stopped, or be run again."""
     secrets: int
     """A mark: which secrets were asked for before."""
     began: float
@@ -67,7 +68,7 @@ class Observation:
         self._ends.close()
 
 
-def observe(session: Session, step: StepCell, found: Examination, options: Mapping[str, str] | None) -> Observation:
+def observe(session: Session, spec: StepSpec, found: Examination, options: Mapping[str, str] | None) -> Observation:
     """Begin to watch a step that begins now; `options` are those of libraries, where they were just looked at."""
     context = session.context
     before, is_inert = _look(context, found, options)
@@ -82,8 +83,9 @@ def observe(session: Session, step: StepCell, found: Examination, options: Mappi
         ends.callback(watching.__exit__)
         watching.__enter__()
         secrets = secrecy.asked()
-        attempts = Attempts(context.shell, step.spec)
-        attempts.begin()
+        attempts = Attempts(context.shell, spec) if spec.retries or spec.timeout is not None else None
+        if attempts is not None:
+            attempts.begin()
         began_at = time.time_ns()
         began = time.perf_counter()
         return Observation(

@@ -1,4 +1,4 @@
-"""The record of one step run, written behind the cell's back in the order of what happened."""
+"""The record of one step run, and why it ran; written behind the cell's back in the order of what happened."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.pipeline.cells import StepCell
+from jupyter_mlops.analysis.pipeline.reasons import differences, reason
 from jupyter_mlops.capture.key.examination import Examination
+from jupyter_mlops.capture.results.reuse import in_time, unmet
 from jupyter_mlops.capture.step import secrecy
 from jupyter_mlops.capture.step.outcome import StepOutcome
+from jupyter_mlops.capture.step.serving import lacking
 from jupyter_mlops.domain.brief import KEPT_ERROR
 from jupyter_mlops.domain.reason import Reason, ReasonCode, Reasons
 from jupyter_mlops.domain.status import Status
@@ -18,9 +21,13 @@ from jupyter_mlops.errors import beginning
 from jupyter_mlops.store.files.processes import this_process
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from jupyter_mlops.capture.results.reuse import Reuse
     from jupyter_mlops.capture.session.history import CellHistory
+    from jupyter_mlops.capture.session.later import LaterReads
     from jupyter_mlops.capture.session.run import RunHandle
+    from jupyter_mlops.store.store import Store
 
 
 class Recorded:
@@ -125,6 +132,45 @@ class Recorded:
         if metrics:
             run, run_id, now = self._run, self.step_run.run_id, self._run.store.now()
             run.saver.do(lambda: run.store.runs.add_metrics(run_id, metrics, now=now))
+
+
+def why_it_runs(
+    store: Store,
+    later: LaterReads,
+    step: StepCell,
+    found: Examination,
+    last: StepRun | None,
+    producers: Mapping[str, str],
+) -> Reason:
+    """Why a step runs that no one forces: what differs from its `last` run, or what hinders that one's reuse.
+
+    `producers` are those of the names it reads: name → step or cell.
+    """
+    if step.spec.no_cache:
+        return Reason(ReasonCode.NO_CACHE)
+    if found.reasons:
+        return found.reasons[0]
+    if last is None:
+        return Reason(ReasonCode.HAD_NOT_RUN)
+    changed = differences(last.ingredients, found.ingredients)
+    if changed:
+        return reason(changed[0], producers)
+    if not last.status.succeeded:
+        return Reason(ReasonCode.ENDED, last.status.value)
+    if last.unrepeatable:
+        return last.unrepeatable[0]
+    return _hindrance(store, later, step, last)
+
+
+def _hindrance(store: Store, later: LaterReads, step: StepCell, last: StepRun) -> Reason:
+    """Why a step runs though it is as it was when it ran last."""
+    source = store.steps.find(last.reused_from or last.id) or last  # what was found out when it was stored stands there
+    if source.unrepeatable:
+        return source.unrepeatable[0]
+    found = unmet(source, later.world) or lacking(later, step, source)
+    if found is not None:
+        return found
+    return Reason(ReasonCode.RESULT_GONE if in_time(source, step.spec, store.now()) else ReasonCode.TOO_OLD)
 
 
 def _extra(step: StepCell, found: Examination, producers: dict[str, str]) -> dict[str, Any]:

@@ -1,22 +1,16 @@
-"""Whether later cells can do with what a reuse would give; and why a step runs, and is not reused."""
+"""Whether later cells can do with what a reuse would give."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_mlops.analysis.pipeline.reasons import differences, reason
 from jupyter_mlops.capture.key.value_facts import first_lost
-from jupyter_mlops.capture.results.reuse import in_time, unmet
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from jupyter_mlops.analysis.pipeline.cells import StepCell
-    from jupyter_mlops.capture.key.examination import Examination
     from jupyter_mlops.capture.session.later import LaterReads
     from jupyter_mlops.domain.step import StepRun
-    from jupyter_mlops.store.store import Store
 
 _SHOWN = Reason(ReasonCode.SHOWN_READ)
 
@@ -40,42 +34,3 @@ def lacking(later: LaterReads, step: StepCell, candidate: StepRun) -> Reason | N
         return None
     read = {name: known for name, known in lost.items() if later.may_read(step, {name})}
     return first_lost(read or lost)
-
-
-def why_it_runs(
-    store: Store,
-    later: LaterReads,
-    step: StepCell,
-    found: Examination,
-    last: StepRun | None,
-    producers: Mapping[str, str],
-) -> Reason:
-    """Why a step runs that no one forces: what differs from its `last` run, or what hinders that one's reuse.
-
-    `producers` are those of the names it reads: name → step or cell.
-    """
-    if step.spec.no_cache:
-        return Reason(ReasonCode.NO_CACHE)
-    if found.reasons:
-        return found.reasons[0]
-    if last is None:
-        return Reason(ReasonCode.HAD_NOT_RUN)
-    changed = differences(last.ingredients, found.ingredients)
-    if changed:
-        return reason(changed[0], producers)
-    if not last.status.succeeded:
-        return Reason(ReasonCode.ENDED, last.status.value)
-    if last.unrepeatable:
-        return last.unrepeatable[0]
-    return _hindrance(store, later, step, last)
-
-
-def _hindrance(store: Store, later: LaterReads, step: StepCell, last: StepRun) -> Reason:
-    """Why a step runs though it is as it was when it ran last."""
-    source = store.steps.find(last.reused_from or last.id) or last  # what was found out when it was stored stands there
-    if source.unrepeatable:
-        return source.unrepeatable[0]
-    found = unmet(source, later.world) or lacking(later, step, source)
-    if found is not None:
-        return found
-    return Reason(ReasonCode.RESULT_GONE if in_time(source, step.spec, store.now()) else ReasonCode.TOO_OLD)
