@@ -18,7 +18,8 @@ class StepStatus:
     `label` is what people know it by: its name, or the first line of code of a cell that no one named (`named` is
     False). `here` says that the kernel (or run) in view executed or reused it, and that the figures are its own; else
     `run_number` is the run whose result is there for it, if any. Of a reuse `duration` is the time that the restoration
-    took, and `computed` what computing the result had taken. `left_out` tells what is not there of its metrics.
+    took, and `computed` what computing the result had taken. `always` says that it runs whatever else holds, for the reason
+    given. `left_out` tells what is not there of its metrics.
     """
 
     name: str
@@ -37,6 +38,7 @@ class StepStatus:
     computed: float | None = None
     named: bool = True
     here: bool = False
+    always: bool = False
     left_out: dict[str, LeftOut] = field(default_factory=dict)
 
 

@@ -237,3 +237,5 @@ class Reasons(tuple[Reason, ...]):
 NO_REASONS = Reasons()
 DAMAGED = Reasons.of([Reason(ReasonCode.DAMAGED)])
 """Of a step run whose stored result cannot be read any more."""
+UNREAD = frozenset({ReasonCode.TOO_LONG, ReasonCode.TOO_DEEP, ReasonCode.HALF_CHARACTER})
+"""Why code is not read at all."""

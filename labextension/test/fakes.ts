@@ -48,6 +48,7 @@ export function step(values: Partial<StepStatus> = {}): StepStatus {
     computed: null,
     named: true,
     here: true,
+    always: false,
     left_out: {},
     ...values
   };

@@ -70,7 +70,7 @@ class Recorded:
 
     def failed(self, error: BaseException, duration: float) -> None:
         """The step raised."""
-        told = beginning(f"{type(error).__name__}: {error}", KEPT_ERROR)
+        told = beginning(f"{type(error).__name__}: {error}".removesuffix(": "), KEPT_ERROR)
         self._end(
             status=failed_status(error), error=told, duration=duration, unrepeatable=Reasons.of(self._found.reasons)
         )

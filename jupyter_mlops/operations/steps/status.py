@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from jupyter_mlops.analysis.parameters.declared import checked_parameters
 from jupyter_mlops.analysis.pipeline.cells import StepCell, label_of
@@ -17,7 +18,7 @@ from jupyter_mlops.domain.listed import listed_parameter
 from jupyter_mlops.domain.parameter import Parameter
 from jupyter_mlops.domain.pipeline import PipelineStatus, StepStatus
 from jupyter_mlops.domain.plan import REUSE, SKIP, Forecast
-from jupyter_mlops.domain.reason import Reason, ReasonCode
+from jupyter_mlops.domain.reason import UNREAD, Reason, ReasonCode
 from jupyter_mlops.domain.reason_text import WORDS, sentence
 from jupyter_mlops.domain.status import Status, StepState
 from jupyter_mlops.domain.step import StepRun
@@ -121,7 +122,7 @@ def _status(step: StepCell, record: _KnownSteps, shown: frozenset[str]) -> StepS
     kept = record.kept(told)
     if here is not None and record.view.kind not in (KERNEL, RUN) and _is_outdated(here, told, kept):
         here = None
-    state, reason = _state(record, told, here, kept)
+    state, reason, always = _state(record, told, here, kept)
     reason = reason if len(reason) <= WORDS else f"{reason[:WORDS]}…"
     figures = here or (kept if told.source is not None else None)
     is_own = figures is not None and figures.notebook == record.notebook
@@ -147,8 +148,17 @@ def _status(step: StepCell, record: _KnownSteps, shown: frozenset[str]) -> StepS
         computed=source.duration if source is not None and of_notebook else None,
         named=step.spec.named,
         here=here is not None,
+        always=always,
         left_out={"metrics": left} if left else {},
     )
+
+
+class _State(NamedTuple):
+    """A step's state, why, and whether it `always` runs, for that reason."""
+
+    state: StepState
+    reason: str = ""
+    always: bool = False
 
 
 def _is_outdated(here: StepRun, told: Forecast, kept: StepRun | None) -> bool:
@@ -156,45 +166,50 @@ def _is_outdated(here: StepRun, told: Forecast, kept: StepRun | None) -> bool:
     return told.decision == REUSE and kept is not None and not (here.status.succeeded and here.key == kept.key)
 
 
-def _state(record: _KnownSteps, told: Forecast, here: StepRun | None, kept: StepRun | None) -> tuple[StepState, str]:
+def _state(record: _KnownSteps, told: Forecast, here: StepRun | None, kept: StepRun | None) -> _State:
     if record.view.kind == RUN:
-        return _ended(here) if here is not None else (StepState.NEVER_RUN, "the run did not reach it")
+        return _ended(here) if here is not None else _State(StepState.NEVER_RUN, "the run did not reach it")
     if here is None:
         return _unseen(record, told, kept)
     if not here.status.succeeded:
         return _ended(here)
     same = kept is None or kept.key == here.key
     if told.decision == SKIP or (told.decision == REUSE and same):
-        return StepState.FRESH, ""
+        return _State(StepState.FRESH)
     if told.decision == REUSE and kept is not None:
-        return StepState.STALE, f"changed since it ran here; {_there(record, kept)}"
+        return _State(StepState.STALE, f"changed since it ran here; {_there(record, kept)}")
     if told.repeats is not None and same:
-        return StepState.FRESH, f"runs always: {sentence(told.reason)}"
-    return StepState.STALE, sentence(told.reason)
+        return _State(StepState.FRESH, _always(told), always=True)
+    return _State(StepState.STALE, sentence(told.reason))
 
 
-def _ended(run: StepRun) -> tuple[StepState, str]:
+def _ended(run: StepRun) -> _State:
     """How a step run ended, or that it goes on."""
     if run.status in _ENDED:
-        return _ENDED[run.status]
+        return _State(*_ENDED[run.status])
     if run.status is Status.RUNNING:
         if processes.is_alive(run.pid, run.pid_started):
-            return StepState.RUNNING, ""
-        return StepState.FAILED, sentence(Reason(ReasonCode.KERNEL_GONE))
-    return StepState.FAILED, run.error.splitlines()[0] if run.error else sentence(
-        Reason(ReasonCode.ENDED, run.status.value)
-    )
+            return _State(StepState.RUNNING)
+        return _State(StepState.FAILED, sentence(Reason(ReasonCode.KERNEL_GONE)))
+    ended = sentence(Reason(ReasonCode.ENDED, run.status.value))
+    return _State(StepState.FAILED, run.error.splitlines()[0] if run.error else ended)
 
 
-def _unseen(record: _KnownSteps, told: Forecast, kept: StepRun | None) -> tuple[StepState, str]:
+def _unseen(record: _KnownSteps, told: Forecast, kept: StepRun | None) -> _State:
     """The state of a step that was not executed here: whether there is a result for it that would be reused."""
     if told.decision == REUSE and kept is not None:
-        return StepState.FRESH, _there(record, kept)
+        return _State(StepState.FRESH, _there(record, kept))
     if told.repeats is not None:
-        return StepState.FRESH, f"runs always: {sentence(told.reason)}"
+        return _State(StepState.FRESH, _always(told), always=True)
+    if told.seconds is None and told.reason.code in UNREAD:
+        return _State(StepState.NEVER_RUN, _always(told), always=True)
     if told.seconds is None:
-        return StepState.NEVER_RUN, sentence(Reason(ReasonCode.NEVER_RAN))
-    return StepState.STALE, sentence(told.reason)
+        return _State(StepState.NEVER_RUN, sentence(Reason(ReasonCode.NEVER_RAN)))
+    return _State(StepState.STALE, sentence(told.reason))
+
+
+def _always(told: Forecast) -> str:
+    return f"runs always: {sentence(told.reason)}"
 
 
 def _there(record: _KnownSteps, kept: StepRun) -> str:

@@ -69,6 +69,7 @@ export interface StepStatus {
   computed: number | null;
   named: boolean;
   here: boolean;
+  always: boolean;
   left_out: { [key: string]: LeftOut };
 }
 

@@ -43,6 +43,26 @@ test('each state is said in words, with its reason and figures', () => {
   expect(rows[4].textContent).not.toContain('why');
 });
 
+test('of a step that never ran is told why it always runs', () => {
+  const never: StepState = 'never_run';
+  render(
+    <StepList
+      trans={trans}
+      now={now}
+      problems={[]}
+      activeCellId={null}
+      unnamed={0}
+      showsUnnamed={false}
+      onToggleUnnamed={() => undefined}
+      onJump={() => undefined}
+      steps={[
+        step({ state: never, reason: 'runs always: it is deep', always: true })
+      ]}
+    />
+  );
+  expect(screen.getByRole('listitem').textContent).toContain('it is deep');
+});
+
 test('a click on a step or a problem jumps to its cell', () => {
   const onJump = vi.fn();
   render(

@@ -73,6 +73,15 @@ def test_a_plan_tells_why_such_a_cell_runs(source: str, reason: str) -> None:
     assert reason in sentence(first.reason)
 
 
+@pytest.mark.parametrize(("source", "reason"), [UNREAD["signs in a row"], UNREAD["a lone surrogate"]])
+def test_a_status_tells_that_such_a_step_runs_always_and_why_before_it_ever_ran(source: str, reason: str) -> None:
+    bad, good = pipeline_status(None, "nb.ipynb", cells_with(f"%%step bad\n{source}")).steps
+    assert (bad.state, bad.always) == (StepState.NEVER_RUN, True)
+    assert bad.reason.startswith("runs always: it ")
+    assert reason in bad.reason
+    assert (good.state, good.always) == (StepState.NEVER_RUN, False)
+
+
 def test_a_parameters_cell_that_cannot_be_read_is_a_problem_of_that_cell() -> None:
     (problem,) = pipeline_status(None, "nb.ipynb", cells_with("x = " + "-" * 999 + "1", tags=("parameters",))).problems
     assert problem.cell_id == "bad0cell"

@@ -25,9 +25,9 @@ export function labelOf(step: StepStatus): string {
   return step.label || step.name;
 }
 
-/** That a step never ran needs no reason; of one that holds it is told how its result came. */
+/** That a step never ran needs no reason, but why it always runs; of one that holds it is told how its result came. */
 function reasonOf(step: StepStatus, trans: TranslationBundle): string {
-  return step.state === 'never_run'
+  return step.state === 'never_run' && !step.always
     ? ''
     : step.reason || restoredText(step, trans);
 }
