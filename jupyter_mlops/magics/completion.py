@@ -18,6 +18,9 @@ from jupyter_mlops.analysis.pipeline.cells import MAGIC as STEP_MAGIC
 from jupyter_mlops.store.project.folder import find_project, place_file
 
 if TYPE_CHECKING:
+    from jupyter_mlops.capture.session.context import KernelContext
+    from jupyter_mlops.capture.session.notebook import NotebookView
+    from jupyter_mlops.capture.session.run import RunHandle
     from jupyter_mlops.capture.session.session import Session
     from jupyter_mlops.store.store import Store
 
@@ -44,9 +47,11 @@ def add_matcher(completer: Any, session: Session) -> Callable[[], None]:
     """Let IPython's completer know our lines; gives what takes the matcher away again."""
     from IPython.core.completer import SimpleCompletion, context_matcher
 
+    names = KernelNames(session.context, session.run, session.view)
+
     def matcher(context: Any) -> dict[str, Any]:
         try:
-            answer = _complete(context.text_until_cursor, context.full_text, session)
+            answer = _complete(context.text_until_cursor, context.full_text, names)
         except Exception:  # names of the notebook's own are looked at, and completion must never fail
             log.debug("A line could not be completed", exc_info=True)
             answer = None
@@ -62,45 +67,47 @@ def add_matcher(completer: Any, session: Session) -> Callable[[], None]:
     return lambda: completer.custom_matchers.remove(ours)
 
 
-def _complete(line: str, cell: str, session: Session) -> _Found | None:
+def _complete(line: str, cell: str, names: KernelNames) -> _Found | None:
     """What to say of a line; None where it is none of ours."""
     if len(line) > 1 and STEP_MAGIC.startswith(line):
         return line, [(STEP_MAGIC, "magic")]
     verbs, step = _VERBS.match(line), _STEP.match(line)
     if verbs is not None:
-        return _complete_verbs(verbs[1], session)
-    return None if step is None else _complete_step(step[1], cell, session)
+        return _complete_verbs(verbs[1], names)
+    return None if step is None else _complete_step(step[1], cell, names)
 
 
-def _complete_verbs(line: str, session: Session) -> _Found:
+def _complete_verbs(line: str, names: KernelNames) -> _Found:
     from jupyter_mlops.verbs.completion import complete, split_last
     from jupyter_mlops.verbs.framework.verb import MAGIC
 
     words, begun = split_last(line)
-    return begun, [(each.text, each.kind) for each in complete(words, begun, MAGIC, KernelNames(session))]
+    return begun, [(each.text, each.kind) for each in complete(words, begun, MAGIC, names)]
 
 
-def _complete_step(line: str, cell: str, session: Session) -> _Found:
+def _complete_step(line: str, cell: str, names: KernelNames) -> _Found:
     from jupyter_mlops.analysis.pipeline.step_completion import complete_step
     from jupyter_mlops.verbs.completion import split_last
 
     words, begun = split_last(line)
-    fragment, found = complete_step(words, begun, cell, KernelNames(session))
+    fragment, found = complete_step(words, begun, cell, names)
     return fragment, [(text, "option" if text.startswith("--") else "name") for text in found]
 
 
 class KernelNames:
     """Names that this kernel knows: of its notebook, its namespace, and its project's record."""
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, context: KernelContext, run: RunHandle, view: NotebookView) -> None:
+        self._context = context
+        self._run = run
+        self._view = view
 
     def steps(self) -> Iterable[str]:
         """Names of steps: those of the notebook in their order, named ones first, then what else is on record."""
-        steps = [step.spec for step in self._session.view.steps()]
+        steps = [step.spec for step in self._view.steps()]
         names = [step.name for step in sorted(steps, key=lambda step: not step.named)]
         store = self._store()
-        recorded = [] if store is None else store.steps.names(self._session.run.notebook)
+        recorded = [] if store is None else store.steps.names(self._run.notebook)
         return dict.fromkeys([*names, *recorded])
 
     def runs(self) -> Iterable[str]:
@@ -113,20 +120,20 @@ class KernelNames:
         store = self._store()
         if store is None:
             return []
-        found = store.steps.versions(step, self._session.run.notebook)
+        found = store.steps.versions(step, self._run.notebook)
         return [f"v{version.number}" for version in reversed(found)]
 
     def notebooks(self, begun: str) -> Iterable[str]:
         """Notebooks and folders in the folder that `begun` leads to."""
         before, slash, _ = begun.rpartition("/")
-        folder = self._session.context.start_folder / Path(before + slash).expanduser()
+        folder = self._context.start_folder / Path(before + slash).expanduser()
         with os.scandir(folder) as entries:
             shown = sorted(entry.name + "/" * entry.is_dir() for entry in entries if entry.name[:1] != ".")
         return [f"{before}{slash}{name}" for name in shown if name.endswith((".ipynb", "/"))]
 
     def kinds(self) -> Iterable[str]:
         """What the notebook's steps say of their kind."""
-        return [step.spec.kind for step in self._session.view.steps() if step.spec.kind]
+        return [step.spec.kind for step in self._view.steps() if step.spec.kind]
 
     def numbers(self) -> Iterable[str]:
         """Names that hold a number."""
@@ -142,23 +149,22 @@ class KernelNames:
 
     def names(self) -> Iterable[str]:
         """All names that the notebook has bound."""
-        world = self._session.context.world
+        world = self._context.world
         return sorted({*world.user_names(), *world.pending} - {name for name in world.user_names() if name[:1] == "_"})
 
     def _holding(self, fits: Callable[[type], bool]) -> list[str]:
         """Names of values that are there and of such a type; the values themselves are not asked."""
-        world = self._session.context.world
+        world = self._context.world
         return sorted(name for name in world.user_names() if name[:1] != "_" and fits(type(world.namespace[name])))
 
     def _store(self) -> Store | None:
         """The project's store where it is there, on this machine, and ready to be asked."""
-        session = self._session
-        if not session.run.project.is_open:
-            project = find_project(session.context.start_folder)
+        if not self._run.project.is_open:
+            project = find_project(self._context.start_folder)
             if project is None or "jupyter_mlops.store.store" not in sys.modules:
                 return None
             file = place_file(project / ".mlops")
             if not file.is_file() or file.suffix != ".db":
                 return None
-        store = session.run.store
+        store = self._run.store
         return store if store.index.engine.dialect.name == "sqlite" else None

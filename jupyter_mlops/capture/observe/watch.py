@@ -105,6 +105,10 @@ class StepWatch:
         self._made: set[str] = set()
         self._asked: set[str] = set()
         self._status: dict[str, tuple[int, ...] | None] = {}
+        self._beside: ConcurrentWork | None = None
+        """What goes on beside the step; None before it begins."""
+        self._main = 0
+        """The thread that it runs in."""
         self._busy: set[int] = set()
         """Threads in which an event is looked at: what we do there is not the step's."""
         self._events: dict[str, Callable[[tuple[Any, ...]], None]] = {
@@ -135,9 +139,11 @@ class StepWatch:
 
     def __exit__(self, *_: object) -> None:
         stdlib_hooks.quiet(self._told)
-        _active.remove(self)
-        self.seen.reasons += self._beside.reasons()
-        self.seen.behind = self._beside.behind
+        if self in _active:  # which it is not yet, where its begin was interrupted
+            _active.remove(self)
+        if self._beside is not None:
+            self.seen.reasons += self._beside.reasons()
+            self.seen.behind = self._beside.behind
         self._compare()
         for path in [path for path in self._made if not os.path.lexists(path)]:  # came and went within the step
             self.seen.writes.discard(path)
@@ -171,9 +177,12 @@ class StepWatch:
             return True
         if identity != self._main:
             thread = threading.current_thread()
-            if thread.name.startswith(_OUR_THREADS) or (identity in self._beside.threads and not is_worker(thread)):
+            if thread.name.startswith(_OUR_THREADS) or (self._was_there(identity) and not is_worker(thread)):
                 return True
         return "mlflow" in sys.modules and by_mlflow()
+
+    def _was_there(self, thread: int) -> bool:
+        return self._beside is not None and thread in self._beside.threads
 
     def _told(self, kind: str, path: object) -> None:
         """Take a call of `capture.observe.stdlib_hooks`."""
