@@ -120,8 +120,8 @@ def test_the_second_job_knows_the_cells_of_the_first_but_not_its_parameters(tmp_
         assert told.kind == "warm"
         return [cell.outputs[0] for cell in executed.cells[1:]]
 
-    job("first")
+    job("of the first job")
     shown, known = job("second")
     assert shown.text == "[]\n"
     assert look in known.data["text/plain"]
-    assert "first" not in known.data["text/plain"]
+    assert "of the first job" not in known.data["text/plain"]
