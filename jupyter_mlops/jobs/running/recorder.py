@@ -47,8 +47,6 @@ PROGRESS_SECONDS = 0.5
 PAUSES = (0.2, 0.5, 1.0, 2.0, 4.0)
 """Between two tries to write how a run ended into an index that cannot be written."""
 
-"""Tag of a run whose process does other things too, so that it is not stopped by a signal."""
-
 
 class Recorder:
     """A listener of an execution that works for the run `run`."""
@@ -93,7 +91,7 @@ class Recorder:
         except StoreError as error:
             self.fail(error)
             raise
-        self._tell(events.RUN_STARTED, run=self.run)
+        self._tell(RunEvent(events.RUN_STARTED, run=self.run))
         return True
 
     def describe(self, folder: Path, *, environment: bool) -> None:
@@ -141,7 +139,7 @@ class Recorder:
         tracking.wake(self.store.root)
         if self.run.options.notify:
             delivery.wake(self.store)
-        self._tell(events.RUN_ENDED, run=self.run)
+        self._tell(RunEvent(events.RUN_ENDED, run=self.run))
         return self.run
 
     def _finish(self, status: Status, error: RunFailure | None) -> None:
@@ -187,7 +185,7 @@ class Recorder:
             case CellStarted(index):
                 step = self._steps.get(index)
                 self._progress(step, always=step is not None)
-                self._tell(events.CELL_STARTED, cell_index=index, step=step, label=self._label(index))
+                self._tell(RunEvent(events.CELL_STARTED, cell_index=index, step=step, label=self._label(index)))
             case CellEnded(index, failed, duration):
                 self._cell_ended(index, failed, duration)
             case Warned(message, hint):
@@ -216,9 +214,10 @@ class Recorder:
             self._ended_well[str(self._cells[index].get("id"))] = duration
         step = self._steps.get(index)
         state = "failed" if failed else self._state_of(index)
-        self._tell(
+        told = RunEvent(
             events.CELL_ENDED, cell_index=index, step=step, label=self._label(index), state=state, duration=duration
         )
+        self._tell(told)
 
     def warn(self, message: str, hint: str) -> None:
         """Log a warning, and tell it to whoever watches."""
@@ -226,7 +225,7 @@ class Recorder:
         if not self._has_begun and self._journal is not None:
             # From outside the execution, which is yet to begin.
             self._journal.on_event(Warned(message, hint))
-        self._tell(events.WARNING, message=message, hint=hint)
+        self._tell(RunEvent(events.WARNING, message=message, hint=hint))
 
     def _label(self, index: int) -> str:
         return self._steps.get(index) or self._labels.get(index, "")
@@ -267,8 +266,8 @@ class Recorder:
     def _refresh(self) -> None:
         self.run = self.store.runs.get(self.run.id)
 
-    def _tell(self, kind: str, **values: Any) -> None:
-        self._on_event(RunEvent(kind, cells_done=self._done, cells_total=self._total, **values))
+    def _tell(self, event: RunEvent) -> None:
+        self._on_event(replace(event, cells_done=self._done, cells_total=self._total))
 
 
 def first_line(source: str) -> str:

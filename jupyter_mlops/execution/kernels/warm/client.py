@@ -8,7 +8,7 @@ import socket
 from collections.abc import Callable
 from functools import lru_cache
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 from jupyter_client.jsonutil import json_default
 from jupyter_client.session import Session
@@ -42,11 +42,11 @@ class _Link(asyncio.Protocol):
         self.pending: dict[str, _Pending] = {}
         self.lost = False
         self.on_late: Callable[[dict[str, Any]], None] = lambda message: None
-        self.transport: Any = None
+        self.transport: asyncio.Transport | None = None
 
-    def connection_made(self, transport: Any) -> None:
-        self.transport = transport
-        transport.set_write_buffer_limits(high=1 << 26)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.Transport, transport)
+        self.transport.set_write_buffer_limits(high=1 << 26)
 
     def data_received(self, data: bytes) -> None:
         for message, buffers in self.frames.feed(data):
@@ -127,6 +127,7 @@ class WarmClient(CellClient):
     def _send(self, message: dict[str, Any]) -> None:
         plain = {key: message[key] for key in ("header", "parent_header", "metadata", "content")}
         data = json.dumps(plain, default=json_default, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        assert self._link.transport is not None
         self._link.transport.writelines(framed(data, message.get("buffers", ())))
 
     async def _ask(
@@ -183,7 +184,7 @@ class WarmClient(CellClient):
             raise CellTimeoutError.error_from_timeout_and_cell("Cell execution timed out", seconds, cell) from None
         finally:
             self._end_shown(index)
-        ended: Any = date_of(reply["header"]["date"])
+        ended = date_of(reply["header"]["date"])
         cell.metadata["execution"]["shell.execute_reply"] = ended.isoformat()
         await self._check_raise_for_error(cell, index, reply)
 

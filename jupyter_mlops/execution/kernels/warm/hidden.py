@@ -8,6 +8,7 @@ import importlib.machinery
 import os
 import sys
 import warnings
+from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
@@ -94,7 +95,7 @@ class Hidden(importlib.abc.MetaPathFinder):
         if self._place:
             sys.meta_path.insert(0, self)
 
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
         index = self._place.get(name)
         if index is None or index < self._given:
             return None
@@ -134,7 +135,7 @@ class _Given(importlib.abc.Loader):
         self._module = module
         self._spec = module.__spec__
 
-    def create_module(self, spec: Any) -> ModuleType:
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
         return self._module
 
     def exec_module(self, module: ModuleType) -> None:

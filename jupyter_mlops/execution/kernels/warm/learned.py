@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.analysis.code.facts import cell_facts
 from jupyter_mlops.analysis.pipeline.cells import split_magic
 from jupyter_mlops.capture.kernel.shell import strip_magic
 from jupyter_mlops.errors import MLOpsError
+
+if TYPE_CHECKING:
+    from IPython.core.inputtransformer2 import TransformerManager
+    from IPython.core.interactiveshell import InteractiveShell
 
 MOST = 4000
 """As many cells are known at most."""
@@ -21,7 +25,7 @@ MOST = 4000
 class Learned:
     """Cells and what becomes of them where no one but IPython and we transform cells."""
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: InteractiveShell) -> None:
         manager = shell.input_transformer_manager
         self._manager = manager
         self._transform = manager.transform_cell
@@ -54,5 +58,5 @@ class Learned:
         return transformed
 
 
-def _transformers(manager: Any) -> tuple[list[Any], ...]:
+def _transformers(manager: TransformerManager) -> tuple[list[Any], ...]:
     return list(manager.cleanup_transforms), list(manager.line_transforms), list(manager.token_transformers)

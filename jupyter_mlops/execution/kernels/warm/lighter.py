@@ -19,12 +19,12 @@ MODULES = 5000
 """As many modules are prepared for: pandas, scikit-learn and mlflow together have 1,800."""
 
 
-def quiet(log: Any, level: int) -> Callable[..., None]:
+def quiet(log: logging.Logger, level: int) -> Callable[..., None]:
     """In the place of a logger's method for `level`: ipykernel makes four records a cell. None where no one is told."""
     tell = getattr(log, logging.getLevelName(level).lower())
 
     def said(*arguments: Any, **options: Any) -> None:
-        logger = log
+        logger: logging.Logger | None = log
         while logger is not None:
             if any(handler.level <= level for handler in logger.handlers):
                 tell(*arguments, stacklevel=options.pop("stacklevel", 1) + 1, **options)
@@ -39,9 +39,9 @@ def remember_signatures() -> None:
     look = getattr(ipykernel.ipkernel, "_accepts_parameters", None)
     if look is None:
         return
-    known: dict[Any, Any] = {}
+    known: dict[object, object] = {}
 
-    def accepts(method: Any, names: list[str]) -> Any:
+    def accepts(method: object, names: list[str]) -> object:
         if method not in known:
             known.clear()
             known[method] = look(method, names)

@@ -11,13 +11,21 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from jupyter_mlops.execution.kernels.warm.wire import Frames, packed
 
 LOOK_SECONDS = 5.0
 """How often the files it has loaded are looked at."""
 _START = "import sys; from jupyter_mlops.execution.kernels.warm.zygote import main; main()"
+
+
+class ProcessBase(NamedTuple):
+    """What must be the same for two notebooks to share a process: interpreter, environment, packages."""
+
+    command: tuple[str, ...]
+    environment: frozenset[tuple[str, str]]
+    packages: tuple[tuple[str, int], ...]
 
 
 class Refused(Exception):
@@ -48,7 +56,7 @@ class ForkListener(Protocol):
 class Parent:
     """Starts the process and speaks to it. Raises `Refused`."""
 
-    def __init__(self, base: Any, imports: list[str], environment: Mapping[str, str], seconds: float) -> None:
+    def __init__(self, base: ProcessBase, imports: list[str], environment: Mapping[str, str], seconds: float) -> None:
         self.base = base
         self.imports = set(imports)
         self.used = time.monotonic()
@@ -59,7 +67,7 @@ class Parent:
         self.alive = False
         ours, theirs = socket.socketpair()
         self._control = ours
-        command = [*base[0], "-c", _START, str(theirs.fileno()), json.dumps(imports)]
+        command = [*base.command, "-c", _START, str(theirs.fileno()), json.dumps(imports)]
         own = {name: value for name, value in environment.items() if not name.startswith("MLOPS_")}
         with theirs:
             self._process = subprocess.Popen(

@@ -10,11 +10,11 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jupyter_mlops.execution.kernels.warm.fitness import NotWarm, Wish, lasting, top
 from jupyter_mlops.execution.kernels.warm.kernel import WarmKernel
-from jupyter_mlops.execution.kernels.warm.parent import ForkListener, Parent, Refused
+from jupyter_mlops.execution.kernels.warm.parent import ForkListener, Parent, ProcessBase, Refused
 from jupyter_mlops.execution.kernels.warm.sharing import Lender
 from jupyter_mlops.execution.kernels.warm.wire import packed
 
@@ -34,7 +34,7 @@ class Pool:
     def __init__(self, most: int = MOST, *, lends: bool = False) -> None:
         self._most = most
         self._lock = threading.Lock()
-        self._starting: dict[Any, threading.Lock] = {}
+        self._starting: dict[tuple[ProcessBase, frozenset[str]], threading.Lock] = {}
         self._parents: list[Parent] = []
         self._left_out: dict[str, str] = {}
         """Modules that are not loaded ahead, with the reason."""
@@ -151,9 +151,8 @@ class Pool:
         self.close()
 
 
-def _base(wish: Wish) -> Any:
-    """What must be the same for two notebooks to share a process."""
-    return (wish.command, lasting(wish.environment), _packages())
+def _base(wish: Wish) -> ProcessBase:
+    return ProcessBase(wish.command, lasting(wish.environment), _packages())
 
 
 def _packages() -> tuple[tuple[str, int], ...]:

@@ -9,12 +9,15 @@ import pkgutil
 import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_mlops.capture.key.environment import versions_digest
 from jupyter_mlops.capture.key.modules import know_libraries
 from jupyter_mlops.domain.run import RunKind
 from jupyter_mlops.errors import MLOpsError
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
 
 OURS = ("analysis", "capture", "domain", "magics")
 _NEEDED = (
@@ -44,7 +47,7 @@ def import_ours() -> None:
             importlib.import_module(name)
 
 
-def rehearse(shell: Any) -> None:
+def rehearse(shell: InteractiveShell) -> None:
     """Transform and analyse a cell, and use a store that is thrown away."""
     from jupyter_mlops.analysis.code.facts import cell_facts
 

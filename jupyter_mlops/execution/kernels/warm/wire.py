@@ -7,7 +7,7 @@ import socket
 import struct
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from jupyter_client.jsonutil import parse_date
 
@@ -28,7 +28,7 @@ def framed(data: bytes, buffers: Sequence[Any] = ()) -> list[Any]:
     return pieces
 
 
-def packed(message: Any) -> bytes:
+def packed(message: object) -> bytes:
     """A message of plain JSON as a frame."""
     (frame,) = framed(_TO_JSON(message).encode("utf-8", "surrogatepass"))
     return bytes(frame)
@@ -93,12 +93,12 @@ class Frames:
         return _FROM_JSON(data[at:end].decode("utf-8", "replace")), buffers, place
 
 
-def date_of(text: Any) -> Any:
+def date_of(text: str) -> datetime:
     """The time that a message's header tells: what jupyter_client makes of it, in a tenth of the time."""
     try:
         return datetime.fromisoformat(text.replace("Z", "+00:00"))
     except (ValueError, AttributeError):
-        return parse_date(text)
+        return cast(datetime, parse_date(text))
 
 
 def receive_first(connection: socket.socket, frames: Frames) -> list[tuple[Any, list[bytes]]]:

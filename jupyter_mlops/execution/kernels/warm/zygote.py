@@ -17,8 +17,9 @@ import tempfile
 import threading
 import traceback
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from jupyter_mlops.execution.kernels.warm.hidden import Hidden
 from jupyter_mlops.execution.kernels.warm.learned import Learned
@@ -53,11 +54,16 @@ def main() -> None:
     zygote.serve()
 
 
+_Own: TypeAlias = tuple[selectors.BaseSelector, int, int]
+"""What belongs to the process that forks, and to none that is forked: its selector, the ends of the pipe that wakes it."""
 INLINE = "module://matplotlib_inline.backend_inline"
 
 
 class Zygote:
     """Knows the kernels it has forked by the numbers they were asked for with."""
+
+    learned: Learned
+    """Once it is prepared."""
 
     def __init__(self, control: socket.socket, complaints: int) -> None:
         self.control = control
@@ -67,7 +73,6 @@ class Zygote:
         self.app: Any = None
         self.life: Any = None
         """The module that is a fork's, loaded before it."""
-        self.learned: Any = None
         self._children: dict[int, int] = {}
         self._staying: set[int] = set()
         """Kernels that go on when the pool is gone."""
@@ -115,7 +120,7 @@ class Zygote:
         gc.freeze()
         return None
 
-    def _objection(self, state: Any, written: bool) -> str:
+    def _objection(self, state: tuple[Any, ...], written: bool) -> str:
         threads = foreign_threads()
         if threads:
             return f"its import starts threads ({', '.join(threads)})"
@@ -169,7 +174,7 @@ class Zygote:
                 for message, _ in frames.feed(data):
                     self._do(message, descriptors, (selector, reading, writing))
 
-    def _do(self, message: dict[str, Any], descriptors: list[int], own: Any) -> None:
+    def _do(self, message: dict[str, Any], descriptors: list[int], own: _Own) -> None:
         if message["do"] == "fork":
             self._fork(message, descriptors.pop(0), own)
             if self.learned.learn(message["cells"]):
@@ -179,7 +184,7 @@ class Zygote:
                 if number == message["number"]:
                     _signal(pid, message["signal"])
 
-    def _fork(self, message: dict[str, Any], descriptor: int, own: Any) -> None:
+    def _fork(self, message: dict[str, Any], descriptor: int, own: _Own) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             pid = os.fork()
@@ -199,7 +204,7 @@ class Zygote:
         finally:
             os._exit(code)
 
-    def _live(self, descriptor: int, own: Any) -> None:
+    def _live(self, descriptor: int, own: _Own) -> None:
         """A kernel's whole life, in the forked process."""
         selector, *pipes = own
         parent = os.getppid()
@@ -292,7 +297,7 @@ def _surroundings() -> tuple[Any, ...]:
 class _below:
     """While it is open, what is written to descriptors 1 and 2 goes to a file; gives a function: whether there is any."""
 
-    def __enter__(self) -> Any:
+    def __enter__(self) -> Callable[[], bool]:
         self._file = tempfile.TemporaryFile()
         self._before = [os.dup(1), os.dup(2)]
         for descriptor in (1, 2):
