@@ -75,6 +75,9 @@ class CauseKind(str, Enum):
 
     TIME = "time"
     MANUAL = "manual"
+    FILE = "file"
+    RUN = "run"
+    ROWS = "rows"
 
     def __str__(self) -> str:
         return self.value

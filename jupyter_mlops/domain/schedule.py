@@ -48,6 +48,58 @@ class Timing:
     jitter: float = 0.0
 
 
+class TriggerKind(str, Enum):
+    """What a schedule waits for in place of a time: a file that comes or changes, an ended run, a value in a database."""
+
+    FILE = "file"
+    RUN = "run"
+    ROWS = "rows"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class EndedAs(str, Enum):
+    """How the run has to end that a schedule waits for."""
+
+    SUCCESS = "success"
+    FAILURE = "failure"
+    ANY = "any"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """What a schedule waits for in place of a time.
+
+    Files: `pattern` is a path or glob relative to the project; a version counts once it has not changed for `settle`
+    seconds. Runs: those of the schedule `schedule_id` that ended as `ended` says. Rows: `query` is asked of the database
+    `url` (SQLAlchemy's form, or "secret:NAME") every `settle` seconds; another first value than before counts.
+    """
+
+    kind: TriggerKind
+    pattern: str = ""
+    settle: float = 5.0
+    schedule_id: str = ""
+    schedule_number: int = 0
+    ended: EndedAs = EndedAs.SUCCESS
+    url: str = ""
+    query: str = ""
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """What a trigger saw last of one thing: of a file its `signature` (size and time), its `digest` and how many
+    versions of it came (`count`); of a database the value."""
+
+    item: str
+    signature: str
+    digest: str = ""
+    count: int = 0
+
+
 @dataclass(frozen=True)
 class Policy:
     """What becomes of fire times that were missed or overlap, and of runs that fail.
@@ -74,7 +126,7 @@ class Schedule:
     id: str
     number: int
     notebook: str
-    timing: Timing
+    timing: Timing = field(default_factory=Timing)
     parameters: dict[str, Any] = field(default_factory=dict)
     created_at: datetime | None = None
     notify: tuple[str, ...] = ()
@@ -90,6 +142,10 @@ class Schedule:
     """The fire time after that; None where it has none, or is not known yet."""
     due_at: datetime | None = None
     """When a scheduler has to look at it next; None: never, or at once where it is not known yet."""
+    trigger: Trigger | None = None
+    """What it waits for in place of a time."""
+    trouble: str = ""
+    """Why its trigger cannot look, "" where it can."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from jupyter_mlops import tracking
-from jupyter_mlops.domain.run import Run, RunFailure, RunKind
+from jupyter_mlops.domain.run import Run, RunCause, RunFailure, RunKind
 from jupyter_mlops.domain.schedule import Fire, Heartbeat, Schedule
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import MLOpsError, StoreError
@@ -25,6 +25,7 @@ from jupyter_mlops.jobs.recovery.reconcile import reconcile
 from jupyter_mlops.jobs.scheduler.due import LATE, Span, due_times, shown
 from jupyter_mlops.jobs.scheduler.firing import known_run, make_way, queued_run, run_id_of
 from jupyter_mlops.jobs.scheduler.timing import delay_of, due_at, next_after
+from jupyter_mlops.jobs.scheduler.triggers import Watcher
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.store import Store
 
@@ -73,6 +74,7 @@ class Scheduler:
         self._reconciled: datetime | None = None
         self._leased_until: datetime | None = None
         self._standing_by_for = ""
+        self._watcher = Watcher(store)
         self._told: dict[str, str] = {}
         """Schedule → what was last logged of it as an error: said once, not at each tick."""
 
@@ -114,6 +116,8 @@ class Scheduler:
             self._retry(now)
         for schedule in self.store.schedules.due(now):
             self._fire_due(schedule)
+        for schedule in self.store.schedules.waiting():
+            self._fire_triggered(schedule)
 
     def _holds_lease(self, now: datetime) -> bool:
         """Whether this scheduler is the one that fires."""
@@ -190,6 +194,35 @@ class Scheduler:
             raise
         except MLOpsError as error:
             self._tell_error(schedule, f"{error.message} {error.hint}")
+
+    def _fire_triggered(self, schedule: Schedule) -> None:
+        """Fire what happened that a schedule waits for. What cannot be looked at is told with the schedule."""
+        trouble = ""
+        try:
+            happened = self._watcher.happened(schedule, self._now())
+            if happened is None:
+                return
+            for cause, sighting in happened:
+                if cause is not None:
+                    self._fire_cause(schedule, cause)
+                if sighting is not None:
+                    self.store.schedules.note_sightings(schedule.id, [sighting])
+        except StoreError:
+            raise
+        except MLOpsError as error:
+            trouble = f"{error.message} {error.hint}".strip()
+            self._tell_error(schedule, trouble)
+        if trouble != schedule.trouble:
+            self.store.schedules.note_trouble(schedule.id, trouble)
+
+    def _fire_cause(self, schedule: Schedule, cause: RunCause) -> None:
+        """Fire once for a cause; the fire time is the moment it was seen, which is no other's of the schedule."""
+        fire_at = self._now()
+        newest = self.store.schedules.fires(schedule.id, limit=1)
+        if newest and newest[0].fire_at >= fire_at:
+            fire_at = newest[0].fire_at + timedelta(microseconds=1)
+        if self.store.schedules.claim(schedule.id, fire_at, now=self._now(), cause=cause):
+            self._start(schedule, Fire(schedule.id, fire_at, "claimed", cause=cause))
 
     def _decided_until(self, schedule: Schedule) -> datetime:
         """Those of before this was noted: their newest fire, else their making."""

@@ -55,6 +55,8 @@ def times_after(timing: Timing, after: datetime, *, created_at: datetime) -> Ite
 
     Intervals are counted from the start, or where there is none from `created_at`.
     """
+    if not timing.cron and timing.every is None:
+        return
     after = after.astimezone(timezone.utc)
     if timing.start_at is not None:
         after = max(after, timing.start_at.astimezone(timezone.utc) - timedelta(microseconds=1))

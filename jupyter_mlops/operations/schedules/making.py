@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_mlops.domain.run import RunOptions
-from jupyter_mlops.domain.schedule import Fire, Policy, Schedule, Timing
+from jupyter_mlops.domain.schedule import Fire, Policy, Schedule, Timing, Trigger
 from jupyter_mlops.errors import InputError
 from jupyter_mlops.jobs.notices.targets import check_target
 from jupyter_mlops.jobs.queue.request import Request
@@ -17,6 +17,7 @@ from jupyter_mlops.jobs.queue.sources import fix_modules
 from jupyter_mlops.jobs.scheduler.cron import check_cron, check_timezone, local_timezone
 from jupyter_mlops.jobs.scheduler.firing import check_fire
 from jupyter_mlops.jobs.scheduler.timing import check_timing, due_at, next_after
+from jupyter_mlops.jobs.scheduler.triggers import baseline, check_no_circle, check_trigger, example_cause
 from jupyter_mlops.operations.runs.run import named_steps
 from jupyter_mlops.store.store import Store
 
@@ -40,6 +41,10 @@ class ScheduleRequest:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)
     unset: Sequence[str] = ()
+    trigger: Trigger | None = None
+    """What to wait for in place of a time; in `edit`, in place of what it waited for."""
+    includes_present: bool = False
+    """Whether files and values that are there already fire, too."""
     policy: Mapping[str, Any] = field(default_factory=dict)
     """Fields of `Policy`."""
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -62,7 +67,11 @@ def add_schedule(store: Store, notebook: Path, asked: ScheduleRequest, *, now: d
             "Run this command in the project that contains it.",
         )
     blank = Schedule(store.new_id(), 0, path, Timing(timezone=local_timezone()), created_at=now)
-    return store.schedules.create(_checked(store, blank, asked, now=now, pins=not asked.follow, is_new=True))
+    schedule = _checked(store, blank, asked, now=now, pins=not asked.follow, is_new=True)
+    present = [] if asked.includes_present else baseline(store, schedule)
+    made = store.schedules.create(schedule)
+    store.schedules.note_sightings(made.id, present)
+    return made
 
 
 def edit_schedule(store: Store, number: int, asked: ScheduleRequest, *, now: datetime) -> Schedule:
@@ -70,18 +79,22 @@ def edit_schedule(store: Store, number: int, asked: ScheduleRequest, *, now: dat
     before = store.schedules.get(number)
     if asked.follow:
         before = replace(before, notebook_object=None, options=replace(before.options, modules={}))
-    return store.schedules.replace(_checked(store, before, asked, now=now, pins=asked.pin, is_new=False))
+    schedule = _checked(store, before, asked, now=now, pins=asked.pin, is_new=False)
+    if schedule.trigger != before.trigger and not asked.includes_present:
+        store.schedules.note_sightings(schedule.id, baseline(store, schedule))
+    return store.schedules.replace(schedule)
 
 
 def _checked(
     store: Store, before: Schedule, asked: ScheduleRequest, *, now: datetime, pins: bool, is_new: bool
 ) -> Schedule:
-    timing = _timing(before.timing, asked, now)
+    timing, trigger = _when(before, asked, now)
     gone = {*asked.unset, *asked.parameters, *asked.templates}
     _check_unset(before, asked.unset)
     schedule = replace(
         before,
         timing=timing,
+        trigger=trigger,
         parameters={**_without(before.parameters, gone), **asked.parameters},
         templates={**_without(before.templates, gone), **asked.templates},
         policy=_policy(before.policy, asked.policy),
@@ -91,10 +104,12 @@ def _checked(
         kernel_name=asked.kernel or before.kernel_name,
         notebook_object=None if pins else before.notebook_object,
     )
-    if is_new or timing != before.timing:
-        schedule = replace(schedule, decided_until=now)
+    if is_new or (timing, trigger) != (before.timing, before.trigger):
+        schedule = replace(schedule, decided_until=now, trouble="")
+    check_no_circle(schedule, {each.id: each for each in store.schedules.list()})
     following = next_after(schedule, schedule.decided_until or now)
-    request = check_fire(store, schedule, Fire(schedule.id, following or now, "claimed"))
+    fire = Fire(schedule.id, following or now, "claimed", cause=example_cause(trigger))
+    request = check_fire(store, schedule, fire)
     schedule = replace(
         schedule,
         parameters={name: value for name, value in request.given.items() if name not in schedule.templates},
@@ -113,6 +128,19 @@ def _pinned(store: Store, schedule: Schedule, request: Request) -> Schedule:
         options=options,
         due_at=due_at(schedule, schedule.next_fire_at),
     )
+
+
+def _when(before: Schedule, asked: ScheduleRequest, now: datetime) -> tuple[Timing, Trigger | None]:
+    """The times at which it fires, or what it waits for."""
+    timed = asked.cron is not None or asked.every is not None
+    if asked.trigger is not None and timed:
+        raise InputError("A schedule fires at set times or by a trigger, not both.", "Make a second schedule.")
+    if asked.trigger is not None or (before.trigger is not None and not timed):
+        if asked.start_at is not None or asked.end_at is not None or asked.jitter:
+            raise InputError("--start, --end and --jitter are for set times.", "Omit them, or pause the schedule.")
+        zone = before.timing.timezone if asked.zone is None else check_timezone(asked.zone)
+        return Timing(timezone=zone), check_trigger(asked.trigger or before.trigger)
+    return _timing(before.timing, asked, now), None
 
 
 def _timing(before: Timing, asked: ScheduleRequest, now: datetime) -> Timing:

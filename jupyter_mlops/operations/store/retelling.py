@@ -22,7 +22,7 @@ from jupyter_mlops.store.backup.rolling import IndexBackup
 from jupyter_mlops.store.db.portable import among
 from jupyter_mlops.store.db.readable import UnreadableRow, readable, unreadable
 from jupyter_mlops.store.db.rows import plain
-from jupyter_mlops.store.db.schema import fires, metadata, runs, schedules, step_runs
+from jupyter_mlops.store.db.schema import fires, metadata, runs, schedules, sightings, step_runs
 from jupyter_mlops.store.db.sqlite_connect import reading_engine_of
 from jupyter_mlops.store.files.journals import Journals
 from jupyter_mlops.store.transfer.salvage import Salvage
@@ -96,7 +96,7 @@ class RetoldRuns:
         for backup in backups:
             engine = reading_engine_of(backup.path)
             with contextlib.suppress(sa.exc.SQLAlchemyError), engine.connect() as source:
-                for name in ("runs", "schedules", "step_versions", "step_runs", "fires"):
+                for name in ("runs", "schedules", "step_versions", "step_runs", "fires", "sightings"):
                     keys = [column.name for column in metadata.tables[name].primary_key.columns]
                     rows = (row for row in readable(source, metadata.tables[name], "rowid") if isinstance(row, dict))
                     back = [row for row in rows if (name, tuple(str(row[key]) for key in keys)) in wanted]
@@ -112,7 +112,12 @@ class RetoldRuns:
 
     def drop_orphans(self) -> None:
         """What refers to a row that did not come back goes, and that is told."""
-        for table, column, target in ((step_runs, step_runs.c.run_id, runs), (fires, fires.c.schedule_id, schedules)):
+        referring = (
+            (step_runs, step_runs.c.run_id, runs),
+            (fires, fires.c.schedule_id, schedules),
+            (sightings, sightings.c.schedule_id, schedules),
+        )
+        for table, column, target in referring:
             lost = column.not_in(sa.select(target.c.id))
             count = self.connection.execute(table.delete().where(lost)).rowcount
             if count:

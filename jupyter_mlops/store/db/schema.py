@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from jupyter_mlops.domain.reason import Reason, Reasons
 from jupyter_mlops.store.db.portable import JsonText, from_json, to_json
 
-HEAD = "0009"
+HEAD = "0010"
 """The newest Alembic revision."""
 
 
@@ -235,8 +235,21 @@ schedules = sa.Table(
     sa.Column("decided_until", UtcDateTime),
     sa.Column("next_fire_at", UtcDateTime),
     sa.Column("due_at", UtcDateTime),
+    sa.Column("trigger", SPARE_JSON),
+    sa.Column("trouble", sa.Text, nullable=False, server_default=""),
     sa.Index("ix_schedules_due", "removed_at", "paused_at", "due_at"),
 )
+
+sightings = sa.Table(
+    "sightings",
+    metadata,
+    sa.Column("schedule_id", sa.String, sa.ForeignKey("schedules.id"), primary_key=True),
+    sa.Column("item", sa.String, primary_key=True),
+    sa.Column("signature", sa.Text, nullable=False),
+    sa.Column("digest", sa.String, nullable=False),
+    sa.Column("count", sa.Integer, nullable=False),
+)
+"""What triggers saw last of each thing they wait for."""
 
 fires = sa.Table(
     "fires",

@@ -11,14 +11,26 @@ import sqlalchemy as sa
 
 from jupyter_mlops.domain.brief import KEPT_ERROR
 from jupyter_mlops.domain.run import RunCause, RunOptions
-from jupyter_mlops.domain.schedule import Fire, Heartbeat, Missed, Overlap, Policy, Schedule, Timing
+from jupyter_mlops.domain.schedule import (
+    EndedAs,
+    Fire,
+    Heartbeat,
+    Missed,
+    Overlap,
+    Policy,
+    Schedule,
+    Sighting,
+    Timing,
+    Trigger,
+    TriggerKind,
+)
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.errors import UnknownNameError, beginning
 from jupyter_mlops.store.backup.logbook import SCHEDULES, note
 from jupyter_mlops.store.db.index import Index, surviving
 from jupyter_mlops.store.db.portable import among
 from jupyter_mlops.store.db.rows import cause_from, options_from, plain
-from jupyter_mlops.store.db.schema import fires, heartbeats, leases, runs, schedules
+from jupyter_mlops.store.db.schema import fires, heartbeats, leases, runs, schedules, sightings
 
 Schedules = list[Schedule]
 Fires = list[Fire]
@@ -86,10 +98,41 @@ class ScheduleStore:
     def due(self, now: datetime) -> Schedules:
         """Schedules that are not paused and have to be looked at by now, the longest due first, at most `MOST_DUE`."""
         at = schedules.c.due_at
-        unknown = sa.and_(at.is_(None), schedules.c.decided_until.is_(None))
+        unknown = sa.and_(at.is_(None), schedules.c.decided_until.is_(None), schedules.c.trigger.is_(None))
         return self._select(
             sa.and_(_ACTIVE, schedules.c.paused_at.is_(None), sa.or_(at <= now, unknown)), at, limit=MOST_DUE
         )
+
+    def waiting(self) -> Schedules:
+        """Schedules that wait for something else than a time, and are not paused."""
+        return self._select(sa.and_(_ACTIVE, schedules.c.paused_at.is_(None), schedules.c.trigger.is_not(None)))
+
+    def after(self, schedule_id: str) -> Schedules:
+        """Schedules that wait for runs of this one."""
+        return [each for each in self.list() if each.trigger is not None and each.trigger.schedule_id == schedule_id]
+
+    def sightings(self, schedule_id: str) -> Mapping[str, Sighting]:
+        """What a trigger saw last, by item."""
+        query = sa.select(sightings).where(sightings.c.schedule_id == schedule_id)
+        with self._index.read() as connection:
+            rows = connection.execute(query).mappings()
+            found = [Sighting(**{k: v for k, v in row.items() if k != "schedule_id"}) for row in rows]
+        return {sighting.item: sighting for sighting in found}
+
+    def note_sightings(self, schedule_id: str, seen: Sequence[Sighting]) -> None:
+        """Note what a trigger sees, in place of what it saw of the same items."""
+        with self._index.write() as connection:
+            of_them = sa.and_(
+                sightings.c.schedule_id == schedule_id, among(sightings.c.item, (sighting.item for sighting in seen))
+            )
+            connection.execute(sightings.delete().where(of_them))
+            if seen:
+                connection.execute(sightings.insert(), [{"schedule_id": schedule_id, **vars(each)} for each in seen])
+
+    def note_trouble(self, schedule_id: str, trouble: str) -> None:
+        """Note why a trigger cannot look, "" where it can."""
+        with self._index.write() as connection:
+            connection.execute(schedules.update().where(schedules.c.id == schedule_id).values(trouble=trouble))
 
     def _select(
         self, condition: sa.ColumnElement[bool], *order: sa.ColumnElement[Any], limit: int | None = None
@@ -250,6 +293,7 @@ def _row(schedule: Schedule) -> dict[str, Any]:
         "overlap": schedule.policy.overlap.value,
         "notify": list(schedule.notify),
         "options": _options(schedule.options),
+        "trigger": schedule.trigger and _trigger_row(schedule.trigger),
     }
 
 
@@ -259,12 +303,22 @@ def _options(options: RunOptions) -> dict[str, Any]:
     return {name: value for name, value in vars(options).items() if value != usual[name]}
 
 
+def _trigger_row(trigger: Trigger) -> dict[str, Any]:
+    return {**vars(trigger), "kind": trigger.kind.value, "ended": trigger.ended.value}
+
+
+def _trigger(row: Mapping[str, Any]) -> Trigger:
+    return Trigger(**{**row, "kind": TriggerKind(row["kind"]), "ended": EndedAs(row["ended"])})
+
+
 def _schedule(row: Mapping[Any, Any]) -> Schedule:
     values = {name: value for name, value in row.items() if name not in (*_TIMING, *_POLICY, "removed_at")}
     policy = {name: row[name] for name in _POLICY}
     policy |= {"missed": Missed(row["missed"]), "overlap": Overlap(row["overlap"])}
     values |= {"timing": Timing(**{name: row[name] for name in _TIMING}), "policy": Policy(**policy)}
-    return Schedule(**{**values, "notify": tuple(row["notify"]), "options": options_from(row["options"])})
+    values |= {"notify": tuple(row["notify"]), "options": options_from(row["options"])}
+    values["trigger"] = _trigger(row["trigger"]) if row["trigger"] else None
+    return Schedule(**values)
 
 
 def _fire(row: Mapping[Any, Any]) -> Fire:

@@ -16,7 +16,7 @@ from jupyter_mlops.store.backup.logbook import GONE, RUNS, SCHEDULES
 from jupyter_mlops.store.db.readable import UnreadableRow, readable
 from jupyter_mlops.store.db.schema import UtcDateTime, metadata, runs, schedules, step_runs
 
-_TABLES = ("runs", "schedules", "step_versions", "step_runs", "fires", "notices", "outbox", "tracked")
+_TABLES = ("runs", "schedules", "step_versions", "step_runs", "fires", "sightings", "notices", "outbox", "tracked")
 """In this order, as rows refer to earlier ones."""
 _CONTENT = {"step_versions": ("notebook", "step", "digest")}
 """What is the same where this is, whatever its id."""
@@ -98,10 +98,17 @@ class Salvage:
                 if kind == SCHEDULES and values.get("removed_at") is not None:
                     gone = schedules.update().where(schedules.c.id == row["id"]).values(removed_at=values["removed_at"])
                     self._connection.execute(gone)
+                if kind == SCHEDULES:
+                    self._change(values)
                 before = self.came[kind] + self.came["ends"]
                 self.put(kind, [values])
                 if kind == RUNS and self.came[kind] + self.came["ends"] > before:
                     self.told.add(row["id"])
+
+    def _change(self, row: Row) -> None:
+        """A schedule that is there becomes as it was changed since: edited or paused."""
+        values = {name: value for name, value in row.items() if name not in ("id", "number", "removed_at")}
+        self._connection.execute(schedules.update().where(schedules.c.id == row["id"]).values(values))
 
 
 def _parsed(table: sa.Table, row: Mapping[str, Any]) -> Row:

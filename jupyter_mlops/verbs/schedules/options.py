@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 from jupyter_mlops.analysis.pipeline.step_options import parse_duration
-from jupyter_mlops.domain.schedule import Missed, Overlap
+from jupyter_mlops.domain.schedule import EndedAs, Missed, Overlap, Trigger, TriggerKind
 from jupyter_mlops.errors import InputError
+from jupyter_mlops.verbs.framework.target import open_project
 from jupyter_mlops.verbs.framework.verb import Context
 from jupyter_mlops.verbs.runs.run import add_limits, add_notify, add_parameters, add_steps, asked_parameters, options_of
 
@@ -35,6 +36,34 @@ def add_options(parser: argparse.ArgumentParser, *, edits: bool = False) -> None
         "--cron", metavar="EXPR", help="five fields, such as '0 6 * * *': daily at 6:00; or 'every 15m'"
     )
     parser.add_argument("--every", type=_duration("--every"), metavar="TIME", help="an interval, such as 15m or 1d")
+    parser.add_argument(
+        "--on-file",
+        metavar="GLOB",
+        help="fire for each new or changed file, once it no longer changes, such as 'data/*.csv'",
+    )
+    parser.add_argument(
+        "--after", type=schedule_number, metavar="NUMBER", help="fire when a run of this schedule has ended"
+    )
+    parser.add_argument(
+        "--when",
+        choices=[each.value for each in EndedAs],
+        help="with --after: how that run has to end (default success)",
+    )
+    parser.add_argument(
+        "--on-rows",
+        nargs=2,
+        metavar=("URL", "QUERY"),
+        help="fire when the query's first value is another one than before; URL as SQLAlchemy writes it, or secret:NAME",
+    )
+    parser.add_argument(
+        "--settle",
+        type=_duration("--settle"),
+        metavar="TIME",
+        help="how long a file must not have changed (default 5s), how often the query is asked (default 60s)",
+    )
+    parser.add_argument(
+        "--present", action="store_true", help="with --on-file and --on-rows: fire for what is there already, too"
+    )
     parser.add_argument("--tz", metavar="ZONE", help="time zone, such as Europe/Berlin; default: the machine's")
     parser.add_argument("--start", metavar="TIME", help="fire not before this date or time, such as '2027-01-31 06:00'")
     parser.add_argument("--end", metavar="TIME", help="fire not after this date or time")
@@ -117,9 +146,50 @@ def asked_of(arguments: argparse.Namespace, notebook: Path, context: Context) ->
         options=_changed_options(arguments),
         notify=arguments.notify or None,
         kernel=arguments.kernel,
+        trigger=_trigger(arguments, context),
+        includes_present=arguments.present,
         follow=arguments.follow,
         pin=getattr(arguments, "pin", False),
     )
+
+
+def _trigger(arguments: argparse.Namespace, context: Context) -> Trigger | None:
+    """What to wait for. Raises `InputError` where more than one thing is asked for."""
+    given = [each for each in (arguments.on_file, arguments.after, arguments.on_rows) if each is not None]
+    if not given:
+        return None
+    if len(given) > 1:
+        raise InputError("--on-file, --after and --on-rows cannot be combined.", "Make a schedule for each.")
+    if arguments.on_file is not None:
+        return Trigger(TriggerKind.FILE, _pattern(arguments.on_file), settle=arguments.settle or 5.0)
+    if arguments.on_rows is not None:
+        url, query = arguments.on_rows
+        return Trigger(TriggerKind.ROWS, url=url, query=query, settle=arguments.settle or 60.0)
+    with open_project(context) as store:
+        watched = store.schedules.get(arguments.after)
+    return Trigger(
+        TriggerKind.RUN,
+        schedule_id=watched.id,
+        schedule_number=watched.number,
+        ended=EndedAs(arguments.when or EndedAs.SUCCESS),
+    )
+
+
+def _pattern(text: str) -> str:
+    """A pattern relative to the project. Raises `InputError`."""
+    if not text.strip() or Path(text).is_absolute() or ".." in Path(text).parts:
+        raise InputError(
+            f"'{text}' of '--on-file' is not a path within the project.",
+            "Write it from the project's folder: 'data/*.csv'.",
+        )
+    return text
+
+
+def schedule_number(text: str) -> int:
+    """A schedule's number as it is typed. Raises `InputError`."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10):
+        raise InputError(f"'{text}' is not a schedule's number.", "See the numbers: jupyter mlops schedule list")
+    return int(text)
 
 
 def _parameters(

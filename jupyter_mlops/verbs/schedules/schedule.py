@@ -14,7 +14,7 @@ from jupyter_mlops.verbs.framework import tables
 from jupyter_mlops.verbs.framework.target import open_project
 from jupyter_mlops.verbs.framework.verb import Context, Verb, View
 from jupyter_mlops.verbs.runs.run import notebook_path
-from jupyter_mlops.verbs.schedules.options import add_options, asked_of
+from jupyter_mlops.verbs.schedules.options import add_options, asked_of, schedule_number
 from jupyter_mlops.verbs.schedules.view import added, details, moment, parameters_of, schedules_table, when
 
 if TYPE_CHECKING:
@@ -50,13 +50,7 @@ def _configure(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_number(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("number", type=_number, help="the schedule's number")
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdecimal() and len(text) < 10):
-        raise InputError(f"'{text}' is not a schedule's number.", "See the numbers: jupyter mlops schedule list")
-    return int(text)
+    parser.add_argument("number", type=schedule_number, help="the schedule's number")
 
 
 def _count(text: str) -> int:
@@ -115,6 +109,8 @@ def _next(store: Store, arguments: argparse.Namespace, context: Context) -> View
     def show() -> RenderableType:
         if schedule.paused_at is not None:
             return f"Schedule {schedule.number} is paused. Resume it: jupyter mlops schedule resume {schedule.number}"
+        if schedule.trigger is not None:
+            return f"Schedule {schedule.number} waits for {escape(when(schedule))}; it has no fire times."
         if not times:
             return f"Schedule {schedule.number} fires no more: its end has passed."
         made = tables.table("fires", "UTC", "parameters")
@@ -142,7 +138,8 @@ def _resume(store: Store, arguments: argparse.Namespace, context: Context) -> Vi
 
     schedule, passed = resume_schedule(store, arguments.number, now=store.now())
     following = moment(schedule.next_fire_at, schedule) or "never: its end has passed"
-    lines = [f"Schedule {schedule.number} ({escape(schedule.notebook)}) fires again, next {following}."]
+    what = f"next {following}" if schedule.trigger is None else f"for {escape(when(schedule))}"
+    lines = [f"Schedule {schedule.number} ({escape(schedule.notebook)}) fires again, {what}."]
     lines += [str(passed)] if passed is not None else []
     return View({"schedule": schedule, "skipped": str(passed) if passed else ""}, lambda: "\n".join(lines))
 
@@ -172,7 +169,7 @@ def _remove(store: Store, arguments: argparse.Namespace, context: Context) -> Vi
     from jupyter_mlops.operations.schedules.steering import remove_schedule
 
     schedule = remove_schedule(store, arguments.number, now=store.now())
-    text = f"Schedule {schedule.number} ({escape(schedule.notebook)}, {when(schedule.timing)}) is removed."
+    text = f"Schedule {schedule.number} ({escape(schedule.notebook)}, {when(schedule)}) is removed."
     return View(schedule, lambda: text)
 
 

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from rich.markup import escape
 
 from jupyter_mlops.domain.schedule import (
+    EndedAs,
     Fire,
     Missed,
     Overlap,
@@ -17,7 +18,7 @@ from jupyter_mlops.domain.schedule import (
     ScheduleDetail,
     SchedulerStatus,
     ScheduleView,
-    Timing,
+    TriggerKind,
 )
 from jupyter_mlops.verbs.framework import tables
 
@@ -36,9 +37,17 @@ _OVERLAP = {
 }
 
 
-def when(timing: Timing) -> str:
+def when(schedule: Schedule) -> str:
     """When it fires, in a few words."""
-    return timing.cron or f"every {span(timing.every or 0)}"
+    timing, trigger = schedule.timing, schedule.trigger
+    if trigger is None:
+        return timing.cron or f"every {span(timing.every or 0)}"
+    if trigger.kind is TriggerKind.FILE:
+        return f"file {trigger.pattern}"
+    if trigger.kind is TriggerKind.ROWS:
+        return f"rows: {trigger.query}"
+    how = {EndedAs.SUCCESS: "succeeded", EndedAs.FAILURE: "failed", EndedAs.ANY: "ended"}[trigger.ended]
+    return f"a run {how} of schedule {trigger.schedule_number}"
 
 
 def span(value: float) -> str:
@@ -107,8 +116,7 @@ def details(view: ScheduleDetail, scheduler: SchedulerStatus) -> RenderableType:
 def _head(view: ScheduleDetail) -> list[str]:
     paused = f"  [yellow]paused[/] since {moment(view.paused_at, view)}" if view.paused_at is not None else ""
     lines = [
-        f"[bold]Schedule {view.number}[/] runs {escape(view.notebook)} at '{when(view.timing)}' "
-        f"({view.timing.timezone}).{paused}",
+        f"[bold]Schedule {view.number}[/] runs {escape(view.notebook)} {_at(view)} ({view.timing.timezone}).{paused}",
         f"  notebook    {notebook_of(view)}",
     ]
     if view.parameters:
@@ -129,8 +137,14 @@ def notebook_of(view: ScheduleView) -> str:
     )
 
 
+def _at(view: ScheduleView) -> str:
+    return f"{'at' if view.trigger is None else 'for'} '{escape(when(view))}'"
+
+
 def _next_lines(view: ScheduleDetail, count: int) -> list[str]:
-    if view.paused_at is not None:
+    if view.trouble:
+        return [f"  [red]cannot look[/]: {escape(view.trouble)}"]
+    if view.paused_at is not None or view.trigger is not None:
         return []
     if not view.fires_next:
         return ["  next        [yellow]never again[/]: its end has passed"]
@@ -156,11 +170,13 @@ def schedules_table(views: Sequence[ScheduleView], scheduler: SchedulerStatus) -
     for view in views:
         fire = view.last_fire
         following = moment(view.fires_next[0], view) if view.fires_next else "[dim]never[/]"
+        if view.trigger is not None:
+            following = "[red]cannot look[/]" if view.trouble else "[dim]waits[/]"
         changed = " [yellow]*[/]" if view.notebook_changed else ""
         made.add_row(
             str(view.number),
             f"{escape(view.notebook)}{changed}",
-            when(view.timing),
+            escape(when(view)),
             view.timing.timezone,
             tables.pairs(view.parameters, view.left_out.get("parameters")),
             "[yellow]paused[/]" if view.paused_at is not None else following,

@@ -154,7 +154,7 @@ export interface TrackedAt {
 }
 
 /** Why a schedule made a run: its time had come, someone asked, or what a trigger waits for. */
-export type CauseKind = 'time' | 'manual';
+export type CauseKind = 'time' | 'manual' | 'file' | 'run' | 'rows';
 
 /** Why a schedule made a run: `at` is the fire time in ISO 8601, `detail` what else is known of it. */
 export interface RunCause {
@@ -305,6 +305,24 @@ export interface Policy {
   retry_delay: number;
 }
 
+/** What a schedule waits for in place of a time: a file that comes or changes, an ended run, a value in a database. */
+export type TriggerKind = 'file' | 'run' | 'rows';
+
+/** How the run has to end that a schedule waits for. */
+export type EndedAs = 'success' | 'failure' | 'any';
+
+/** What a schedule waits for in place of a time. */
+export interface Trigger {
+  kind: TriggerKind;
+  pattern: string;
+  settle: number;
+  schedule_id: string;
+  schedule_number: number;
+  ended: EndedAs;
+  url: string;
+  query: string;
+}
+
 /** A notebook that runs at set times. */
 export interface Schedule {
   id: string;
@@ -323,6 +341,8 @@ export interface Schedule {
   decided_until: string | null;
   next_fire_at: string | null;
   due_at: string | null;
+  trigger: Trigger | null;
+  trouble: string;
 }
 
 /** One fire time of a schedule: unique per (schedule, fire time). `status`: claimed | started | skipped | failed. */

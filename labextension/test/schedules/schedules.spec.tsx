@@ -36,6 +36,8 @@ const schedule: ScheduleView = {
   decided_until: null,
   next_fire_at: '2026-01-01T05:00:00+00:00',
   due_at: null,
+  trigger: null,
+  trouble: '',
   fires_next: ['2026-01-01T05:00:00+00:00'],
   notebook_changed: false,
   last_fire: null,
@@ -114,6 +116,23 @@ test('a schedule that has ended, and one whose notebook has changed, say so', ()
   const row = screen.getByRole('listitem').textContent;
   expect(row).toContain('Fires no more');
   expect(row).toContain('has changed since');
+});
+
+test('a schedule with a trigger says what it waits for, and what keeps it from looking', () => {
+  const trigger = {
+    kind: 'file' as const,
+    pattern: 'data/*.csv',
+    settle: 5,
+    schedule_id: '',
+    schedule_number: 0,
+    ended: 'success' as const,
+    url: '',
+    query: ''
+  };
+  show(true, { fires_next: [], trigger, trouble: 'No such folder.' });
+  const row = screen.getByRole('listitem').textContent;
+  expect(row).toContain('file data/*.csv');
+  expect(row).toContain('Cannot look: No such folder.');
 });
 
 test('what is asked of a schedule goes to the server, and the list is read again', async () => {

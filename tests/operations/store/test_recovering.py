@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from keeping import add_result, add_run
 
 from jupyter_mlops.domain.run import Run, RunFailure
-from jupyter_mlops.domain.schedule import Schedule, Timing
+from jupyter_mlops.domain.schedule import Schedule, Sighting, Timing, Trigger, TriggerKind
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.storage import Recovery
 from jupyter_mlops.errors import DamagedIndexError, InputError
@@ -87,10 +88,15 @@ def project(tmp_path: Path) -> Path:
         shutil.copy(index_of(tmp_path), tmp_path / "older.db")
         add_result(store)
         add_run(store, status=Status.PENDING, id="ends-later", parameters={"n": 1})
+        waiting = store.schedules.create(
+            Schedule("f", 0, "nb.ipynb", trigger=Trigger(TriggerKind.FILE, "*.csv"), created_at=NOW)
+        )
+        store.schedules.note_sightings("f", [Sighting("a.csv", "3 1 7", "digest", 2)])
         back_up(store.folder, NOW)
         store.runs.finish("ends-later", Status.FAILED, now=NOW, error=RunFailure("failed", "It broke."))
         finished(store, id="after", parameters={"n": 2}, notebook="other.ipynb")
         add_run(store, id="waits", status=Status.PENDING, priority=3, notebook_object="a" * 64)
+        store.schedules.replace(replace(waiting, paused_at=NOW))
         store.schedules.create(Schedule("s", 0, "nb.ipynb", Timing("0 2 * * *"), {"n": 3}, NOW))
         gone = finished(store)
         store.runs.remove(gone.id)
@@ -118,9 +124,13 @@ def test_all_runs_schedules_and_what_waits_come_back_however_the_index_was_lost(
         assert found == before
         assert store.runs.get("waits").priority == 3
         assert store.queue.waiting() == 1
-        assert [(each.number, each.timing.cron, each.parameters) for each in store.schedules.list()] == [
-            (1, "0 2 * * *", {"n": 3})
+        assert [
+            (each.number, each.timing.cron, each.parameters, each.paused_at) for each in store.schedules.list()
+        ] == [
+            (1, "", {}, NOW),
+            (2, "0 2 * * *", {"n": 3}, None),
         ]
+        assert store.schedules.sightings("f")["a.csv"].count == 2, "files that fired do not fire again"
         assert store.steps.runs() == steps
         assert store.index.integrity() == []
         assert add_run(store).number == 6

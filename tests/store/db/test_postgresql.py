@@ -231,7 +231,7 @@ CONTROL = [
 
 OF_SCHEDULES = (
     "every start_at end_at jitter missed horizon overlap retries retry_delay templates options notebook_object kernel_name "
-    "paused_at decided_until next_fire_at due_at"
+    "paused_at decided_until next_fire_at due_at trigger trouble"
 )
 
 
@@ -240,9 +240,8 @@ def as_before_schedules(postgresql: Cluster, there: str) -> None:
     columns = {"schedules": OF_SCHEDULES.split(), "fires": ["cause", "cause_key", "attempt"], "runs": ["cause"]}
     for table, names in columns.items():
         postgresql.sql(f"alter table {there}.{table} " + ", ".join(f"drop column {name}" for name in names))
-    postgresql.sql(
-        f"drop index {there}.ix_fires_status; drop index {there}.ix_runs_schedule; drop table {there}.leases"
-    )
+    for what in ("index {}.ix_fires_status", "index {}.ix_runs_schedule", "table {}.leases", "table {}.sightings"):
+        postgresql.sql(f"drop {what.format(there)}")
 
 
 def as_before_history(postgresql: Cluster, there: str) -> None:

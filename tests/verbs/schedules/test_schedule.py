@@ -131,6 +131,18 @@ def test_a_pinned_notebook_that_was_edited_is_marked(call: Call, tmp_path: Path)
     assert "its file as it is at each fire time" in call("edit", "1", "--follow")[1]
 
 
+def test_triggers_are_shown_for_what_they_wait_for(call: Call) -> None:
+    call("add", "a.ipynb", "--on-file", "data/*.csv", "-p", "day", "{{ cause.path }}")
+    call("add", "a.ipynb", "--after", "1", "--when", "failure")
+    call("add", "a.ipynb", "--on-rows", "sqlite://", "select 1")
+    exit_code, text = call("list")
+    assert exit_code == 0
+    for part in ("file data/*.csv", "a run failed of schedule 1", "rows: select 1", "waits"):
+        assert part in text, text
+    assert "for 'file data/*.csv'" in call("show", "1")[1]
+    assert "waits for file data/*.csv; it has no fire times" in call("next", "1")[1]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -145,6 +157,9 @@ def test_a_pinned_notebook_that_was_edited_is_marked(call: Call, tmp_path: Path)
         (["add", "a.ipynb", "--every", "1h", "--retries", "many"], "not a number of retries"),
         (["add", "b.ipynb", "--every", "1h"], "There is no notebook named"),
         (["run-now", "x"], "not a schedule's number"),
+        (["add", "a.ipynb", "--on-file", "/data/*.csv"], "not a path within the project"),
+        (["add", "a.ipynb", "--on-file", "a", "--on-rows", "sqlite://", "select 1"], "cannot be combined"),
+        (["add", "a.ipynb", "--on-file", "a", "--cron", "0 6 * * *"], "not both"),
     ],
 )
 def test_what_cannot_be_is_a_usage_error_with_the_mend(call: Call, words: list[str], says: str) -> None:

@@ -178,6 +178,14 @@ function when(
   trans: ScheduleListProps['trans']
 ): string {
   const { cron, every } = schedule.timing;
+  const { trigger } = schedule;
+  if (trigger !== null) {
+    return {
+      file: trans.__('file %1', trigger.pattern),
+      run: trans.__('after schedule %1', trigger.schedule_number),
+      rows: trigger.query
+    }[trigger.kind];
+  }
   return every === null ? cron : trans.__('every %1', formatDuration(every));
 }
 
@@ -191,6 +199,11 @@ function nextLine(
       'Paused %1',
       formatRelative(schedule.paused_at, now, trans)
     );
+  }
+  if (schedule.trigger !== null) {
+    return schedule.trouble === ''
+      ? trans.__('Waits')
+      : trans.__('Cannot look: %1', schedule.trouble);
   }
   return next === null
     ? trans.__('Fires no more: its end has passed')
