@@ -8,8 +8,8 @@ import ast
 import os
 import sys
 import types
-from collections.abc import Iterable, Mapping
-from itertools import islice, takewhile
+from collections.abc import Mapping
+from itertools import takewhile
 from typing import Any
 
 import xxhash
@@ -40,7 +40,6 @@ _newest: list[Any] = ["", None]
 """The module that was loaded last of those in sight then, where all of them are libraries'."""
 
 
-_came: dict[str, tuple[Any, int, str, int]] = {}
 """Libraries' modules that came at once, by the name of the last: that module, how many modules there are with them, the
 last one before them, and how many there were before."""
 
@@ -55,30 +54,6 @@ def know_libraries(modules: Mapping[str, Any]) -> None:
     if sys.modules.keys() - _library_names <= {"__main__"}:
         newest = next(reversed(sys.modules))
         _newest[:] = newest, sys.modules[newest]
-
-
-def are_libraries(modules: Iterable[Any]) -> bool:
-    """Whether all of these are known to be libraries'."""
-    return all(id(module) in _libraries for module in modules)
-
-
-def libraries_came(last: str, before: str, number: int) -> None:
-    """Libraries' modules were put into `sys.modules` at once, and nothing else: no need to look at each.
-
-    The import that brought them ends with `last`; the newest of the `number` before was `before`.
-    """
-    _came[last] = sys.modules[last], len(sys.modules), before, number
-
-
-def _came_since(last: str) -> int:
-    """How many of the newest modules, at most those after `last`, came in that way."""
-    name, number = next(reversed(sys.modules)), len(sys.modules)
-    while name != last:
-        module, there, before, fewer = _came.get(name, (None, -1, "", 0))
-        if there != number or sys.modules.get(name) is not module:
-            break
-        name, number = before, fewer
-    return len(sys.modules) - number
 
 
 class LocalModules:
@@ -120,7 +95,7 @@ class LocalModules:
         is_there = sys.modules.get(last) is module
         if is_there and newest == last:
             return
-        loaded = list(islice(reversed(sys.modules), _came_since(last), None))
+        loaded = list(reversed(sys.modules))
         if is_there:
             loaded = list(takewhile(lambda name: name != last, loaded))
         self._newest = newest, sys.modules.get(newest)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import sys
-import types
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -129,35 +128,6 @@ def test_a_local_module_under_the_name_of_a_library_out_of_sight_is_local(
     modules.look()
     assert "mlopsb" in modules._sources
     assert digests(modules, "mlopsb")[0]
-
-
-@pytest.mark.parametrize("looks_between", [False, True])
-def test_libraries_that_came_at_once_are_passed_over_and_all_others_noted(
-    project: Path, monkeypatch: pytest.MonkeyPatch, looks_between: bool
-) -> None:
-    modules = LocalModules()
-    modules.look()
-
-    def came(*names: str) -> None:
-        newest, number = next(reversed(sys.modules)), len(sys.modules)
-        for name in names:
-            monkeypatch.setitem(sys.modules, name, types.ModuleType(name))
-        capture_modules.libraries_came(names[-1], newest, number)
-        if looks_between:
-            modules.look()
-
-    monkeypatch.setattr(capture_modules, "_came", {})
-    importlib.import_module("mlopsb")
-    came("one", "one.part")
-    came("two")
-    modules.look()
-    assert "mlopsb" in modules._sources
-    importlib.import_module("mlopspkg")
-    came("three")
-    importlib.import_module("mlopsa")
-    modules.look()
-    assert {"mlopsa", "mlopsb", "mlopspkg"} <= modules._sources.keys()
-    assert not {"one", "one.part", "two"} & modules._library
 
 
 def test_a_library_is_not_parsed_wherever_it_lies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,9 +12,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from jupyter_mlops.capture.key.modules import are_libraries, libraries_came
 from jupyter_mlops.capture.libraries.warned import came_with_libraries
-from jupyter_mlops.execution.kernels.warm.lighter import names_side_by_side
 
 
 class ImportGroup:
@@ -29,8 +27,6 @@ class ImportGroup:
         self.modules = modules
         self.filters = filters
         self.environment = environment
-        self.are_libraries = False
-        """Whether it is known that no module of them is a project's own."""
 
 
 class Hidden(importlib.abc.MetaPathFinder):
@@ -77,15 +73,9 @@ class Hidden(importlib.abc.MetaPathFinder):
         """What was loaded ahead, by name."""
         return {name: module for group in self._groups for name, module in group.modules.items()}
 
-    def note_libraries(self) -> None:
-        """See which groups have libraries' modules only."""
-        for group in self._groups:
-            group.are_libraries = are_libraries(group.modules.values())
-
     def hide(self) -> None:
         """Put what was loaded out of sight."""
         for index, group in enumerate(self._groups):
-            names_side_by_side(group.modules)
             for name in group.modules:
                 self._place[name] = index
                 del sys.modules[name]
@@ -110,8 +100,6 @@ class Hidden(importlib.abc.MetaPathFinder):
         """Bring back the group of a module, and those that were loaded before it."""
         index = self._place.get(name, -1)
         given = self._groups[self._given : index + 1]
-        newest_first = (other for other in reversed(sys.modules) if other != name)
-        newest, number = next(newest_first), len(sys.modules) - 1
         for group in given:
             sys.modules.update(group.modules)
             warnings.filters[:0] = group.filters  # type: ignore[index]
@@ -119,8 +107,6 @@ class Hidden(importlib.abc.MetaPathFinder):
             for key, (before, after) in group.environment.items():
                 if os.environ.get(key) == before:  # else the notebook has set it, which an import respects
                     _set(key, after)
-        if given and all(group.are_libraries for group in given):
-            libraries_came(name, newest, number)
         self._given = max(self._given, index + 1)
         _filters_changed()
         if self._given == len(self._groups) and self in sys.meta_path:

@@ -150,7 +150,6 @@ class Life:
                 self.kernel.do_shutdown(False)
                 self.loop.stop()
                 return
-            self.app.begin_cell()
             await self.kernel.dispatch_shell(MessageFrames(message))
             self.out.release()
 

@@ -59,6 +59,12 @@ def rehearse(shell: InteractiveShell) -> None:
         _use_store(Path(folder))
 
 
+def empty_history(shell: Any) -> None:
+    """Let the history, which is in memory, begin anew: each kernel's first session is number 1."""
+    shell.history_manager.db.close()
+    shell.history_manager.init_db()
+
+
 def know(packages: Iterable[str], modules: Mapping[str, Any]) -> None:
     """Learn what every key asks for: which loaded modules are libraries', and what the packages require."""
     know_libraries(modules)

@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 import os
 import socket
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import ipykernel.ipkernel
 from ipykernel.displayhook import ZMQDisplayHook
 from ipykernel.kernelapp import IPKernelApp as JupyterApp
-from jupyter_client.jsonutil import json_default
 from jupyter_client.session import Session
 from traitlets import Any as AnyTrait
 
 from jupyter_mlops.capture.kernel.ipykernel_patches import keep_packing
-from jupyter_mlops.execution.kernels.warm.lighter import quiet, remember_signatures, transform_once
+from jupyter_mlops.execution.kernels.warm.lighter import quiet, remember_signatures
 from jupyter_mlops.execution.kernels.warm.streams import OutStream, Publisher, end_group
 from jupyter_mlops.execution.kernels.warm.wire import LONG, apart, framed
 
-_TO_JSON = json.JSONEncoder(default=json_default, ensure_ascii=False, allow_nan=False).encode
 _HELD = ("status", "execute_input", "execute_reply")
 """Messages that wait for the next that shows something: the runner is woken once for a cell that shows nothing."""
 _STORE = "storemagic"
@@ -79,7 +76,7 @@ class PipeSession(Session):
         if kind == "stream":
             plain["content"], buffers = apart(plain["content"])
         try:
-            data = self._packed(plain)
+            data = self.pack(plain)
         except UnicodeEncodeError:
             if kind != "stream":
                 raise
@@ -88,14 +85,6 @@ class PipeSession(Session):
             data = self.pack({**plain, "content": {**plain["content"], "text": text}})
         self.out.send(framed(data, buffers or ()), kind in _HELD)
         return message
-
-    def _packed(self, plain: dict[str, Any]) -> bytes:
-        """What `pack` makes of a message; that makes an encoder for each."""
-        try:
-            return _TO_JSON(plain).encode("utf8", errors="surrogateescape")
-        except (TypeError, ValueError):
-            packed: bytes = self.pack(plain)  # after cleaning it, with a warning
-            return packed
 
 
 class Out:
@@ -148,7 +137,6 @@ class IPKernelApp(JupyterApp):
     alive = False
     concurrent = False
     """Whether ipykernel takes messages of widgets while a cell runs."""
-    begin_cell: Callable[[], None]
     arguments: list[str]
     """What the kernel was started with, as an ordinary one is."""
 
@@ -226,6 +214,5 @@ def make_app() -> IPKernelApp:
     app.log.debug, app.log.info = quiet(app.log, logging.DEBUG), quiet(app.log, logging.INFO)
     keep_packing(app.kernel.shell)
     remember_signatures()
-    app.begin_cell = transform_once(app.kernel.shell)
     app.arguments = ["-f", app.abs_connection_file, "--HistoryManager.hist_file=:memory:"]
     return app

@@ -23,8 +23,7 @@ from typing import Any, TypeAlias
 
 from jupyter_mlops.execution.kernels.warm.hidden import Hidden
 from jupyter_mlops.execution.kernels.warm.learned import Learned
-from jupyter_mlops.execution.kernels.warm.lighter import begin_history, modules_side_by_side, names_side_by_side
-from jupyter_mlops.execution.kernels.warm.rehearsal import import_ours, know, rehearse
+from jupyter_mlops.execution.kernels.warm.rehearsal import empty_history, import_ours, know, rehearse
 from jupyter_mlops.execution.kernels.warm.wire import Frames, packed, receive_first
 
 HARMLESS = ("jemalloc_bg_thd",)
@@ -101,8 +100,7 @@ class Zygote:
             for name in names:
                 state = _surroundings()
                 try:
-                    with modules_side_by_side():
-                        self.hidden.load(name)
+                    self.hidden.load(name)
                 except Exception as error:  # noqa: BLE001 - a module's import may raise anything
                     return {"refused": name, "why": f"its import raises {type(error).__name__}"}
                 why = self._objection(state, written())
@@ -111,10 +109,8 @@ class Zygote:
         if here is not None:
             sys.path.insert(here, "")
         self.hidden.hide()
-        names_side_by_side(sys.modules)
         know(names, self.hidden.out_of_sight())
-        self.hidden.note_libraries()
-        begin_history(self.app.shell)
+        empty_history(self.app.shell)
         self.learned = Learned(self.app.shell)
         gc.collect()
         gc.freeze()
