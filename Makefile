@@ -16,7 +16,7 @@ PIP := $(VENV)/bin/python -m pip install -qq
 FRONT_END := $(shell find labextension/src labextension/style labextension/schema -type f 2>/dev/null) \
   $(wildcard labextension/*.json labextension/jupyter-config/*)
 
-BENCHMARKS := $(filter magics reuse digest values params jobs output capture history peers,$(MAKECMDGOALS))
+BENCHMARKS := $(filter magics reuse digest values params jobs schedules output capture history peers,$(MAKECMDGOALS))
 ifneq ($(BENCHMARKS),)
 .PHONY: $(BENCHMARKS)
 $(BENCHMARKS): bench

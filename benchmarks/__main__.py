@@ -13,7 +13,7 @@ from rich.console import Console
 
 from benchmarks.measuring import BenchmarkError
 
-NAMES = ("magics", "reuse", "digest", "values", "params", "jobs", "output", "capture", "history", "peers")
+NAMES = ("magics", "reuse", "digest", "values", "params", "jobs", "schedules", "output", "capture", "history", "peers")
 WIDTH = 120
 
 

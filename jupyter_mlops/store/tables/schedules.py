@@ -40,6 +40,7 @@ MOST_DUE = 500
 _TIMING = [each.name for each in fields(Timing)]
 _POLICY = [each.name for each in fields(Policy)]
 _ACTIVE = schedules.c.removed_at.is_(None)
+_RUNNING = schedules.c.paused_at.is_(None)
 _FIRE = [column for column in fires.c if column.name not in ("created_at", "cause_key")]
 
 
@@ -54,7 +55,7 @@ class ScheduleStore:
         """Insert `schedule` under the next number (its own `number` is ignored) and return it as stored."""
         with self._index.write() as connection:
             highest = connection.execute(sa.select(sa.func.coalesce(sa.func.max(schedules.c.number), 0))).scalar_one()
-            row = {**_row(schedule), "number": highest + 1}
+            row = {**row_of(schedule), "number": highest + 1}
             connection.execute(schedules.insert(), row)
             note(connection, SCHEDULES, row)
         return self.get(highest + 1)
@@ -62,7 +63,7 @@ class ScheduleStore:
     def replace(self, schedule: Schedule) -> Schedule:
         """Write down `schedule` as it is now, but for its id and number."""
         with self._index.write() as connection:
-            row = _row(schedule)
+            row = row_of(schedule)
             changed = {name: value for name, value in row.items() if name not in ("id", "number", "created_at")}
             connection.execute(schedules.update().where(schedules.c.id == schedule.id).values(changed))
             note(connection, SCHEDULES, row)
@@ -73,7 +74,7 @@ class ScheduleStore:
         schedule = self.get(number)
         with self._index.write() as connection:
             connection.execute(schedules.update().where(schedules.c.id == schedule.id).values(removed_at=now))
-            note(connection, SCHEDULES, {**_row(schedule), "removed_at": now})
+            note(connection, SCHEDULES, {**row_of(schedule), "removed_at": now})
         return schedule
 
     def get(self, number: int) -> Schedule:
@@ -99,13 +100,15 @@ class ScheduleStore:
         """Schedules that are not paused and have to be looked at by now, the longest due first, at most `MOST_DUE`."""
         at = schedules.c.due_at
         unknown = sa.and_(at.is_(None), schedules.c.decided_until.is_(None), schedules.c.trigger.is_(None))
-        return self._select(
-            sa.and_(_ACTIVE, schedules.c.paused_at.is_(None), sa.or_(at <= now, unknown)), at, limit=MOST_DUE
-        )
+        return [  # two questions, each answered by the index
+            schedule
+            for which in (unknown, at <= now)
+            for schedule in self._select(sa.and_(_ACTIVE, _RUNNING, which), at, limit=MOST_DUE)
+        ]
 
     def waiting(self) -> Schedules:
         """Schedules that wait for something else than a time, and are not paused."""
-        return self._select(sa.and_(_ACTIVE, schedules.c.paused_at.is_(None), schedules.c.trigger.is_not(None)))
+        return self._select(sa.and_(_ACTIVE, _RUNNING, schedules.c.due_at.is_(None), schedules.c.trigger.is_not(None)))
 
     def after(self, schedule_id: str) -> Schedules:
         """Schedules that wait for runs of this one."""
@@ -284,8 +287,8 @@ def _decide(
     connection.execute(schedules.update().where(schedules.c.id == schedule_id, later).values(values))
 
 
-def _row(schedule: Schedule) -> dict[str, Any]:
-    """The columns of a schedule."""
+def row_of(schedule: Schedule) -> dict[str, Any]:
+    """The columns of a schedule in the index."""
     row = {name: value for name, value in vars(schedule).items() if name not in ("timing", "policy")}
     row |= vars(schedule.timing) | vars(schedule.policy)
     return row | {
