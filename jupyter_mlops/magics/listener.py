@@ -28,23 +28,30 @@ class KernelListener:
 
     def on_event(self, event: StepEvent) -> None:
         """Show what the author should see; tell tracking of steps that someone named."""
-        from jupyter_mlops.capture.session import events
+        from jupyter_mlops.capture.session.events import (
+            AuthorWarned,
+            StepEnded,
+            StepReused,
+            StepSkipped,
+            StepStarted,
+            ValuesRecalled,
+        )
 
         match event:
-            case events.StepStarted(step_run):
+            case StepStarted(step_run):
                 self._started(step_run)
-            case events.StepEnded(step_run):
+            case StepEnded(step_run):
                 self._ended(step_run)
-            case events.StepReused(step_run, saved, source):
+            case StepReused(step_run, saved, source):
                 note = {"note": "reused", "step": step_run.step, "step_run": step_run.id, "source": source.id}
                 self._note(f"↺ {step_run.step} reused · {_seconds(saved)} saved", note)
-            case events.StepSkipped(step, why):
+            case StepSkipped(step, why):
                 told = sentence(why)
                 self._note(f"⤼ {step} skipped · {told}", {"note": "skipped", "step": step, "why": told})
-            case events.ValuesRecalled(names):
+            case ValuesRecalled(names):
                 makers = ", ".join(dict.fromkeys(names.values()))
                 self._note(f"↺ {', '.join(names)} taken from {makers}", {"note": "recalled", "names": dict(names)})
-            case events.AuthorWarned(message, hint):
+            case AuthorWarned(message, hint):
                 self._warn(message, hint)
 
     def _started(self, step_run: StepRun) -> None:

@@ -271,13 +271,11 @@ class ShellHooks(ast.NodeTransformer):
             if facts is not None:
                 self._note(facts, execution.step.spec.name if execution else cell_label(facts.digest), bound, effects)
         except KeyboardInterrupt:
-            self._not_recorded("it was interrupted just after it had ended")
+            self._not_recorded(execution, "it was interrupted just after it had ended")
         except Exception as error:
             log.debug("A step could not be recorded", exc_info=True)
-            self._not_recorded(f"{type(error).__name__}: {error}")
+            self._not_recorded(execution, f"{type(error).__name__}: {error}")
         finally:
-            if execution is not None:
-                execution.abandon()
             self._names_before = {}
 
     def _note(self, facts: CodeFacts, label: str, bound: set[str], effects: Mapping[str, list[Reason]] | None) -> None:
@@ -288,7 +286,9 @@ class ShellHooks(ast.NodeTransformer):
         session.context.modules.look()
         note_effects(facts, session.context.world, bound, effects)
 
-    def _not_recorded(self, why: str) -> None:
+    def _not_recorded(self, execution: StepExecution | None, why: str) -> None:
+        if execution is not None:
+            execution.abandon()
         warn(
             self.session.listener,
             f"This step ran, but was not recorded: {why}",

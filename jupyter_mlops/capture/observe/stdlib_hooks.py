@@ -70,7 +70,8 @@ def tell(told: Callable[[str, Any], None]) -> None:
 
 def quiet(told: Callable[[str, Any], None]) -> None:
     """The end of `tell`."""
-    _told.remove(told)
+    if told in _told:
+        _told.remove(told)
     if not _told:
         for function, own, _ in _codes.values():
             function.__code__ = own

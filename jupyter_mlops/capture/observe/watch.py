@@ -138,9 +138,10 @@ class StepWatch:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self not in _active:  # it has ended, or its begin was interrupted
+            return
         stdlib_hooks.quiet(self._told)
-        if self in _active:  # which it is not yet, where its begin was interrupted
-            _active.remove(self)
+        _active.remove(self)
         if self._beside is not None:
             self.seen.reasons += self._beside.reasons()
             self.seen.behind = self._beside.behind

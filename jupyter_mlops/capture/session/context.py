@@ -24,17 +24,14 @@ class KernelContext:
         libraries.begin()
         self.shell = shell
         self.task = task
+        self.is_job = bool(task.run_id)
+        """Whether the engine started this kernel."""
         self.modules = LocalModules().install()
         self.world = LiveWorld(shell.user_ns, shell.user_ns_hidden)
         self.beside = ConcurrentWork()
         self.unseeded = {libraries.random_digests()["random"]}
         """Digests of states of `random` that no cell has set."""
         self._path: tuple[Path | None, ...] = ()
-
-    @property
-    def is_job(self) -> bool:
-        """Whether the engine started this kernel."""
-        return bool(self.task.run_id)
 
     @property
     def namespace(self) -> dict[str, Any]:

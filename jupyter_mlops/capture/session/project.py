@@ -32,6 +32,8 @@ class KernelProject:
     @property
     def store(self) -> Store:
         """The project's store; opened, and made where it is missing, on first use."""
+        if self._store is not None:
+            return self._store
         with self._opening:
             if self._store is None:
                 from jupyter_mlops.store.store import Store

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,11 +60,10 @@ class Observation:
     """By `time.perf_counter`."""
     began_at: int
     """By `time.time_ns`."""
-    _ends: ExitStack
 
     def stop(self) -> None:
-        """Watch no more."""
-        self._ends.close()
+        """Watch no more; once is enough, and twice does no harm."""
+        _stop(self.watch, self.recorder)
 
 
 def observe(session: Session, spec: StepSpec, found: Examination, options: Mapping[str, str] | None) -> Observation:
@@ -74,23 +72,29 @@ def observe(session: Session, spec: StepSpec, found: Examination, options: Mappi
     before, is_inert = _look(context, found, options)
     draws = None if is_inert else Draws(context.unseeded)
     recorder = None
-    with ExitStack() as ends:  # where this fails, nothing goes on
-        if display.can_record(context.shell):
-            recorder = display.DisplayRecorder(context.shell, session.run.project.output_limit(session.listener))
-            ends.callback(recorder.stop)
+    if display.can_record(context.shell):
+        recorder = display.DisplayRecorder(context.shell, session.run.project.output_limit(session.listener))
+    watching = watch.Unneeded() if is_inert else watch.StepWatch((session.run.store.folder,))
+    attempts = Attempts(context.shell, spec) if spec.retries or spec.timeout is not None else None
+    try:
+        if recorder is not None:
             recorder.start()
-        watching = watch.Unneeded() if is_inert else watch.StepWatch((session.run.store.folder,))
-        ends.callback(watching.__exit__)
         watching.__enter__()
         secrets = secrecy.asked()
-        attempts = Attempts(context.shell, spec) if spec.retries or spec.timeout is not None else None
         if attempts is not None:
             attempts.begin()
         began_at = time.time_ns()
         began = time.perf_counter()
-        return Observation(
-            before, is_inert, draws, watching, recorder, attempts, secrets, began, began_at, ends.pop_all()
-        )
+        return Observation(before, is_inert, draws, watching, recorder, attempts, secrets, began, began_at)
+    except BaseException:  # also an interrupt: nothing goes on then
+        _stop(watching, recorder)
+        raise
+
+
+def _stop(watching: watch.StepWatch, recorder: display.DisplayRecorder | None) -> None:
+    watching.__exit__()
+    if recorder is not None:
+        recorder.stop()
 
 
 def _look(context: KernelContext, found: Examination, options: Mapping[str, str] | None) -> tuple[KernelBefore, bool]:
