@@ -14,6 +14,8 @@ from jupyter_mlops.domain.step import StepRun
 from jupyter_mlops.errors import beginning
 
 _NOTHING = LeftOut()
+BULK = ("known", "effects", "files", "extra")
+"""What a step run holds that takes much where it makes much, and that nothing compares in a list."""
 _OF_REASON = ("detail", "because", "where")
 
 
@@ -68,6 +70,23 @@ def listed_step_run(step_run: StepRun, unread: Mapping[str, LeftOut] = {}, exten
     cut["unrepeatable"] = Reasons.of(reason for reason, _ in reasons)
     left_out = {name: left for name, left in told.items() if left}
     return ListedStepRun(**vars(step_run) | cut, left_out=left_out)
+
+
+def shown_step_run(step_run: ListedStepRun, extent: Extent = IN_LIST) -> ListedStepRun:
+    """The same with the first of the names and files that it read and made: a view shows no more of thousands."""
+    told, cut = dict(step_run.left_out), dict[str, Any]()
+    for name in ("inputs", "outputs", "ingredients", *BULK):
+        cut[name], more = brief_values(getattr(step_run, name), extent)
+        told[name] = told.get(name, _NOTHING) + more
+    conditions: dict[str, Any] = {}
+    told["conditions"] = _NOTHING
+    for name in ("files", "random_before", "shapes", "together"):
+        values = getattr(step_run.conditions, name)
+        if values is not None:
+            conditions[name], more = brief_values(values, extent)
+            told["conditions"] += more
+    cut["conditions"] = replace(step_run.conditions, **conditions)
+    return replace(step_run, **cut, left_out={name: left for name, left in told.items() if left})
 
 
 def whole_step_run(step_run: StepRun) -> ListedStepRun:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from tornado import web
 
 from jupyter_mlops.domain.brief import IN_DETAIL, LeftOut
-from jupyter_mlops.domain.listed import listed_run, whole_step_run
+from jupyter_mlops.domain.listed import listed_run, shown_step_run, whole_step_run
 from jupyter_mlops.domain.run import Run
 from jupyter_mlops.errors import InputError, UnknownNameError
 from jupyter_mlops.server.framework.answers import OpenedRun, RunDetail, RunList
@@ -106,7 +106,8 @@ class RunHandler(_OneRunHandler):
         if whole:
             step_runs = [whole_step_run(step_run) for step_run in store.steps.runs(run_id=run.id)]
         else:
-            step_runs = store.steps.listed(run_id=run.id, limit=STEP_RUNS, extent=IN_DETAIL)
+            listed = store.steps.listed(run_id=run.id, limit=STEP_RUNS, extent=IN_DETAIL)
+            step_runs = [shown_step_run(step_run, IN_DETAIL) for step_run in listed]
             more = run.steps_executed + run.steps_reused - len(step_runs)
             if more > 0:
                 run = replace(run, left_out={**run.left_out, "step_runs": LeftOut(items=more)})

@@ -13,10 +13,11 @@ import pytest
 import sqlalchemy as sa
 
 from jupyter_mlops.domain.brief import IN_DETAIL, IN_LIST, IN_SOURCE, LeftOut
+from jupyter_mlops.domain.listed import shown_step_run
 from jupyter_mlops.domain.reason import Reason, ReasonCode
 from jupyter_mlops.domain.run import Run, RunFailure, RunOptions
 from jupyter_mlops.domain.status import Status
-from jupyter_mlops.domain.step import StepRun
+from jupyter_mlops.domain.step import Conditions, StepInput, StepRun
 from jupyter_mlops.domain.wire import to_wire
 from jupyter_mlops.store import open_store
 from jupyter_mlops.store.db import sqlite_connect
@@ -220,3 +221,38 @@ def test_a_run_at_work_with_megabytes_is_looked_after_without_its_options(
         options = RunOptions(given={"text": "a" * 4_000_000})
         store.runs.create(Run(id=store.new_id(), number=0, options=options, **values))
         assert texts.of(store.runs.at_work) < 100_000
+
+
+def test_of_a_step_run_that_reads_and_writes_thousands_a_view_shows_the_first(
+    store: Store, add_step_run: AddStepRun
+) -> None:
+    names = [f"name{number}" for number in range(IN_DETAIL.items + 7)]
+    files = {f"/data/{number:05}.png": "d" * 32 for number in range(5_000)}
+    made = add_step_run(
+        inputs={name: StepInput("d", "load") for name in names},
+        outputs=dict.fromkeys(names, "d"),
+        ingredients={"code": "c", "n" * 5_000: "d"},
+        conditions=Conditions(files=files),
+        known={name: {"digest": "d", "text": TEXT[:300]} for name in names},
+        files=files,
+    )
+    (listed,) = store.steps.listed()
+    assert (listed.inputs, listed.outputs, listed.conditions) == (made.inputs, made.outputs, made.conditions)
+    assert len(listed.files) <= IN_LIST.items
+    assert len(listed.known) <= IN_LIST.items
+    for extent in (IN_LIST, IN_DETAIL):
+        shown = shown_step_run(listed, extent)
+        assert list(shown.inputs) == list(shown.outputs) == names[: extent.items]
+        assert len(shown.conditions.files) == extent.items
+        left = {name: shown.left_out[name].items for name in ("inputs", "outputs", "conditions")}
+        assert left == {
+            **dict.fromkeys(("inputs", "outputs"), len(names) - extent.items),
+            "conditions": len(files) - extent.items,
+        }
+        assert shown.left_out["known"]
+        assert shown.left_out["files"]
+    assert shown_step_run(listed).ingredients == {"code": "c"}
+    assert shown_step_run(listed).left_out["ingredients"].items == 1
+    assert len(json.dumps(to_wire(shown_step_run(listed)))) < 80_000
+    (whole,) = store.steps.runs()
+    assert (whole.files, whole.known) == (made.files, made.known)

@@ -17,6 +17,9 @@ UNKNOWN = "mlops-unknown"
 _NAME = re.compile(r"[^\W\d][\w-]*\Z")
 LONGEST_NAME = 200
 """Characters of a step's name, which every list shows."""
+LONGEST_LINE = 50_000
+LONGEST_VALUE = 10_000
+"""Characters that one option of a step may take, in its line, a tag or the metadata."""
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhdw])\Z")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 FLAGS = ("no-cache", "repeatable", "skip")
@@ -44,6 +47,8 @@ Given: TypeAlias = list[tuple[str, str]]
 
 def parse_step_line(line: str) -> StepSpec:
     """What stands after `%%step`. Raises `InputError`."""
+    if len(line) > LONGEST_LINE:  # the time to split one grows by the square
+        raise InputError(f"The line of %%step has {len(line):,} characters; the limit is {LONGEST_LINE:,}.", USAGE)
     try:
         words = shlex.split(line)
     except ValueError as error:
@@ -161,6 +166,11 @@ def _spec(name: str, given: Given, written: Callable[[str], str], *, named: bool
     options: dict[str, Any] = {}
     for option, value in given:
         shown, field = written(option), option.replace("-", "_")
+        if len(value) > LONGEST_VALUE:
+            raise InputError(
+                f"'{shown}' of step '{name}' has {len(value):,} characters; the limit is {LONGEST_VALUE:,}.",
+                "Make it shorter, or leave it out.",
+            )
         if option in options and option not in (*_MANY, *LISTS, *FLAGS):
             raise InputError(f"'{shown}' of step '{name}' is given twice.", "Keep one of them.")
         if option in FLAGS:
@@ -208,7 +218,8 @@ def _nearest(option: str, known: Iterable[str]) -> str:
     import difflib
 
     names = list(known)
-    close = difflib.get_close_matches(option, [*names, *(name.lstrip("-") for name in names)], n=1, cutoff=0.5)
+    sought = option[:LONGEST_NAME]
+    close = difflib.get_close_matches(sought, [*names, *(name.lstrip("-") for name in names)], n=1, cutoff=0.5)
     if not close:
         return f"Known: {', '.join(sorted(names))}."
     return f"Did you mean '{next(name for name in names if name.lstrip('-') == close[0].lstrip('-'))}'?"

@@ -98,7 +98,14 @@ def _request(nb: NotebookNode, kernel_name: str, paths: Paths) -> Request:
     from jupyter_mlops.analysis.pipeline.cells import cells_of, checked_steps
     from jupyter_mlops.execution.kernels.specs import find_kernel, is_this_python
     from jupyter_mlops.execution.notebook.output_file import bytes_of, check_output
-    from jupyter_mlops.jobs.queue.request import INJECTED, Request, check_injected, check_sizes, check_values
+    from jupyter_mlops.jobs.queue.request import (
+        INJECTED,
+        Request,
+        check_injected,
+        check_names,
+        check_sizes,
+        check_values,
+    )
 
     if paths.output is not None:
         check_output(paths.output, paths.source, make_folder=False)
@@ -112,6 +119,7 @@ def _request(nb: NotebookNode, kernel_name: str, paths: Paths) -> Request:
     given = _plain(nb.metadata.papermill.get("parameters", {})) if is_set else {}
     built_in = {name: given.pop(name) for name in BUILT_IN if name in given}
     given, arguments, values = check_values(cells, given, python=python, loose=True)
+    check_names(values)
     check_sizes(paths.source or Path.cwd() / paths.name, given)
     if python:
         check_injected(cells, arguments)

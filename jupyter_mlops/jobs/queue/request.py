@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from jupyter_mlops.store.store import Store
 
 INJECTED = "injected-parameters"
+LONGEST_NAME = 250
+"""Characters of a parameter's name: as many as MLflow takes."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +86,11 @@ def check_parsed(
     python = spec.language == "python"
     if python:
         checked_steps(cells)
+    if bounded:
+        check_names(parameters)
     given, arguments, values = check_values(cells, parameters, python=python)
     if bounded:
+        check_names(values)
         check_sizes(path, given)
     if python and not given:
         # Left by an earlier execution, and executed again: papermill replaces the cell only where something is given.
@@ -122,6 +127,17 @@ def check_values(
         for name, value in arguments.items()
     }
     return given, arguments, all_values(declared, arguments)
+
+
+def check_names(names: Iterable[str]) -> None:
+    """Refuse a name that is too long for a parameter. Raises `InputError`."""
+    for name in names:
+        if len(name) > LONGEST_NAME:
+            raise InputError(
+                f"The name of a parameter that begins with '{name[:40]}' has {len(name):,} characters;"
+                f" the limit is {LONGEST_NAME}.",
+                "Give it a shorter name: MLflow takes no longer ones.",
+            )
 
 
 def check_sizes(path: Path, given: Mapping[str, Any]) -> None:

@@ -18,6 +18,7 @@ _COLON, _BEHIND_TEXT = '": ', '", "'
 """What stands behind a name, and behind the text of an item that is not the last: within a text a quote has a backslash
 before it."""
 _LONGEST_ESCAPE = 12
+_BEHIND_NUMBER = (",", "}", " ")
 _LONG_TEXTS = 8
 """So many of an object are passed over to what stands behind them."""
 
@@ -91,7 +92,7 @@ def _begun(text: str) -> _Begun:
                 if text[place : place + 1] not in ('"', "[", "{"):
                     raise
                 return _Begun(items, place, cut=name, beginning=_beginning(text, place))
-            if behind == len(text) and type(value) in (int, float):  # more digits may follow
+            if type(value) in (int, float) and text[behind : behind + 1] not in _BEHIND_NUMBER:  # more of it may follow
                 break
             items[name], end = value, behind
         else:

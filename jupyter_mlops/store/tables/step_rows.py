@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from jupyter_mlops.domain.json_text import dumps
+from jupyter_mlops.domain.listed import BULK
 from jupyter_mlops.domain.status import Status
 from jupyter_mlops.domain.step import StepLine, StepRun
 from jupyter_mlops.domain.step_spec import is_named, label_of_code
@@ -18,7 +19,7 @@ from jupyter_mlops.store.db.schema import step_runs, step_versions
 from jupyter_mlops.store.tables import newest
 from jupyter_mlops.store.tables.newest import NEWEST
 
-EXCERPTS = Excerpts(step_runs, numbers=("metrics",), texts=("error",))
+EXCERPTS = Excerpts(step_runs, objects=BULK, numbers=("metrics",), texts=("error",))
 VERSION_EXCERPTS = Excerpts(step_versions, texts=("source",))
 WHOLE: list[Any] = [step_runs]
 _KEPT = 4096

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_mlops.analysis.pipeline.cells import match_step
 from jupyter_mlops.domain.brief import IN_SOURCE, LeftOut
-from jupyter_mlops.domain.listed import ListedStepRun
+from jupyter_mlops.domain.listed import ListedStepRun, shown_step_run
 from jupyter_mlops.domain.reason_text import sentence
 from jupyter_mlops.domain.step import StepVersion
 from jupyter_mlops.domain.wire import to_wire
@@ -29,7 +29,8 @@ def _run(arguments: argparse.Namespace, context: Context) -> View:
     with open_project(context) as store:
         step = match_step(arguments.step, store.steps.names(arguments.notebook))
         versions = store.steps.versions(step, arguments.notebook, limit=arguments.limit, extent=IN_SOURCE)
-        runs = store.steps.listed(step=step, notebook=arguments.notebook, limit=arguments.limit)
+        listed = store.steps.listed(step=step, notebook=arguments.notebook, limit=arguments.limit)
+        runs = [shown_step_run(run) for run in listed]
         numbers = store.runs.numbers(run.run_id for run in runs)
         alike = store.steps.alike({version.digest for version in versions}, extent=IN_SOURCE)
     also = {(item.notebook, item.number): _others(item, versions, alike) for item in versions}

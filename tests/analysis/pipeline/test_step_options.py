@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
-from jupyter_mlops.analysis.pipeline.step_options import check_step_name, parse_step_line, spec_from_tags, tags_of
+from jupyter_mlops.analysis.pipeline.step_options import (
+    LONGEST_VALUE,
+    check_step_name,
+    parse_step_line,
+    spec_from_tags,
+    tags_of,
+)
 from jupyter_mlops.domain.step_spec import StepSpec
 from jupyter_mlops.errors import InputError
 
@@ -196,3 +203,18 @@ def test_bad_metadata_is_told(asked: dict[str, Any], message: str, hint: str) ->
 
 def test_a_name_that_is_given_twice_alike_is_one() -> None:
     assert spec_from_tags(tags_of({"tags": ["step:a"], "mlops": {"step": "a"}})) == StepSpec("a")
+
+
+@pytest.mark.parametrize("size", [LONGEST_VALUE + 1, 5_000_000])
+def test_an_option_of_any_length_is_answered_at_once_and_shortly(size: int) -> None:
+    long = "x" * size
+    began = time.monotonic()
+    for tags in [("step:a", f"kind:{long}"), ("step:a", f"metrics:{long}"), ("step:a", f"reads:{long}")]:
+        with pytest.raises(InputError, match=f"of step 'a' has {size:,} characters; the limit is 10,000"):
+            spec_from_tags(tags)
+    for read in (lambda: parse_step_line(f" a --{long}"), lambda: spec_from_tags(("step:a", f"mlops-unknown:{long}"))):
+        with pytest.raises(InputError, match=r"no option|line of %%step has 5,[0-9,]+ characters") as caught:
+            read()
+        assert len(caught.value.message) <= 11_000
+    assert spec_from_tags(("step:a", long)) == StepSpec("a")
+    assert time.monotonic() - began < 5

@@ -16,7 +16,7 @@ from jupyter_mlops.analysis.pipeline.quick_imports import CHECKS, quick_imports
 from jupyter_mlops.domain.run import RunOptions
 from jupyter_mlops.errors import InputError, NotebookError, UnknownNameError
 from jupyter_mlops.jobs.queue.prepared import prepare
-from jupyter_mlops.jobs.queue.request import check_request, default_output, given_of
+from jupyter_mlops.jobs.queue.request import LONGEST_NAME, check_request, default_output, given_of
 from jupyter_mlops.jobs.queue.submission import create_run
 from jupyter_mlops.store.store import Store
 
@@ -153,6 +153,22 @@ def test_quick_imports_import_nothing_that_only_checks_formats() -> None:
         "nbformat.validate(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('x')]))\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("is_given", [True, False], ids=["given", "declared"])
+def test_a_name_that_is_too_long_for_a_parameter_is_refused_but_of_an_earlier_run(
+    tmp_path: Path, is_given: bool
+) -> None:
+    fits, long = "a" * LONGEST_NAME, "b" * (LONGEST_NAME + 1)
+    path = write_notebook(tmp_path / "a.ipynb", code(f"{fits} = 1", "parameters"))
+    assert check_request(path, {fits: 2}).values == {fits: 2}
+    notebook = write_notebook(tmp_path / "b.ipynb", code(f"{long} = 1", "parameters"))
+    with pytest.raises(InputError, match=r"begins with 'bbb[b]+' has 251 characters; the limit is 250") as caught:
+        check_request(notebook, {long: 2} if is_given else {})
+    assert "MLflow" in caught.value.hint
+    with pytest.raises(InputError, match="has 5,000,000 characters"):
+        check_request(path, {"c" * 5_000_000: 1})
+    assert check_request(notebook, {long: 2}, bounded=False).given == {long: 2}
 
 
 @pytest.mark.parametrize("value", ["x" * 65_535, ["ä" * 100] * 400], ids=["text", "list"])

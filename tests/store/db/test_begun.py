@@ -35,6 +35,14 @@ def test_an_excerpt_never_tells_another_value_and_never_drops_one_in_silence(val
         assert left.unread > 0
 
 
+@pytest.mark.parametrize("number", [1e16, -2.5e-7, 1.25, 120])
+def test_a_number_that_is_cut_anywhere_is_no_other_number(number: float) -> None:
+    text = json.dumps({"a": number, "b": 1})
+    for most in range(2, len(text)):
+        items, _ = excerpt(text, most)
+        assert items.get("a", number) == number
+
+
 @given(st.dictionaries(TEXTS, st.integers() | TEXTS, min_size=1, max_size=6), st.integers(min_value=120, max_value=200))
 def test_what_stands_behind_a_long_text_is_told_too(values: dict[str, Any], most: int) -> None:
     given = {"long": 'say "x", " and \\' * 40, **{f"n{name}"[:4]: value for name, value in values.items()}}
