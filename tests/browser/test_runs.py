@@ -264,4 +264,4 @@ def test_schedules_show_when_they_fire_and_that_no_scheduler_is_there(
     for text in ("0 6 * * *", "Europe/Zurich", "0.25", "6:00"):
         expect(schedule).to_contain_text(text)
     expect(lab_page.panel).to_contain_text("No scheduler is running")
-    expect(lab_page.panel.get_by_text("jupyter mlops scheduler", exact=True)).to_be_visible()
+    expect(lab_page.button("Start the scheduler")).to_be_visible()

@@ -92,10 +92,15 @@ function ScheduleRow(
           </span>
           <span className="jp-mlops-line jp-mlops-dim">
             <code className="jp-mlops-cron">{when(schedule, trans)}</code>
-            <span className="jp-mlops-reason">{timezone}</span>
+            {schedule.trigger === null && (
+              <span className="jp-mlops-reason">{timezone}</span>
+            )}
           </span>
-          <span className="jp-mlops-line jp-mlops-dim">
-            {nextLine(schedule, next, props)}
+          <span className="jp-mlops-line jp-mlops-schedule-next">
+            <span className="jp-mlops-reason jp-mlops-dim">
+              {nextLine(schedule, next, props)}
+            </span>
+            <ScheduleButtons {...props} />
           </span>
           {schedule.notebook_changed && (
             <span
@@ -113,7 +118,6 @@ function ScheduleRow(
           )}
           {last !== null && <LastFire {...props} last={last} />}
         </span>
-        <ScheduleButtons {...props} />
       </div>
     </li>
   );
