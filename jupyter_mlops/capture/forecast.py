@@ -205,44 +205,46 @@ class _Forecaster:
             return self._forecast(step, RUN, Reason(ReasonCode.NO_PYTHON), None, None)
         if step.spec.skip:
             return self._forecast(step, SKIP, Reason(ReasonCode.SKIP), None, None)
-        found = add_asked(examine(facts, self._world, self._modules, display_mode=DISPLAY_MODE), step)
-        self._inputs = {name: self._world.makers.get(name, "") for name in found.inputs}
+        examination = add_asked(examine(facts, self._world, self._modules, display_mode=DISPLAY_MODE), step)
+        self._inputs = {name: self._world.makers.get(name, "") for name in examination.inputs}
         history = [run for run in self._runs.get(step.spec.name, ()) if run.status.succeeded]
-        waiting = [name for name, known in found.inputs.items() if known.digest.startswith(_NOT_YET)]
+        waiting = [name for name, known in examination.inputs.items() if known.digest.startswith(_NOT_YET)]
         if waiting:
             maker = self._world.makers.get(waiting[0], "")
-            self._doubt(step, facts, found, history)
-            return self._forecast(step, UNKNOWN, Reason(ReasonCode.DEPENDS, maker), found, history)
-        return self._decide(step, facts, found, history, place)
+            self._doubt(step, facts, examination, history)
+            return self._forecast(step, UNKNOWN, Reason(ReasonCode.DEPENDS, maker), examination, history)
+        return self._decide(step, facts, examination, history, place)
 
     def _decide(
-        self, step: StepCell, facts: CodeFacts, found: Examination, history: list[StepRun], place: int
+        self, step: StepCell, facts: CodeFacts, examination: Examination, history: list[StepRun], place: int
     ) -> Forecast:
         spec, world = step.spec, self._world
         if spec.no_cache:
             why = Reason(ReasonCode.NO_CACHE)
-        elif found.reasons:
-            why = found.reasons[0]
+        elif examination.reasons:
+            why = examination.reasons[0]
         else:
-            candidate = self._candidate(found, step, place)
+            candidate = self._candidate(examination, step, place)
             if candidate is not None and self._is_beside(history):
-                world.doubt(spec.name, facts, found, history)
-                return self._forecast(step, UNKNOWN, Reason(ReasonCode.DEPENDS_BESIDE, self._leaver[0]), found, history)
+                world.doubt(spec.name, facts, examination, history)
+                return self._forecast(
+                    step, UNKNOWN, Reason(ReasonCode.DEPENDS_BESIDE, self._leaver[0]), examination, history
+                )
             if candidate is not None:
                 world.take(spec.name, candidate)
-                return self._forecast(step, REUSE, Reason(ReasonCode.NOTHING_CHANGED), found, [candidate])
-            why = self._why(found, history, step, place)
-        same = next((run for run in history if run.key == found.key and self._begins_like(run)), None)
-        add_effects(world, facts, found.effects)
+                return self._forecast(step, REUSE, Reason(ReasonCode.NOTHING_CHANGED), examination, [candidate])
+            why = self._why(examination, history, step, place)
+        same = next((run for run in history if run.key == examination.key and self._begins_like(run)), None)
+        add_effects(world, facts, examination.effects)
         if same is not None:
             world.take(spec.name, same)  # it ran on the same before, and will most likely give the same
         else:
-            if self._doubt(step, facts, found, history):
+            if self._doubt(step, facts, examination, history):
                 why = Reason(ReasonCode.NO_STEP_LIVE)
         if history and history[0].effects.get("behind"):
             world.doubt_all(spec.name)
             self._leaver = spec.name, _begun(history[0])
-        shown = self._forecast(step, RUN, why, found, [same] if same else history)
+        shown = self._forecast(step, RUN, why, examination, [same] if same else history)
         return replace(shown, repeats=same.id) if same is not None else shown
 
     def _is_beside(self, history: list[StepRun]) -> bool:
@@ -314,10 +316,10 @@ class _Forecaster:
         own = self._by_key.get(key)
         return own if own is not None else self._store.steps.candidates(key)
 
-    def _why(self, found: Examination, history: list[StepRun], step: StepCell, place: int) -> Reason:
+    def _why(self, examination: Examination, history: list[StepRun], step: StepCell, place: int) -> Reason:
         if not history:
             return Reason(ReasonCode.NEVER_RAN)
-        changed = differences(history[0].ingredients, found.ingredients)
+        changed = differences(history[0].ingredients, examination.ingredients)
         if changed:
             return reason(changed[0], self._world.makers)
         last = history[0]
@@ -333,11 +335,16 @@ class _Forecaster:
         return first_lost(read) or first_lost(last.known) or Reason(ReasonCode.RESULT_GONE)
 
     def _forecast(
-        self, step: StepCell, decision: str, why: Reason, found: Examination | None, history: Sequence[StepRun] | None
+        self,
+        step: StepCell,
+        decision: str,
+        why: Reason,
+        examination: Examination | None,
+        history: Sequence[StepRun] | None,
     ) -> Forecast:
         last = history[0] if history else None
         seconds = 0.0 if decision == REUSE else (last.duration if last is not None else None)
-        facts = found.facts if found is not None else None
+        facts = examination.facts if examination is not None else None
         return Forecast(
             name=step.spec.name,
             cell_id=step.cell.id,
@@ -346,7 +353,7 @@ class _Forecaster:
             decision=decision,
             reason=why,
             seconds=seconds,
-            inputs=self._inputs if found is not None else {},
+            inputs=self._inputs if examination is not None else {},
             outputs=tuple(sorted(facts.names.writes)) if facts is not None else (),
             source=last.id if decision == REUSE and last is not None else None,
             label=label_of(step),

@@ -64,15 +64,15 @@ class Fingerprint:
         )
 
 
-def connected(found: Mapping[str, Fingerprint]) -> list[set[str]]:
+def connected(fingerprints: Mapping[str, Fingerprint]) -> list[set[str]]:
     """The names whose values share with one another, directly or by others of them, in groups of two and more."""
     groups: list[set[str]] = []
-    left = sorted(found)
+    left = sorted(fingerprints)
     while left:
         group, waiting = {left[0]}, [left.pop(0)]
         while waiting:
-            this = found[waiting.pop()]
-            met = [name for name in left if this.shares_with(found[name])]
+            this = fingerprints[waiting.pop()]
+            met = [name for name in left if this.shares_with(fingerprints[name])]
             left = [name for name in left if name not in met]
             group |= {*met}
             waiting += met
@@ -151,7 +151,7 @@ def _views(walk: ValueWalk) -> None:
     """Feed which arrays of the value are views of one memory: a change of one shows in the other. Not those of frames."""
     views = walk.views
     order = sorted(range(len(views)), key=lambda number: views[number][0])
-    found: list[tuple[int, int, int]] = []
+    overlaps: list[tuple[int, int, int]] = []
     open_ones: list[int] = []
     for number in order:
         low = views[number][0][0]
@@ -160,10 +160,10 @@ def _views(walk: ValueWalk) -> None:
             first, second = sorted((number, other))
             one, two = views[first][1], views[second][1]
             if layout.overlaps(one, two):
-                found.append((first, second, layout.element_offset(one, two)))
+                overlaps.append((first, second, layout.element_offset(one, two)))
         open_ones.append(number)
         walk.tick()
-        if len(found) > _MOST_OVERLAPS:
+        if len(overlaps) > _MOST_OVERLAPS:
             raise Undigestible("", "too many views of one array")
-    if found:
-        walk.sequence(b"over", sorted(found))
+    if overlaps:
+        walk.sequence(b"over", sorted(overlaps))

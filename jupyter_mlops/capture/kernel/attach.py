@@ -45,7 +45,7 @@ def attach(session: Session, runs: list[StepRun]) -> tuple[list[str], dict[str, 
             session.history.producers[name] = source.step
             if source.result is None or item.lost:
                 lost[name] = item.lost or phrases(source.unrepeatable) or "its result was not stored"
-    session.hydrator.settle(there)
+    session.hydrator.load_small(there)
     return list(there), {name: why for name, why in lost.items() if name in there}
 
 

@@ -45,13 +45,15 @@ class Draws:
         self._state = random.getstate()
         self._rich = _RICH in sys.modules
 
-    def ended(self, source: str, found: Examination, resolve: Resolver) -> Drawn:
-        """The step ran: `source` is its plain Python, `found` what was known before."""
+    def ended(self, source: str, examination: Examination, resolve: Resolver) -> Drawn:
+        """The step ran: `source` is its plain Python, `examination` what was known before."""
         now = libraries.random_digests()
         drawn = {name: digest for name, digest in now.items() if self.before.get(name) not in (None, digest)}
         if "random" in drawn and self._only_by_import():
             self._unseeded.add(drawn.pop("random"))
-        sources = [source for known in found.inputs.values() if known.kind == "function" for source in known.sources]
+        sources = [
+            source for known in examination.inputs.values() if known.kind == "function" for source in known.sources
+        ]
         first = seeded_first(source, resolve, sources)
         reasons: list[Reason] = []
         if "numpy" in now and "numpy" not in self.before and libraries.numpy_drawn_since_import():
@@ -59,12 +61,12 @@ class Draws:
                 drawn["numpy"] = now["numpy"]
             else:
                 reasons.append(Reason(ReasonCode.UNSEEDED_NUMPY))
-        for name in drawn.keys() - first if _cannot_seed(found, resolve) else ():
+        for name in drawn.keys() - first if _cannot_seed(examination, resolve) else ():
             if self.before.get(name) in self._unseeded:
                 self._unseeded.add(drawn[name])
                 reasons.append(Reason(ReasonCode.UNSEEDED, name))
         perhaps: set[str] = set()
-        for name in (first | _may_seed(found, resolve)) & now.keys() & self.before.keys() - drawn.keys():
+        for name in (first | _may_seed(examination, resolve)) & now.keys() & self.before.keys() - drawn.keys():
             drawn[name] = now[name]  # it may have been set to the very state it had
             perhaps.add(name)
         needed = {name: self.before[name] for name in sorted(set(drawn) - first) if name in self.before}
@@ -80,13 +82,13 @@ class Draws:
         return replay.getstate() == random.getstate()
 
 
-def _may_seed(found: Examination, resolve: Resolver) -> set[str]:
+def _may_seed(examination: Examination, resolve: Resolver) -> set[str]:
     """Generators that a step may set: those it names, or all where a function or module it may call speaks of seeds."""
-    named = {_SEEDS[real] for chain in found.facts.doubts.chains if (real := resolve(chain)) in _SEEDS}
+    named = {_SEEDS[real] for chain in examination.facts.doubts.chains if (real := resolve(chain)) in _SEEDS}
     texts = []
-    for known in found.inputs.values():
+    for known in examination.inputs.values():
         named.update(*(seeds_spoken_of(source, resolve) for source in known.sources))
-    for name in found.ingredients:
+    for name in examination.ingredients:
         file = (
             getattr(sys.modules.get(name[len("module:") :]), "__file__", None) if name.startswith("module:") else None
         )
@@ -142,7 +144,7 @@ class _Seeding:
 
     def first(self, body: Sequence[ast.stmt], given: Mapping[str, bool] | None, depth: int = 0) -> set[str]:
         """Generators seeded by `body`. In a function `given` says of its parameters whether they are whole numbers."""
-        found: set[str] = set()
+        seeded: set[str] = set()
         for statement in body:
             match statement:
                 case ast.Import() | ast.ImportFrom() | ast.Expr(value=ast.Constant()) | ast.Global() | ast.Pass():
@@ -161,11 +163,11 @@ class _Seeding:
                     break
             generator = _SEEDS.get(self._resolve(ast.unparse(call.func)) or "")
             if generator is not None and call.args and self._is_number(call.args[0], given if depth else None):
-                found.add(generator)
+                seeded.add(generator)
                 continue
-            found |= self._inside(call, depth)
+            seeded |= self._inside(call, depth)
             break
-        return found
+        return seeded
 
     @staticmethod
     def _is_number(argument: ast.expr, given: Mapping[str, bool] | None) -> bool:

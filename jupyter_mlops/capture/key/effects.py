@@ -27,12 +27,12 @@ _configures = lru_cache(maxsize=4096)(configures)
 
 def effects_of(doubts: Doubts, world: World, resolve: Resolver | None = None) -> dict[str, list[Reason]]:
     """Library → why running this code may change state of it that no fingerprint shows."""
-    found: dict[str, list[Reason]] = {}
+    effects: dict[str, list[Reason]] = {}
     resolve = resolve or Resolver(doubts, world)
 
     def add(real: str | None, reason: Reason) -> None:
         library = (real or "").partition(".")[0] or ANY_LIBRARY
-        found.setdefault(library, []).append(reason)
+        effects.setdefault(library, []).append(reason)
 
     for chain in sorted(doubts.stores):
         if resolve.owner_is_shared(chain) and not (resolve(chain) or "").startswith(_KNOWN_OPTIONS):
@@ -45,7 +45,7 @@ def effects_of(doubts: Doubts, world: World, resolve: Resolver | None = None) ->
             add(None, reason)
     for name in sorted(doubts.magics - TRANSPARENT_MAGICS):
         add(None, Reason(ReasonCode.MAGIC, f"%{name}"))
-    return found
+    return effects
 
 
 def add_effects(world: World, facts: CodeFacts, libraries: Iterable[str]) -> None:

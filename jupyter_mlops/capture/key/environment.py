@@ -121,15 +121,15 @@ def _versions(packages: tuple[str, ...], marks: tuple[tuple[str, int], ...]) -> 
     waiting = [_given_by(package) for package in packages]
     if any(name not in installed for name in waiting):
         return packages_digest(), ()
-    found = {installed[name][1] for name in ("ipython",) if name in installed}
+    distributions = {installed[name][1] for name in ("ipython",) if name in installed}
     seen: set[str] = set()
     while waiting:
         name = waiting.pop()
         if name in installed and name not in seen:
             seen.add(name)
-            found.add(installed[name][1])
+            distributions.add(installed[name][1])
             waiting += _required_by(*installed[name])
-    return _digest(frozenset(found)), tuple(sorted(found & _in_development().keys()))
+    return _digest(frozenset(distributions)), tuple(sorted(distributions & _in_development().keys()))
 
 
 def _given_by(package: str) -> str:

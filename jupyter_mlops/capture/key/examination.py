@@ -94,10 +94,10 @@ class Examination:
 
 def examine(facts: CodeFacts, world: World, modules: LocalModules, *, display_mode: str) -> Examination:
     """Examine a step that would begin in `world`; `display_mode` is how the shell shows results."""
-    found = Examination(facts)
-    found.ingredients |= {"code": facts.digest, "python": environment.python_minor(), "display": display_mode}
-    _Examiner(found, world, modules).examine()
-    return found
+    examination = Examination(facts)
+    examination.ingredients |= {"code": facts.digest, "python": environment.python_minor(), "display": display_mode}
+    _Examiner(examination, world, modules).examine()
+    return examination
 
 
 class _Examiner:
@@ -108,30 +108,32 @@ class _Examiner:
         self._local: set[str] = set()
 
     def examine(self) -> None:
-        found = self.found
-        found.everything = reads_everything(found.facts)
+        examination = self.found
+        examination.everything = reads_everything(examination.facts)
         self._inputs()
-        names = set(found.facts.names.imports).union(*(item.modules for item in found.inputs.values()))
-        names |= {item.dotted for item in found.inputs.values() if item.kind == "module"}
-        names |= {name for item in found.inputs.values() for source in item.sources for name in _imports_in(source)}
-        found.packages |= {name.lstrip(".").partition(".")[0] for name in names if name.lstrip(".")}
+        names = set(examination.facts.names.imports).union(*(item.modules for item in examination.inputs.values()))
+        names |= {item.dotted for item in examination.inputs.values() if item.kind == "module"}
+        names |= {
+            name for item in examination.inputs.values() for source in item.sources for name in _imports_in(source)
+        }
+        examination.packages |= {name.lstrip(".").partition(".")[0] for name in names if name.lstrip(".")}
         closure = self.modules.closure(names)
         self._local = set(closure)
         if closure:
             digests, doubts = self.modules.ingredients(closure, Walker({}))
-            found.ingredients |= {f"module:{name}": digest for name, digest in digests.items()}
-            found.reasons += doubts
+            examination.ingredients |= {f"module:{name}": digest for name, digest in digests.items()}
+            examination.reasons += doubts
         for file in closure.values():
             self._weigh(module_doubts(file), os.path.basename(file), own=True)
-            found.packages |= {name.lstrip(".").partition(".")[0] for name in _imports_of(file)}
-        self._weigh(found.facts.doubts, "")
+            examination.packages |= {name.lstrip(".").partition(".")[0] for name in _imports_of(file)}
+        self._weigh(examination.facts.doubts, "")
         self._native_files()
         self._native_writes()
         self._seeds()
-        found.reasons += ended(found.facts.names.writes, self.world.know)
+        examination.reasons += ended(examination.facts.names.writes, self.world.know)
         self._functions()
-        for effects in found.effects.values():
-            found.reasons += [reason for reason in effects if reason not in found.reasons]
+        for effects in examination.effects.values():
+            examination.reasons += [reason for reason in effects if reason not in examination.reasons]
         self._libraries()
         self._named_files()
 
@@ -163,8 +165,8 @@ class _Examiner:
 
     def _inputs(self) -> None:
         """What the step reads, followed through what the notebook's functions look up when called."""
-        found = self.found
-        waiting = sorted(found.facts.names.reads)
+        examination = self.found
+        waiting = sorted(examination.facts.names.reads)
         seen: set[str] = set()
         while waiting:
             name = waiting.pop()
@@ -172,25 +174,25 @@ class _Examiner:
                 continue
             seen.add(name)
             if name in SHELL_NAMES or _NUMBERED.match(name):
-                found.reasons.append(Reason(ReasonCode.SHELL_HISTORY, name))
+                examination.reasons.append(Reason(ReasonCode.SHELL_HISTORY, name))
                 continue
             known = self.world.know(name)
             if known is None:
                 if name not in vars(builtins) or name == "__annotations__":  # which any look at a module may make
-                    found.ingredients[f"input:{name}"] = ABSENT
+                    examination.ingredients[f"input:{name}"] = ABSENT
                 elif name not in _BUILTINS or _BUILTINS[name] not in (None, vars(builtins)[name]):
-                    found.packages.add("builtins")  # what someone put there is known by the cell that did it
-                if name == found.facts.doubts.automagic:
-                    found.reasons.append(Reason(ReasonCode.MAGIC, f"%{name}"))
+                    examination.packages.add("builtins")  # what someone put there is known by the cell that did it
+                if name == examination.facts.doubts.automagic:
+                    examination.reasons.append(Reason(ReasonCode.MAGIC, f"%{name}"))
                 continue
             if known.dotted.startswith("IPython.core") and known.kind != "module":
                 continue  # one of the names that IPython itself puts into the namespace
-            found.inputs[name] = known
-            found.reasons += known.doubts
+            examination.inputs[name] = known
+            examination.reasons += known.doubts
             if known.digest:
-                found.ingredients[f"input:{name}"] = known.digest
+                examination.ingredients[f"input:{name}"] = known.digest
             else:
-                found.reasons.append(Reason(ReasonCode.UNTOLD_VALUE, name, known.lost))
+                examination.reasons.append(Reason(ReasonCode.UNTOLD_VALUE, name, known.lost))
             waiting += known.globals
 
     def _functions(self) -> None:
@@ -211,34 +213,36 @@ class _Examiner:
     def _weigh(self, doubts: Doubts | None, where: str, *, own: bool = False) -> None:
         """Take the doubts of a piece of code: of the function or file `where`, or ("") the step's own. `own` for a module,
         whose names are its own."""
-        found = self.found
+        examination = self.found
         if doubts is None:
-            found.reasons.append(Reason(ReasonCode.UNREADABLE_SOURCE, where=where))
+            examination.reasons.append(Reason(ReasonCode.UNREADABLE_SOURCE, where=where))
             return
-        found.reasons += [reason.within(where) for reason in doubts.certain]
+        examination.reasons += [reason.within(where) for reason in doubts.certain]
         if where and (doubts.native_names or doubts.native_texts):
-            found.reasons.append(Reason(ReasonCode.NATIVE_READ, where=where))
+            examination.reasons.append(Reason(ReasonCode.NATIVE_READ, where=where))
         if where and (doubts.native_write_names or doubts.native_write_texts):
-            found.reasons.append(Reason(ReasonCode.NATIVE_WRITE, where=where))
+            examination.reasons.append(Reason(ReasonCode.NATIVE_WRITE, where=where))
         resolve = Resolver(doubts, None if own else self.world)
         for real in resolve.all_of(doubts.chains):
-            found.everything = found.everything or real in _ANY_NAME
+            examination.everything = examination.everything or real in _ANY_NAME
             reason = _reason_for(real)
             if reason is not None:
-                found.reasons.append(reason.within(where))
+                examination.reasons.append(reason.within(where))
         for name in sorted(doubts.environment):
             value = os.environ.get(name)
             digest = ABSENT if value is None else xxhash.xxh3_128_hexdigest(value.encode("utf-8", "surrogateescape"))
-            found.ingredients[f"environment:{name}"] = keyed(digest) if value is not None and holds(value) else digest
+            examination.ingredients[f"environment:{name}"] = (
+                keyed(digest) if value is not None and holds(value) else digest
+            )
         for path in sorted(doubts.looks):
             there = os.path.join(self._folder(), path)
-            found.ingredients[f"exists:{path}"] = (
+            examination.ingredients[f"exists:{path}"] = (
                 "folder" if os.path.isdir(there) else "file" if os.path.isfile(there) else ABSENT
             )
         if own:
             return
         for library, reasons in effects_of(doubts, self.world, resolve).items():
-            found.effects.setdefault(library, []).extend(reason.within(where) for reason in reasons)
+            examination.effects.setdefault(library, []).extend(reason.within(where) for reason in reasons)
 
     def _seeds(self) -> None:
         """A generator seeded with a variable that holds None draws fresh entropy."""
@@ -274,29 +278,31 @@ class _Examiner:
 
     def _libraries(self) -> None:
         """The state of libraries that the step's result may depend on: by content where known, else by path."""
-        found = self.found
-        packages = found.packages | {
-            item.dotted.partition(".")[0] for item in found.inputs.values() if item.kind != "value" and item.dotted
+        examination = self.found
+        packages = examination.packages | {
+            item.dotted.partition(".")[0]
+            for item in examination.inputs.values()
+            if item.kind != "value" and item.dotted
         }
-        found.packages = packages - {"", "__main__"}
+        examination.packages = packages - {"", "__main__"}
         for library, digest in sorted(self.world.effects.items()):
-            if library == ANY_LIBRARY or library in found.packages:
-                found.ingredients[f"effects:{library}"] = digest
-        used = found.packages - sys.stdlib_module_names - {name.partition(".")[0] for name in self._local}
-        found.ingredients["packages"] = environment.versions_digest(sorted(used - {"jupyter_mlops"}))
+            if library == ANY_LIBRARY or library in examination.packages:
+                examination.ingredients[f"effects:{library}"] = digest
+        used = examination.packages - sys.stdlib_module_names - {name.partition(".")[0] for name in self._local}
+        examination.ingredients["packages"] = environment.versions_digest(sorted(used - {"jupyter_mlops"}))
         for package in environment.changed_since_loaded(sorted(used)):
-            found.reasons.append(Reason(ReasonCode.EDITED_MODULE, package))
-        relevant = relevant_libraries(found.packages)
+            examination.reasons.append(Reason(ReasonCode.EDITED_MODULE, package))
+        relevant = relevant_libraries(examination.packages)
         if relevant is not None and any(_BY_LOCALE.search(text) for text in self._texts()):
             relevant.add("locale")
-        state_of = self.world.libraries(None if found.packages else relevant)
-        found.libraries = dict(state_of) if found.packages else None
+        state_of = self.world.libraries(None if examination.packages else relevant)
+        examination.libraries = dict(state_of) if examination.packages else None
         for library, state in state_of.items():
             if relevant is not None and library not in relevant:
                 continue
             if is_untold(state):
-                found.reasons.append(Reason(ReasonCode.UNTOLD_OPTIONS, library))
-            found.ingredients[f"library:{library}"] = state
+                examination.reasons.append(Reason(ReasonCode.UNTOLD_OPTIONS, library))
+            examination.ingredients[f"library:{library}"] = state
 
 
 def relevant_libraries(packages: set[str]) -> set[str] | None:

@@ -111,18 +111,18 @@ class LocalModules:
 
     def closure(self, names: set[str]) -> dict[str, str]:
         """The local modules that `names` and, in turn, their imports lead to: dotted name → source file."""
-        found: dict[str, str] = {}
+        files: dict[str, str] = {}
         waiting = list(names)
         while waiting:
             name = waiting.pop()
             file = self._file(name)
-            if file is None or name in found:
+            if file is None or name in files:
                 continue
-            found[name] = file
+            files[name] = file
             parent = name.rpartition(".")[0]
             waiting += [parent] if parent else []
             waiting += _imports_of(file, name)
-        return found
+        return files
 
     def _file(self, name: str) -> str | None:
         if name in _library_names or name in self._library or name.partition(".")[0] in (_OURS, "__main__", "builtins"):
@@ -253,12 +253,12 @@ def _imports_of(file: str, name: str) -> list[str]:
     if facts is None:
         return []
     package = name if os.path.basename(file) == "__init__.py" else name.rpartition(".")[0]
-    found = []
+    imported = []
     for dotted in facts.names.imports:
         level = len(dotted) - len(dotted.lstrip("."))
         if not level:
-            found.append(dotted)
+            imported.append(dotted)
             continue
         base = package.split(".")[: len(package.split(".")) - level + 1]
-        found.append(".".join([*base, *filter(None, [dotted.lstrip(".")])]))
-    return [item for item in found if item]
+        imported.append(".".join([*base, *filter(None, [dotted.lstrip(".")])]))
+    return [item for item in imported if item]

@@ -18,20 +18,20 @@ from jupyter_mlops.store.files.digests import file_digest
 _MATPLOTLIB = re.compile(r"^[^\S\n]*%matplotlib\s+(?!inline\b)(\S+)", re.MULTILINE)
 
 
-def add_asked(found: Examination, step: StepCell) -> Examination:
+def add_asked(examination: Examination, step: StepCell) -> Examination:
     """Complete an examination by what the step asks for."""
     spec = step.spec
     if spec.model:
-        found.ingredients["model"] = spec.model  # to be logged, it must have been kept
+        examination.ingredients["model"] = spec.model  # to be logged, it must have been kept
     if is_quiet(step.code):
-        found.ingredients["quiet"] = "yes"
+        examination.ingredients["quiet"] = "yes"
     for path in map(os.path.abspath, spec.reads):
-        found.ingredients[f"file:{path}"] = file_digest(path)
+        examination.ingredients[f"file:{path}"] = file_digest(path)
     magic = _MATPLOTLIB.search(step.code)
     if magic is not None:
-        found.reasons.append(Reason(ReasonCode.MAGIC, f"%matplotlib {magic[1]}"))
-    found.reasons = answered_for(spec, found.reasons)
-    return found
+        examination.reasons.append(Reason(ReasonCode.MAGIC, f"%matplotlib {magic[1]}"))
+    examination.reasons = answered_for(spec, examination.reasons)
+    return examination
 
 
 def answered_for(spec: StepSpec, reasons: Iterable[Reason]) -> list[Reason]:

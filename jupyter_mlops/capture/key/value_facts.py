@@ -62,21 +62,21 @@ _MOST_HIDDEN = 5
 _FIELDS = frozenset(item.name for item in fields(ValueFacts))
 
 
-def known_of(value: object, found: Fingerprint) -> ValueFacts:
+def known_of(value: object, fingerprint: Fingerprint) -> ValueFacts:
     """What a fingerprint tells of a value."""
-    sources, doubts = _sources(found.functions)
+    sources, doubts = _sources(fingerprint.functions)
     text = str(value) if isinstance(value, str) and len(value) < 1000 else _path(value)
     return ValueFacts(
-        digest=found.digest,
-        lost=HOLDS if found.secret else "",
+        digest=fingerprint.digest,
+        lost=HOLDS if fingerprint.secret else "",
         kind=_kind(value),
         dotted=dotted(value) or "",
-        text="" if found.secret else text,
-        globals=tuple(sorted(found.globals)),
-        modules=tuple(sorted(found.modules)),
+        text="" if fingerprint.secret else text,
+        globals=tuple(sorted(fingerprint.globals)),
+        modules=tuple(sorted(fingerprint.modules)),
         sources=sources,
         doubts=doubts,
-        hides=found.hides[:_MOST_HIDDEN],
+        hides=fingerprint.hides[:_MOST_HIDDEN],
     )
 
 
@@ -104,17 +104,17 @@ def first_lost(known: Mapping[str, Mapping[str, Any]]) -> Reason | None:
 
 def reached(know: Callable[[str], ValueFacts | None], names: Iterable[str]) -> set[str]:
     """The names, and those that notebook functions among their values look up when called."""
-    found: set[str] = set()
+    met: set[str] = set()
     waiting = list(names)
     while waiting:
         name = waiting.pop()
-        if name in found:
+        if name in met:
             continue
-        found.add(name)
+        met.add(name)
         known = know(name)
         if known is not None:
             waiting += known.globals
-    return found
+    return met
 
 
 def _home(value: object) -> tuple[str, ...]:

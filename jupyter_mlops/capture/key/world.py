@@ -247,14 +247,14 @@ class LiveWorld:
 
     def _sharing(self, names: Iterable[str]) -> list[str]:
         """Names marked already that share with `names`."""
-        found: dict[str, Fingerprint] = {}
+        marked: dict[str, Fingerprint] = {}
         waiting = [name for name in names if self._parted(name)]
         if waiting:
-            found = {name: parted for name in self._marks if (parted := self._parted(name)) is not None}
+            marked = {name: parted for name in self._marks if (parted := self._parted(name)) is not None}
         reached = set(waiting)
         while waiting:
-            this = found[waiting.pop()]
-            for name, other in found.items():
+            this = marked[waiting.pop()]
+            for name, other in marked.items():
                 if name not in reached and this.shares_with(other):
                     reached.add(name)
                     waiting.append(name)
@@ -268,21 +268,21 @@ class LiveWorld:
         return mark.found
 
     def component(self, names: Iterable[str]) -> set[str]:
-        found = set(names)
-        for name in list(found):
+        members = set(names)
+        for name in list(members):
             pending = self.pending.get(name)
             if pending is not None and name not in self.namespace:
-                found |= {
+                members |= {
                     other
                     for other in pending.group
                     if other not in self.namespace and self._same_group(pending, self.pending.get(other))
                 }
-        live = [name for name in found if name in self.namespace and self.has_parts(name)]
+        live = [name for name in members if name in self.namespace and self.has_parts(name)]
         if live:
             for name in self.user_names():
                 self.mark(name)
-            found |= set(self._sharing(live))
-        return found
+            members |= set(self._sharing(live))
+        return members
 
     def shapes(self, names: Iterable[str]) -> dict[str, str]:
         return shapes_in(self, names)
@@ -331,8 +331,8 @@ class LiveWorld:
 
     def is_in_history(self, names: Iterable[str]) -> bool:
         """Whether the shell's history (`_`, `Out`) holds something that shares with the values of `names`."""
-        found = [self.mark(name) for name in names if name in self.namespace]
-        live = [item for item in found if item is not None and _has_parts(item)]
+        marks = [self.mark(name) for name in names if name in self.namespace]
+        live = [item for item in marks if item is not None and _has_parts(item)]
         if not live:
             return False
         shown = [self.namespace.get(name) for name in ("_", "__", "___")]

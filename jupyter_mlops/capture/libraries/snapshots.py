@@ -109,7 +109,7 @@ _by_package: dict[str, dict[str, types.ModuleType]] = {}
 
 def package_snapshot(packages: Iterable[str]) -> dict[str, object]:
     """Module → what it holds, for all loaded modules of these top-level packages."""
-    found: dict[str, object] = {}
+    records: dict[str, object] = {}
     unknown = set(packages) - _KNOWN
     loaded = _grouped() if unknown else {}
     for root in unknown:
@@ -119,8 +119,8 @@ def package_snapshot(packages: Iterable[str]) -> dict[str, object]:
         package = _packages.get(root)
         if package is None or not package.unchanged(modules):
             package = _packages[root] = _Package(modules, package)
-        found |= package.records
-    return found
+        records |= package.records
+    return records
 
 
 _at_import: dict[str, object] = {}

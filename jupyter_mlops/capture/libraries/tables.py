@@ -89,14 +89,14 @@ def _filling(module: str, name: str, is_attribute: bool) -> Any:
         tree = ast.parse(source if len(source) < MOST else "")
     except (OSError, SyntaxError, ValueError):
         return None
-    found: dict[str, ast.expr] = {}
+    expressions: dict[str, ast.expr] = {}
     for stored in _stores(tree, name, is_attribute):
         if stored is None:
             return None
-        found[ast.dump(stored)] = stored
-    if len(found) != 1:
+        expressions[ast.dump(stored)] = stored
+    if len(expressions) != 1:
         return None
-    return compile(ast.Expression(next(iter(found.values()))), "<table>", "eval")
+    return compile(ast.Expression(next(iter(expressions.values()))), "<table>", "eval")
 
 
 def _stores(tree: ast.Module, name: str, is_attribute: bool) -> Iterator[ast.expr | None]:

@@ -55,15 +55,15 @@ class ConcurrentWork:
 
     def reasons(self) -> list[Reason]:
         """Why what was done since is not repeatable."""
-        found = []
+        made = []
         if self._processes != _processes_made():
-            found.append(Reason(ReasonCode.PROCESS, "multiprocessing"))
+            made.append(Reason(ReasonCode.PROCESS, "multiprocessing"))
         elif self._tasks != _tasks_of_pool():
-            found.append(Reason(ReasonCode.OTHER_PROCESSES, "joblib"))
+            made.append(Reason(ReasonCode.OTHER_PROCESSES, "joblib"))
         before = {id(item.stands_for) for item in self._due}
         new = [item.what for item in due_of_the_notebook() if id(item.stands_for) not in before]
-        found += [Reason(ReasonCode.LEAVES, what) for what in new]
-        found += [Reason(ReasonCode.SETS_HANDLER, name) for name in self._handlers_set()]
+        made += [Reason(ReasonCode.LEAVES, what) for what in new]
+        made += [Reason(ReasonCode.SETS_HANDLER, name) for name in self._handlers_set()]
         left = self._left()
         deadline = time.monotonic() + _GRACE
         while left and time.monotonic() < deadline:
@@ -71,7 +71,7 @@ class ConcurrentWork:
             left = self._left()
         threads = (f"a thread ({thread.name})" for thread in left if _is_users(thread))
         self.behind = next(threads, new[0] if new else "")
-        return [*found, Reason(ReasonCode.LEAVES_THREAD, left[0].name)] if left else found
+        return [*made, Reason(ReasonCode.LEAVES_THREAD, left[0].name)] if left else made
 
     def look(self, shell: InteractiveShell | None = None) -> bool:
         """Find out what goes on or is due now. Gives whether anything does, or did when this was asked before."""

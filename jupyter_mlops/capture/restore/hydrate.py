@@ -100,7 +100,7 @@ class Hydrator:
             world.states.clear()
             libraries.restore_libraries(states)
 
-    def settle(self, names: Iterable[str]) -> None:
+    def load_small(self, names: Iterable[str]) -> None:
         """In a notebook that someone works in, load small values at once, so that they are there to look at."""
         if self._context.is_job:
             return
@@ -230,10 +230,10 @@ class Hydrator:
             return False
         namespace = self._world.namespace
         out = namespace.get("Out", {})
-        found = [namespace.get(name) for name in sorted(read)]
+        shown = [namespace.get(name) for name in sorted(read)]
         if read & {"Out", "_oh"}:
-            found += list(out.values())
-        places = {id(item): item for item in found if isinstance(item, NotRestored)}
+            shown += list(out.values())
+        places = {id(item): item for item in shown if isinstance(item, NotRestored)}
         for place in places.values():
             try:
                 self._put_shown(place, self._shown_by(place))

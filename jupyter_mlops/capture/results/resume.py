@@ -44,11 +44,11 @@ class Resumed:
                 self._by_key.setdefault(run.key, []).append(source)
                 self._written |= set(source.effects.get("written", ()))
 
-    def find(self, found: Examination, world: World, accept: Callable[[StepRun], bool]) -> Reuse | None:
-        """The result of the step that `found` examined, where it had finished and nothing it read has changed since."""
-        if not may_be_taken(found.reasons):
+    def find(self, examination: Examination, world: World, accept: Callable[[StepRun], bool]) -> Reuse | None:
+        """The result of the step that `examination` is of, where it had finished and nothing it read has changed since."""
+        if not may_be_taken(examination.reasons):
             return None
-        for run in self._by_key.get(found.key, ()):
+        for run in self._by_key.get(examination.key, ()):
             taken = run.result is not None and may_be_taken(run.unrepeatable)
             if not taken or not self._holds(run, world) or not accept(run):
                 continue

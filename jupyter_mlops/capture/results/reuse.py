@@ -55,7 +55,7 @@ def known_in(run: StepRun) -> dict[str, ValueFacts]:
 def find_reusable(
     store: Store,
     world: World,
-    found: Examination,
+    examination: Examination,
     spec: StepSpec,
     accept: Callable[[StepRun], bool],
     warn: Callable[[str, str], None],
@@ -64,7 +64,7 @@ def find_reusable(
 
     A damaged one is told through `warn` and dropped.
     """
-    for candidate in store.steps.candidates(found.key):
+    for candidate in store.steps.candidates(examination.key):
         if not conditions_hold(candidate, world) or not in_time(candidate, spec, store.now()) or not accept(candidate):
             continue
         try:

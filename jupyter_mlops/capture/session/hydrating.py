@@ -26,7 +26,7 @@ class Hydrating(Protocol):
     def ready(self, names: Iterable[str] | None, *, libraries_used: bool) -> None:
         """Make ready what code needs that may read `names` (None: any) and, if so, uses libraries."""
 
-    def settle(self, names: Iterable[str]) -> None:
+    def load_small(self, names: Iterable[str]) -> None:
         """In a notebook that someone works in, load small values at once, so that they are there to look at."""
 
     def show(self, facts: CodeFacts) -> bool:

@@ -120,13 +120,13 @@ class Owners:
             return
         self._file = cells
         saved_at = self._view.saved_at
-        found = {cell.id: _word_of(cell, saved_at) for cell in cells if cell.kind == "code"}
-        self._saved = {cell_id: word for cell_id, word in found.items() if word.name is not None}
+        words = {cell.id: _word_of(cell, saved_at) for cell in cells if cell.kind == "code"}
+        self._saved = {cell_id: word for cell_id, word in words.items() if word.name is not None}
         codes = {(word.name, word.digest) for word in self._saved.values()}
         for cell_id, word in list(self._words.items()):
-            if word.at < saved_at and cell_id not in found and not self._may_be_there(cell_id, word, codes):
+            if word.at < saved_at and cell_id not in words and not self._may_be_there(cell_id, word, codes):
                 del self._words[cell_id]
-        for cell_id, word in found.items():
+        for cell_id, word in words.items():
             if cell_id not in self._words or self._words[cell_id].at < saved_at:
                 self._words[cell_id] = word
 

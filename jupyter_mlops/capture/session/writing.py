@@ -51,7 +51,7 @@ class ResultWriting:
         """A result that took so long to compute may not be written yet."""
         self._owed = max(self._owed, seconds)
 
-    def settle_debt(self) -> None:
+    def catch_up(self) -> None:
         """Before a job's next step is executed: wait a moment for what took long to be written, should this one be killed."""
         owed, self._owed = self._owed, 0.0
         if owed:

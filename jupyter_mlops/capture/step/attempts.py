@@ -21,7 +21,7 @@ LONGEST_PAUSE = 30.0
 
 
 class Attempts:
-    """Between `begin` and `settle` the shell runs the step for the first time."""
+    """Between `begin` and `try_again` the shell runs the step for the first time."""
 
     def __init__(self, shell: InteractiveShell, spec: StepSpec) -> None:
         self._shell = shell
@@ -50,7 +50,7 @@ class Attempts:
         else:
             _thread.interrupt_main()
 
-    def settle(self, result: ExecutionResult, code: str) -> MLOpsError | None:
+    def try_again(self, result: ExecutionResult, code: str) -> MLOpsError | None:
         """The first attempt ended: try again as often as the step asks for. `result` becomes that of the last attempt.
 
         Gives the error to show where the time was over.

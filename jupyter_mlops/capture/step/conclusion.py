@@ -48,7 +48,7 @@ def conclude(
     session: Session, step: StepCell, turn: StepTurn, seen: Observation, result: ExecutionResult
 ) -> StepConclusion:
     """Record how the cell ended; `result` is IPython's, and becomes that of the last attempt."""
-    refused = None if seen.attempts is None else seen.attempts.settle(result, step.code)
+    refused = None if seen.attempts is None else seen.attempts.try_again(result, step.code)
     duration = time.perf_counter() - seen.began
     seen.stop()
     secrecy.warn_of_source(session.listener, step)
@@ -83,16 +83,21 @@ class _Ended:
 
     def well(self, duration: float) -> StepConclusion:
         """Record what the step did, and keep its result, unless what it made is not what it was to make."""
-        session, context, found, record = self.session, self.session.context, self.turn.examination, self.turn.record
+        session, context, examination, record = (
+            self.session,
+            self.session.context,
+            self.turn.examination,
+            self.turn.record,
+        )
         before, spec = self.seen.before, self.step.spec
-        among = found.facts.names.writes if self.seen.is_inert else None
-        outcome = judge(context.world, found, before.names, before.known, before.shapes, among)
+        among = examination.facts.names.writes if self.seen.is_inert else None
+        outcome = judge(context.world, examination, before.names, before.known, before.shapes, among)
         refused = contradicted_outputs(spec, outcome.bound | outcome.changed, outcome.known)
         if refused is not None:
             self._record_error(refused, duration)
             return StepConclusion(outcome.bound, refused)
         drawn = self._drawn()
-        outcome.reasons = [*found.reasons, *outcome.reasons, *self._watched(), *drawn.reasons]
+        outcome.reasons = [*examination.reasons, *outcome.reasons, *self._watched(), *drawn.reasons]
         written = self._written()
         conditions = self._conditions(outcome, drawn, written)
         effects = self._effects(outcome, drawn, written)
@@ -105,7 +110,7 @@ class _Ended:
         if spec.model:
             from jupyter_mlops.capture.step.models import keep_model
 
-            keep_model(context.namespace, session.run, session.listener, self.step, record.step_run, found)
+            keep_model(context.namespace, session.run, session.listener, self.step, record.step_run, examination)
         session.listener.on_event(StepEnded(record.step_run))
         return StepConclusion(outcome.bound)
 

@@ -76,17 +76,17 @@ def decide(session: Session, step: StepCell, facts: CodeFacts) -> Decision:
         if left_out is not None:
             return left_out
     beside = session.context.beside.users_work
-    found = _examined(session.context, step, facts, beside)
-    error = contradicted_inputs(step.spec, found)
-    record = Recorded(session.run, session.history, step, found, started_at)
+    examination = _examined(session.context, step, facts, beside)
+    error = contradicted_inputs(step.spec, examination)
+    record = Recorded(session.run, session.history, step, examination, started_at)
     if error is not None:
-        return StepRefusal(error, found.effects)
-    search = _ResultSearch(session, step, found)
+        return StepRefusal(error, examination.effects)
+    search = _ResultSearch(session, step, examination)
     ahead = search.done_ahead()
     if ahead is not None:
         return StepReplacement(record, *ahead, began)
     reuse = search.result()
-    return StepTurn(found, record, beside) if reuse is None else StepReplacement(record, reuse, None, began)
+    return StepTurn(examination, record, beside) if reuse is None else StepReplacement(record, reuse, None, began)
 
 
 def _left_out(session: Session, step: StepCell, facts: CodeFacts) -> StepRefusal | StepOmission | None:
@@ -115,11 +115,11 @@ class _ResultSearch:
 
     def done_ahead(self) -> tuple[Reuse, StepRun] | None:
         """What this run has executed already in a kernel beside this one: it stands in the record."""
-        context, run, found = self.session.context, self.session.run, self.found
-        if not context.task.is_ahead or found.reasons or not display.can_record(context.shell):
+        context, run, examination = self.session.context, self.session.run, self.found
+        if not context.task.is_ahead or examination.reasons or not display.can_record(context.shell):
             return None
         for ahead in run.store.steps.runs(run_id=run.id, step=self.step.spec.name):
-            if not ahead.status.succeeded or ahead.key != found.key:
+            if not ahead.status.succeeded or ahead.key != examination.key:
                 continue
             source = run.store.steps.run(ahead.reused_from) if ahead.reused_from else ahead
             if source.unrepeatable or source.result is None or not self._serves(source):

@@ -54,16 +54,16 @@ class StepExecution:
 
     def _begin(self, turn: StepTurn) -> Observation:
         """Make ready what the cell may read, and watch it from now on."""
-        session, found, hydrator = self._session, turn.examination, self._session.hydrator
+        session, examination, hydrator = self._session, turn.examination, self._session.hydrator
         if session.run.resumed is not None:
             session.run.resumed.is_whole = False
-        session.run.writing.settle_debt()
+        session.run.writing.catch_up()
         session.run.saver.secure()
         unchanged = not hydrator.show(self._facts) and hydrator.is_idle  # what is loaded may set options
-        hydrator.ready(found.touches, libraries_used=bool(found.packages) or found.everything)
+        hydrator.ready(examination.touches, libraries_used=bool(examination.packages) or examination.everything)
         turn.record.start(self._why(turn))
         session.listener.on_event(StepStarted(turn.record.step_run))
-        return observe(session, self.step.spec, found, found.libraries if unchanged else None)
+        return observe(session, self.step.spec, examination, examination.libraries if unchanged else None)
 
     def _why(self, turn: StepTurn) -> Reason:
         session, name = self._session, self.step.spec.name

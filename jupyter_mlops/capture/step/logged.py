@@ -50,14 +50,14 @@ def log_parameters(
     spec: StepSpec, namespace: Mapping[str, Any], run: RunHandle, run_id: str, listener: StepListener
 ) -> None:
     """Log the variables that `--params` names as parameters of the run."""
-    found = {}
+    values = {}
     for name in spec.params:
         value = namespace.get(name)
         if value is None or isinstance(value, (bool, int, float, str)):
-            found[name] = redact(value)
+            values[name] = redact(value)
         else:
             told = f"Parameter '{name}' of step '{spec.name}' was not logged: it is a {type(value).__name__}."
             listener.on_event(AuthorWarned(told, "List variables that hold a number, a text or true/false."))
-    if found:
+    if values:
         now = run.store.now()
-        run.saver.do(lambda: run.store.runs.add_parameters(run_id, found, now=now))
+        run.saver.do(lambda: run.store.runs.add_parameters(run_id, values, now=now))

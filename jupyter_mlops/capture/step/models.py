@@ -27,7 +27,7 @@ def keep_model(
     listener: StepListener,
     step: StepCell,
     step_run: StepRun,
-    found: Examination,
+    examination: Examination,
 ) -> None:
     """Store the model and tell tracking; where that cannot be, the author is told. Never raises into the cell."""
     name = str(step.spec.model)
@@ -42,7 +42,7 @@ def keep_model(
         import cloudpickle
 
         data = cloudpickle.dumps(model, protocol=5)
-        sample = _sample(model, [namespace.get(item) for item in found.inputs])
+        sample = _sample(model, [namespace.get(item) for item in examination.inputs])
         sample_data = None if sample is None else pickle.dumps(sample, protocol=5)
     except Exception as error:  # noqa: BLE001 - pickling runs the code of foreign types, which may raise anything
         listener.on_event(

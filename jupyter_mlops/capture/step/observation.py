@@ -66,10 +66,12 @@ class Observation:
         _stop(self.watch, self.recorder)
 
 
-def observe(session: Session, spec: StepSpec, found: Examination, options: Mapping[str, str] | None) -> Observation:
+def observe(
+    session: Session, spec: StepSpec, examination: Examination, options: Mapping[str, str] | None
+) -> Observation:
     """Begin to watch a step that begins now; `options` are those of libraries, where they were just looked at."""
     context = session.context
-    before, is_inert = _look(context, found, options)
+    before, is_inert = _look(context, examination, options)
     draws = None if is_inert else Draws(context.unseeded)
     recorder = None
     if display.can_record(context.shell):
@@ -97,20 +99,22 @@ def _stop(watching: watch.StepWatch, recorder: display.DisplayRecorder | None) -
         recorder.stop()
 
 
-def _look(context: KernelContext, found: Examination, options: Mapping[str, str] | None) -> tuple[KernelBefore, bool]:
+def _look(
+    context: KernelContext, examination: Examination, options: Mapping[str, str] | None
+) -> tuple[KernelBefore, bool]:
     """What stands in the kernel, and whether the step's code is inert on it."""
-    world, names = context.world, found.facts.names
+    world, names = context.world, examination.facts.names
     bound = dict(world.namespace)
-    is_inert = _is_inert(context, found.facts, bound)
-    touched = {*found.inputs, *(names.writes - names.settles)}
+    is_inert = _is_inert(context, examination.facts, bound)
+    touched = {*examination.inputs, *(names.writes - names.settles)}
     shapes = world.shapes(name for name in touched if name in world.namespace)
-    together = world.together(found.inputs)
+    together = world.together(examination.inputs)
     known = world.known_now(touched if is_inert else None)
     if is_inert:
         return KernelBefore(bound, shapes, together, known, {}, frozenset(), {}), True
     packages = frozenset(
         name.partition(".")[0]
-        for name in found.packages
+        for name in examination.packages
         if name not in sys.stdlib_module_names and name not in libraries.KNOWN_STATES
     )
     state = dict(world.libraries()) if options is None else options

@@ -58,17 +58,17 @@ def names_bound(
 
 def judge(
     world: LiveWorld,
-    found: Examination,
+    examination: Examination,
     before: Mapping[str, Any],
     known_before: Mapping[str, ValueFacts],
     shapes_before: Mapping[str, str],
     among: Iterable[str] | None = None,
 ) -> StepOutcome:
     """Compare the namespace with what it was; `among` as for `names_bound`."""
-    inputs, touches = found.inputs, found.touches
+    inputs, touches = examination.inputs, examination.touches
     outcome = StepOutcome()
     outcome.bound, outcome.deleted = names_bound(world, before, among)
-    perhaps = _bound_to_the_same(world, found, before, outcome)
+    perhaps = _bound_to_the_same(world, examination, before, outcome)
     suspects = world.touch(None if touches is None else touches | outcome.bound)
     for name in suspects - outcome.bound:
         old = known_before.get(name) or inputs.get(name)

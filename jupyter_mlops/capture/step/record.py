@@ -34,12 +34,12 @@ class Recorded:
     """One step run as it goes on; `step_run` is what is recorded of it so far."""
 
     def __init__(
-        self, run: RunHandle, history: CellHistory, step: StepCell, found: Examination, started_at: datetime
+        self, run: RunHandle, history: CellHistory, step: StepCell, examination: Examination, started_at: datetime
     ) -> None:
         self._run = run
         self._history = history
         self._step = step
-        self._found = found
+        self._found = examination
         pid, pid_started = this_process()
         producers = history.producers
         notebook, run_id, position = run.notebook, run.id, history.next_position()
@@ -49,18 +49,20 @@ class Recorded:
             notebook=notebook,
             step=step.spec.name,
             version=0,  # the index gives out the number
-            version_digest=found.facts.digest,
+            version_digest=examination.facts.digest,
             position=position,
             status=Status.RUNNING,
-            key=found.key,
-            inputs={name: StepInput(known.digest, producers.get(name, "")) for name, known in found.inputs.items()},
-            ingredients=found.ingredients,
-            unrepeatable=Reasons.of(found.reasons),
+            key=examination.key,
+            inputs={
+                name: StepInput(known.digest, producers.get(name, "")) for name, known in examination.inputs.items()
+            },
+            ingredients=examination.ingredients,
+            unrepeatable=Reasons.of(examination.reasons),
             started_at=started_at,
             cell_id=step.cell.id or None,
             pid=pid,
             pid_started=pid_started,
-            extra=_extra(step, found, producers),
+            extra=_extra(step, examination, producers),
         )
 
     def start(self, why: Reason) -> None:
@@ -138,7 +140,7 @@ def why_it_runs(
     store: Store,
     later: LaterReads,
     step: StepCell,
-    found: Examination,
+    examination: Examination,
     last: StepRun | None,
     producers: Mapping[str, str],
 ) -> Reason:
@@ -148,11 +150,11 @@ def why_it_runs(
     """
     if step.spec.no_cache:
         return Reason(ReasonCode.NO_CACHE)
-    if found.reasons:
-        return found.reasons[0]
+    if examination.reasons:
+        return examination.reasons[0]
     if last is None:
         return Reason(ReasonCode.HAD_NOT_RUN)
-    changed = differences(last.ingredients, found.ingredients)
+    changed = differences(last.ingredients, examination.ingredients)
     if changed:
         return reason(changed[0], producers)
     if not last.status.succeeded:

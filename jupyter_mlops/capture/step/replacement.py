@@ -26,7 +26,7 @@ def replace(session: Session, step: StepCell, replacement: StepReplacement) -> N
         _record(session, step, replacement)
     elif ahead.status is Status.REUSED:
         session.listener.on_event(StepReused(ahead, source.duration or 0.0, source))
-    hydrator.settle(reuse.known)
+    hydrator.load_small(reuse.known)
 
 
 def _record(session: Session, step: StepCell, replacement: StepReplacement) -> None:

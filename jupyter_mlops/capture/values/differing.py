@@ -149,8 +149,8 @@ class _Comparison:
             if self._met(id(one), id(other), path):
                 return ""
         for name, mine, its in _parts(one, other):
-            if found := self._within(mine, its, path + name):
-                return found
+            if deeper := self._within(mine, its, path + name):
+                return deeper
         return ""
 
     def _met(self, one: object, other: object, path: str) -> bool:

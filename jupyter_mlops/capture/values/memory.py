@@ -248,7 +248,7 @@ def _place(cluster: _Cluster, layout: MemoryLayout) -> None:
     elif alone and high == low:
         layout.rows[first.number] = (SMALL, 0, _strides(first.array), bool(first.array.flags.writeable), True)
         return
-    found = [tight.get(record.number, record.array) for record in cluster.records]
+    arrays = [tight.get(record.number, record.array) for record in cluster.records]
     size = high - low
     lead = 0 if alone else low % ALIGNMENT
     if size < INLINE:
@@ -258,9 +258,9 @@ def _place(cluster: _Cluster, layout: MemoryLayout) -> None:
     else:
         where, start = len(layout.buffers), 0
         view = memoryview((ctypes.c_ubyte * size).from_address(low)).cast("B")
-        layout.buffers.append(cut(view, _column(first) if alone and not tight else 0, found))
+        layout.buffers.append(cut(view, _column(first) if alone and not tight else 0, arrays))
         layout.leads.append(lead)
-    for record, array in zip(cluster.records, found, strict=True):
+    for record, array in zip(cluster.records, arrays, strict=True):
         offset = start + array.__array_interface__["data"][0] - low
         writeable = bool(record.array.flags.writeable)
         layout.rows[record.number] = (where, offset, _strides(array), writeable, alone)

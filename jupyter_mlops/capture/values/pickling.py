@@ -92,9 +92,9 @@ class Pickler(cloudpickle.Pickler):  # type: ignore[misc]
             return special(self, value)
         if reason := refused(value):
             raise Unstorable(reason)
-        found = frames.reduce(value, self.memory) or by_state.reduce(value)
-        if found is not None:
-            return found
+        reduced = frames.reduce(value, self.memory) or by_state.reduce(value)
+        if reduced is not None:
+            return reduced
         numpy = sys.modules.get("numpy")
         if numpy is not None and isinstance(value, numpy.ndarray):
             self.memory.foreign(value)

@@ -51,11 +51,11 @@ class Values:
         wanted = set(names)
         if unknown := wanted - self.names:
             raise KeyError(*sorted(unknown))
-        found: dict[str, Any] = {}
+        values: dict[str, Any] = {}
         for component in self._components:
             if wanted.intersection(component["names"]):
-                found.update(Loader(self._objects, component, self._inline, self._namespace).load())
-        return found
+                values.update(Loader(self._objects, component, self._inline, self._namespace).load())
+        return values
 
     def pickled(self, name: str) -> tuple[list[str], bytes]:
         """The names of the component that `name` is in, and what of it is pickled, as it stands in the store."""
@@ -73,15 +73,15 @@ def references(objects: Objects, name: str) -> list[str]:
     if not data.startswith(MAGIC):
         return []
     head, _ = _head(data, name)
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for component in head["components"]:
         places = [
             *component["pickle"],
             component["small"],
             *(part for buffer in component["buffers"] for part in buffer),
         ]
-        found.update((place[1], None) for place in places if isinstance(place[1], str))
-    return list(found)
+        names.update((place[1], None) for place in places if isinstance(place[1], str))
+    return list(names)
 
 
 def _head(data: bytearray, name: str) -> tuple[dict[str, Any], int]:

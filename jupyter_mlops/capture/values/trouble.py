@@ -48,9 +48,9 @@ class _Search:
                 continue
             failure = _failure(part, self._namespace)
             if failure is not None:
-                found = self.within(part, path + name, failure)
-                if found is not None:
-                    return found
+                deeper = self.within(part, path + name, failure)
+                if deeper is not None:
+                    return deeper
                 dead_end = True
         return None if dead_end else (path, reason)
 

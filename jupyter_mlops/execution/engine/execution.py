@@ -329,7 +329,7 @@ class NotebookExecution:
 
     def _save(self, notebook: NotebookNode, *, sync: bool = True) -> None:
         if self._client is not None:
-            self._client.settle()
+            self._client.flush_outputs()
         assert self.plan.save is not None
         self.plan.save(notebook, sync=sync)
 

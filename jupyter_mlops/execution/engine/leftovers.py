@@ -24,17 +24,17 @@ def left_behind(kernel: int | None, run_id: str) -> list[psutil.Process]:
     mark = f"{variables.RUN_ID}={run_id}".encode()
     numbers = [int(name) for name in os.listdir(_PROC) if name.isdecimal()]
     later = [number for number in numbers if number > kernel] if _last() > kernel else numbers
-    found = []
+    processes = []
     for number in later:
         try:
             if mark not in (_PROC / str(number) / "environ").read_bytes().split(b"\0") or number == os.getpid():
                 continue
             process = psutil.Process(number)
             if process.status() != psutil.STATUS_ZOMBIE and _OURS not in " ".join(process.cmdline()):
-                found.append(process)
+                processes.append(process)
         except (OSError, psutil.Error):
             continue
-    return found
+    return processes
 
 
 def named(processes: list[psutil.Process]) -> str:

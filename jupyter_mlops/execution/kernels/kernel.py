@@ -63,7 +63,7 @@ class CellRunner(Protocol):
     async def take_what_is_late(self) -> None:
         """Take what tasks of cells said after the last cell."""
 
-    def settle(self) -> None:
+    def flush_outputs(self) -> None:
         """Let the notebook hold all that came."""
 
     async def start(self) -> None:

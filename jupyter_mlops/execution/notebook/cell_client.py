@@ -130,10 +130,10 @@ class CellClient(NotebookClient):
         """Show no more of a cell's streams than `limit` characters, and have the rest in a file of `overflows`."""
         self._limit, self._overflows = limit, overflows
 
-    def settle(self) -> None:
+    def flush_outputs(self) -> None:
         """Let the notebook hold all that came: pieces of a stream are put together when someone looks."""
         for shown in self._shown.values():
-            shown.settle()
+            shown.flush_outputs()
 
     def _end_shown(self, index: int) -> None:
         if index in self._shown:

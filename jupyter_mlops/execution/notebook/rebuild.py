@@ -102,7 +102,7 @@ class _Replay:
 
     def end(self) -> NotebookNode:
         """All events were applied."""
-        self._client.settle()
+        self._client.flush_outputs()
         self._client.set_widgets_metadata()
         return self.notebook
 
@@ -116,22 +116,22 @@ class _Reader:
 
     def read(self, event: dict[str, Any]) -> None:
         """Take one event."""
-        found, kind = self.found, event["event"]
-        found.at = datetime.fromisoformat(event["at"])
+        rebuilt, kind = self.found, event["event"]
+        rebuilt.at = datetime.fromisoformat(event["at"])
         if kind == journal.RUN_STARTED:
-            found.host = event.get("host", "")
+            rebuilt.host = event.get("host", "")
         elif kind == journal.KERNEL_STARTED and event.get("pid"):
-            found.kernel = event["pid"], event.get("pid_started") or 0.0
+            rebuilt.kernel = event["pid"], event.get("pid_started") or 0.0
         elif kind == journal.NOTEBOOK:
-            found.began = began_of(event["notebook"])
+            rebuilt.began = began_of(event["notebook"])
             self._replay = _Replay(event["notebook"], self._now)
         elif kind == journal.RUN_ENDED:
-            found.status = Status(event["status"])
-            found.error = _error(event)
-            found.events_lost = event.get("events_lost", 0)
+            rebuilt.status = Status(event["status"])
+            rebuilt.error = _error(event)
+            rebuilt.events_lost = event.get("events_lost", 0)
             if event.get("unsaved"):
                 told = event["unsaved"]
-                found.unsaved = NotebookOutcome(Status(told["status"]), _error(told), told["hint"])
+                rebuilt.unsaved = NotebookOutcome(Status(told["status"]), _error(told), told["hint"])
         elif self._replay is not None:
             self._replay.apply(kind, event)
 

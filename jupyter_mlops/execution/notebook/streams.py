@@ -21,7 +21,7 @@ Moved = Callable[[Callable[[int], int]], None]
 
 
 class Shown:
-    """Of one cell. What is added is in `outs` after `settle`; the whole text goes to `overflow` where it is too much."""
+    """Of one cell. What is added is in `outs` after `flush_outputs`; the whole text is in `overflow` where it is too much."""
 
     def __init__(self, outs: list[OutputNode], limit: int, overflow: Overflow, moved: Moved) -> None:
         self.outs = outs
@@ -57,7 +57,7 @@ class Shown:
         """Put a piece in its place; the piece as an output. `told` is what `sort_out` said of it."""
         outs = self.outs
         if not outs or outs[-1] is not self._output or self._output.name != name:
-            self.settle()
+            self.flush_outputs()
             self._before += 0 if self._output is None else self._screen.length + _WEIGHT
             self._output, self._screen = NotebookNode(output_type="stream", name=name, text=""), Screen()
             outs.append(self._output)
@@ -68,10 +68,10 @@ class Shown:
 
     def close(self) -> None:
         """Nothing is added any more."""
-        self.settle()
+        self.flush_outputs()
         self._overflow.close()
 
-    def settle(self) -> None:
+    def flush_outputs(self) -> None:
         """Let the outputs hold what was added."""
         if self._output is not None:
             self._output.text = self._screen.take()
@@ -80,12 +80,12 @@ class Shown:
             self._marker.metadata[METADATA]["characters_left_out"] = self._left_out
 
     def _texts(self) -> list[str]:
-        self.settle()
+        self.flush_outputs()
         return [output.text for output in self.outs if output.output_type == "stream"]
 
     def _cut(self) -> None:
         """Leave the beginning above the line that tells of the rest, and below it the end."""
-        self.settle()
+        self.flush_outputs()
         marker = self._marker or self._mark()
         outs, start = self.outs, self.outs.index(marker) + 1
         left, kept, places = self._limit // 2, [], []

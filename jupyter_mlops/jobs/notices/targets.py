@@ -115,10 +115,10 @@ def read_config(root: Path) -> dict[str, Any]:
 
 
 def _targets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    found = config.get("notify", {})
-    if not isinstance(found, dict):
+    tables = config.get("notify", {})
+    if not isinstance(tables, dict):
         raise InputError(f"'notify' in {FILE} is not a table.", "Write a table for each target, such as [notify.ops].")
-    for name, table in found.items():
+    for name, table in tables.items():
         kinds = [key for key in ("url", "mail", "command") if isinstance(table, dict) and key in table]
         if len(kinds) != 1 or set(table) - _KEYS:
             raise InputError(
@@ -126,7 +126,7 @@ def _targets(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
                 "Give it one of url, mail or command and, if needed, on, always or key.",
             )
         _events(table)
-    return found
+    return tables
 
 
 def _events(table: Mapping[str, Any]) -> str:

@@ -171,15 +171,15 @@ def injected_values(cells: Iterable[Cell]) -> dict[str, Any]:
     """What papermill's injected cell sets, as far as that is plain to see."""
     cells = tuple(cells)
     cell = next((cell for cell in cells if INJECTED in cell.tags), None)
-    found: dict[str, Any] = {}
+    values: dict[str, Any] = {}
     with contextlib.suppress(SyntaxError):
         tree = ast.parse(cell.source if cell is not None else "")
         scope = scope_of([tree])
         for statement in tree.body:
             if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
                 with contextlib.suppress(ValueError):
-                    found[statement.targets[0].id] = evaluate(statement.value, scope)
-    return found
+                    values[statement.targets[0].id] = evaluate(statement.value, scope)
+    return values
 
 
 def check_injected(cells: Iterable[Cell], arguments: Mapping[str, Any]) -> None:

@@ -56,7 +56,7 @@ def module_files(root: Path, request: Request) -> set[Path]:
     importlib.invalidate_caches()  # this process may live long, and know folders as they were
     # What is imported from: the notebook's folder, and what of the project is on the import path of this process.
     path = [str(folder), *(entry for entry in sys.path if entry and _is_in(root, entry))]
-    found: dict[str, Path] = {}
+    files: dict[str, Path] = {}
     waiting = list(_notebook_imports(request))
     seen: set[str] = set()
     while waiting:
@@ -65,10 +65,10 @@ def module_files(root: Path, request: Request) -> set[Path]:
             continue
         seen.add(name)
         for dotted, file in _files_of(name, path):
-            if dotted not in found and _is_in(root, file) and not is_library_file(str(file)):
-                found[dotted] = file
+            if dotted not in files and _is_in(root, file) and not is_library_file(str(file)):
+                files[dotted] = file
                 waiting += _module_imports(file, dotted)
-    return set(found.values())
+    return set(files.values())
 
 
 def _notebook_imports(request: Request) -> Iterator[str]:
@@ -83,14 +83,14 @@ def _module_imports(file: Path, dotted: str) -> Iterable[str]:
     except (OSError, SyntaxError, ValueError):
         return []
     package = dotted.split(".") if file.name == "__init__.py" else dotted.split(".")[:-1]
-    found = []
+    imported = []
     for name in imports:
         level = len(name) - len(name.lstrip("."))
         if not level:
-            found.append(name)
+            imported.append(name)
         elif level <= len(package):
-            found.append(".".join([*package[: len(package) - level + 1], *filter(None, [name.lstrip(".")])]))
-    return found
+            imported.append(".".join([*package[: len(package) - level + 1], *filter(None, [name.lstrip(".")])]))
+    return imported
 
 
 def _files_of(name: str, path: list[str]) -> Iterator[tuple[str, Path]]:

@@ -13,7 +13,7 @@ from jupyter_mlops.domain.worker import Worker
 from jupyter_mlops.errors import FullDiskError, NotWritableError
 from jupyter_mlops.jobs.detached import ensure_worker
 from jupyter_mlops.jobs.notices import delivery
-from jupyter_mlops.jobs.recovery.recover import pay, recover, settle
+from jupyter_mlops.jobs.recovery.recover import end_by_journals, pay, recover
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.store.tables.attempts import is_here
@@ -28,7 +28,7 @@ def reconcile(store: Store, *, now: datetime, see_to_worker: Callable[[Store], N
     A worker that vanished is forgotten; where runs wait, another takes its place.
     """
     at_work = store.runs.at_work()
-    if settle(store, at_work, now=now):
+    if end_by_journals(store, at_work, now=now):
         at_work = store.runs.at_work()
     pay(store, now=now)
     gone = store.runs.reconcile(now=now, at_work=at_work)

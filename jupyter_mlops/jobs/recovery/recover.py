@@ -36,21 +36,21 @@ FINISHING = timedelta(seconds=30)
 LATER = "The executed notebook was written later, from the run's journal."
 
 
-def settle(store: Store, at_work: Iterable[Run], *, now: datetime) -> list[Run]:
+def end_by_journals(store: Store, at_work: Iterable[Run], *, now: datetime) -> list[Run]:
     """Runs `at_work` that ended, but whose process could not write that into the index (its disk was full, it was killed just
     then): what their journals say stands. Returns those runs as they were.
     """
-    found = []
+    ended = []
     for run in at_work:
         if run.status is not Status.RUNNING or run.kind is RunKind.SESSION:
             continue
         is_there = processes.is_alive(run.pid, run.pid_started)
-        if settle_run(store, run, before=now - FINISHING if is_there else None):
-            found.append(run)
-    return found
+        if end_by_journal(store, run, before=now - FINISHING if is_there else None):
+            ended.append(run)
+    return ended
 
 
-def settle_run(store: Store, run: Run, *, before: datetime | None = None) -> bool:
+def end_by_journal(store: Store, run: Run, *, before: datetime | None = None) -> bool:
     """End a run as its journal says that it ended (`before` that time); False where it says nothing of the kind."""
     event = store.journals.last(run.id)
     if event is None or event["event"] != RUN_ENDED:
@@ -89,12 +89,12 @@ def recover(store: Store, run: Run, *, now: datetime) -> None:
     """
     try:
         store.journals.make_room(run.id)
-        found = rebuild(store.journals.read(run.id))
-        _end_kernel(found)
-        error = _error(found)
+        rebuilt = rebuild(store.journals.read(run.id))
+        _end_kernel(rebuilt)
+        error = _error(rebuilt)
         if error.cell_index is not None:
             store.runs.update(run.id, error=error, told_at=now)
-        _write(store, run, found, until=store.now())
+        _write(store, run, rebuilt, until=store.now())
         store.journals.paid(run.id)
     except (StoreError, OSError) as fault:
         store.journals.owe(run.id, now + timedelta(seconds=LEAST_SECONDS))
@@ -157,20 +157,20 @@ def _error(found: Rebuilt) -> RunFailure:
     return replace(LOST, cell_index=found.running, step=names.get(found.running))
 
 
-def _write(store: Store, run: Run, found: Rebuilt, *, until: datetime) -> bool:
+def _write(store: Store, run: Run, rebuilt: Rebuilt, *, until: datetime) -> bool:
     """Write the executed notebook. False where that is not to be: its own process saved it whole, its journal is not, or
     what is there is newer: it was written after `until`, or its execution began later.
 
     Raises `StoreError` or `OSError` where it cannot be written.
     """
-    outcome = _end(found)
-    if outcome is None or found.notebook is None or found.events_lost or not run.output_path:
+    outcome = _end(rebuilt)
+    if outcome is None or rebuilt.notebook is None or rebuilt.events_lost or not run.output_path:
         return False
-    save = _saver(store, run.output_path, found.began, until)
+    save = _saver(store, run.output_path, rebuilt.began, until)
     if save is None:
         return False
-    _finish(found, found.notebook, outcome)
-    save(found.notebook)
+    _finish(rebuilt, rebuilt.notebook, outcome)
+    save(rebuilt.notebook)
     return True
 
 
@@ -197,14 +197,14 @@ def _saver(store: Store, output: str, start: datetime | None, until: datetime) -
     return file_saver(path)
 
 
-def _finish(found: Rebuilt, notebook: NotebookNode, outcome: NotebookOutcome) -> None:
+def _finish(rebuilt: Rebuilt, notebook: NotebookNode, outcome: NotebookOutcome) -> None:
     """Let the notebook say how it ended, as its own process would have."""
-    at = found.at
+    at = rebuilt.at
     assert at is not None
     ledger = Ledger(notebook, lambda: at)
     index = outcome.error.cell_index if outcome.error is not None else None
-    if found.running is not None:
-        index = found.running
+    if rebuilt.running is not None:
+        index = rebuilt.running
         ledger.resume(index)
         ledger.cell_ended(index, failed=True)
     if index is not None:

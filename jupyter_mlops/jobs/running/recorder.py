@@ -98,13 +98,13 @@ class Recorder:
         """Record git state and environment beside the kernel's start; they are in the index before the run ends."""
 
         def find() -> None:
-            found = {}
+            values = {}
             try:
                 if environment:
-                    found["environment"] = keep_environment(self.store.objects)
+                    values["environment"] = keep_environment(self.store.objects)
             except StoreError as error:
                 logger.warning("Run %s: its environment is not recorded: %s", self.run.number, error.message)
-            self._tag(git_tags(folder), told_at=self.store.now(), **found)
+            self._tag(git_tags(folder), told_at=self.store.now(), **values)
 
         self._describing = threading.Thread(target=find, name="mlops-describe", daemon=True)
         self._describing.start()

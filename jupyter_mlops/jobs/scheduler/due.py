@@ -55,16 +55,16 @@ def due_times(schedule: Schedule, since: datetime, now: datetime) -> DueTimes:
     old = span_of(schedule, since, until - horizon, _why_old(schedule))
     begin = max(since, until - horizon - timedelta(microseconds=1))
     times = times_after(schedule.timing, begin, created_at=_anchor(schedule, since))
-    found = list(islice(takewhile(lambda moment: moment <= until, times), MOST_AT_ONCE))
+    due = list(islice(takewhile(lambda moment: moment <= until, times), MOST_AT_ONCE))
     skipped = [] if old is None else [old]
-    if schedule.policy.missed is Missed.LATEST and len(found) > 1:
-        passed_over = [moment for moment in found[:-1] if until - moment > LATE]
+    if schedule.policy.missed is Missed.LATEST and len(due) > 1:
+        passed_over = [moment for moment in due[:-1] if until - moment > LATE]
         if passed_over:
             skipped.append(
                 Span(passed_over[0], passed_over[-1], len(passed_over), "only the latest missed run is made up")
             )
-            found = found[len(passed_over) :]
-    return DueTimes(tuple(skipped), tuple(found))
+            due = due[len(passed_over) :]
+    return DueTimes(tuple(skipped), tuple(due))
 
 
 def span_of(schedule: Schedule, since: datetime, until: datetime, why: str) -> Span | None:

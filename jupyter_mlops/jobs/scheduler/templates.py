@@ -43,19 +43,19 @@ def render(
         "cause": dict(cause),
         **{unit: _spans(unit) for unit in ("days", "hours", "minutes")},
     }
-    found = {}
+    texts = {}
     for name, text in templates.items():
         if len(text) > LONGEST:
             raise InputError(
                 f"The template of parameter '{name}' is longer than {LONGEST} characters.", "Make it shorter."
             )
         try:
-            found[name] = environment.from_string(text).render(values)
+            texts[name] = environment.from_string(text).render(values)
         except TemplateError as error:
             raise _failed(name, text, str(error)) from None
         except Exception as error:  # noqa: BLE001 - a template can raise whatever its expressions do
             raise _failed(name, text, f"{type(error).__name__}: {error}") from None
-    return found
+    return texts
 
 
 def _spans(unit: str) -> Any:

@@ -60,10 +60,10 @@ def times_after(timing: Timing, after: datetime, *, created_at: datetime) -> Ite
     after = after.astimezone(timezone.utc)
     if timing.start_at is not None:
         after = max(after, timing.start_at.astimezone(timezone.utc) - timedelta(microseconds=1))
-    found = (
+    moments = (
         _at_intervals(timing, after, created_at) if timing.every else fire_times(timing.cron, timing.timezone, after)
     )
-    for moment in found:
+    for moment in moments:
         if timing.end_at is not None and moment > timing.end_at:
             return
         yield moment

@@ -123,10 +123,10 @@ def _pause(trigger: Trigger) -> timedelta:
 
 def signatures(root: Path, pattern: str) -> Iterator[tuple[str, str]]:
     """Path relative to `root` and signature of each file that a pattern fits, by name. Raises `InputError`."""
-    found = sorted(glob.iglob(pattern, root_dir=root, recursive=True))
-    if len(found) > MOST_FILES:
-        raise InputError(f"'{pattern}' fits {len(found):,} files; the limit is {MOST_FILES:,}.", "Make it narrower.")
-    for path in found:
+    paths = sorted(glob.iglob(pattern, root_dir=root, recursive=True))
+    if len(paths) > MOST_FILES:
+        raise InputError(f"'{pattern}' fits {len(paths):,} files; the limit is {MOST_FILES:,}.", "Make it narrower.")
+    for path in paths:
         try:
             status = os.stat(root / path)
         except OSError:

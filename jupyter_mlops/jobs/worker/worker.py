@@ -27,7 +27,7 @@ from jupyter_mlops.execution.kernels.warm.pool import Pool
 from jupyter_mlops.jobs.executors.executor import Executor
 from jupyter_mlops.jobs.executors.local import LocalExecutor
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
-from jupyter_mlops.jobs.recovery.recover import recover, settle_run
+from jupyter_mlops.jobs.recovery.recover import end_by_journal, recover
 from jupyter_mlops.jobs.running.stop_word import UNREACHABLE
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.store import Store
@@ -182,7 +182,7 @@ class WorkLoop:
     def _let_go(self, run_id: str) -> None:
         """A run that this worker holds and no slot works on: its end could not be recorded then."""
         run = self.store.runs.get(run_id)
-        if run.worker_id != self.worker.id or run.status is not Status.RUNNING or settle_run(self.store, run):
+        if run.worker_id != self.worker.id or run.status is not Status.RUNNING or end_by_journal(self.store, run):
             return
         if self.store.queue.lose(run, now=self.store.now(), why="How this run ended could not be recorded."):
             recover(self.store, run, now=self.store.now())

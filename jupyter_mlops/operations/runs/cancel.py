@@ -21,33 +21,35 @@ def cancel(store: Store, run: str | int) -> Run:
 
     A run that waits is canceled at once. Raises `UnknownNameError`, or `InputError` where there is nothing to stop.
     """
-    found = store.runs.get(run)
-    if found.status.ended:
-        raise InputError(f"Run {found.number} has already ended: it is {found.status}.", "There is nothing to cancel.")
-    if found.kind is RunKind.SESSION:
+    record = store.runs.get(run)
+    if record.status.ended:
         raise InputError(
-            f"Run {found.number} is a live notebook session.", "Interrupt or shut down its kernel in Jupyter."
+            f"Run {record.number} has already ended: it is {record.status}.", "There is nothing to cancel."
         )
-    if store.queue.cancel_pending(found.id, now=store.now()) or store.queue.ask_to_stop(found.id, WORD):
+    if record.kind is RunKind.SESSION:
+        raise InputError(
+            f"Run {record.number} is a live notebook session.", "Interrupt or shut down its kernel in Jupyter."
+        )
+    if store.queue.cancel_pending(record.id, now=store.now()) or store.queue.ask_to_stop(record.id, WORD):
         reconcile(store, now=store.now())
-        return store.runs.get(found.id)
-    return _stop_process(store, store.runs.get(found.id))
+        return store.runs.get(record.id)
+    return _stop_process(store, store.runs.get(record.id))
 
 
-def _stop_process(store: Store, found: Run) -> Run:
+def _stop_process(store: Store, run: Run) -> Run:
     """Stop a run that no worker executes, by a signal to its process."""
-    if not is_here(found):
+    if not is_here(run):
         raise InputError(
-            f"Run {found.number} is executed by a process on another machine, {found.host}.",
-            f"On that machine: jupyter mlops cancel {found.number}",
+            f"Run {run.number} is executed by a process on another machine, {run.host}.",
+            f"On that machine: jupyter mlops cancel {run.number}",
         )
-    if found.in_shared_process and processes.is_alive(found.pid, found.pid_started):
+    if run.in_shared_process and processes.is_alive(run.pid, run.pid_started):
         raise InputError(
-            f"Run {found.number} is executed inside process {found.pid}, which also does other work.",
+            f"Run {run.number} is executed inside process {run.pid}, which also does other work.",
             "Interrupt it there: one of your cells or programs started it.",
         )
-    if found.status is Status.RUNNING and found.pid is not None and processes.is_alive(found.pid, found.pid_started):
-        os.kill(found.pid, signal.SIGTERM)
+    if run.status is Status.RUNNING and run.pid is not None and processes.is_alive(run.pid, run.pid_started):
+        os.kill(run.pid, signal.SIGTERM)
     else:
         reconcile(store, now=store.now())
-    return store.runs.get(found.id)
+    return store.runs.get(run.id)

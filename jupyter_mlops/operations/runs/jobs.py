@@ -81,20 +81,20 @@ def remove_job(store: Store, run: str | int) -> Run:
 
     Raises `UnknownNameError`, or `InputError` where it has not ended, or something needs it.
     """
-    found = store.runs.get(run)
-    if not found.status.ended:
+    record = store.runs.get(run)
+    if not record.status.ended:
         raise InputError(
-            f"Run {found.number} has not ended: it is {found.status}.",
-            f"Stop it first: jupyter mlops jobs cancel {found.number}",
+            f"Run {record.number} has not ended: it is {record.status}.",
+            f"Stop it first: jupyter mlops jobs cancel {record.number}",
         )
-    needed = _needed(store, found)
+    needed = _needed(store, record)
     if needed is not None:
         why, hint = needed
-        raise InputError(f"Run {found.number} cannot be removed: {why}.", hint)
-    store.journals.remove(found.id)  # first: a journal without its run would tell of an index that lost it
-    store.runs.remove(found.id)
-    log_path(store, found).unlink(missing_ok=True)
-    return found
+        raise InputError(f"Run {record.number} cannot be removed: {why}.", hint)
+    store.journals.remove(record.id)  # first: a journal without its run would tell of an index that lost it
+    store.runs.remove(record.id)
+    log_path(store, record).unlink(missing_ok=True)
+    return record
 
 
 def _needed(store: Store, run: Run) -> tuple[str, str] | None:

@@ -31,14 +31,14 @@ def unfinished(store: Store, run: str | int | None) -> Run:
         if newest is not None:
             return newest
         raise InputError("This project has no run to continue.", "See them all: jupyter mlops runs")
-    found = store.runs.get(run)
-    check_continued(found)
-    if found.status is Status.COMPLETED:
+    record = store.runs.get(run)
+    check_continued(record)
+    if record.status is Status.COMPLETED:
         raise InputError(
-            f"Run {found.number} is completed: there is nothing to continue.",
-            f"Run the notebook again: jupyter mlops run {found.notebook}",
+            f"Run {record.number} is completed: there is nothing to continue.",
+            f"Run the notebook again: jupyter mlops run {record.notebook}",
         )
-    return found
+    return record
 
 
 def resume(
@@ -68,10 +68,10 @@ def resume_job(store: Store, run: str | int, *, with_edit: bool = False) -> Run:
 
     Raises as `operations.runs.submit.submit`; `InputError` also where there is nothing to continue, or it is being continued.
     """
-    found = unfinished(store, run)
-    request = request_of(store, found, with_edit=with_edit)
+    continued = unfinished(store, run)
+    request = request_of(store, continued, with_edit=with_edit)
     check_output(store.root / "runs" / "run.ipynb", None)
-    made = ask_for_rest(store, found, request, kept_options(found), queued=True)
+    made = ask_for_rest(store, continued, request, kept_options(continued), queued=True)
     ensure_worker(store)
     return store.runs.get(made.id)
 

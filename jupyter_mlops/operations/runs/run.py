@@ -66,12 +66,12 @@ def named_steps(request: Request, options: RunOptions) -> RunOptions:
         raise InputError(
             "--only cannot be combined with --from or --until: it runs one step.", "Use --from and --until, or --only."
         )
-    found = replace(
+    named = replace(
         options,
         force=whole(options.force),
         first=whole(options.first),
         last=whole(options.last),
         only=whole(options.only),
     )
-    chosen_cells(request.notebook, found)
-    return found
+    chosen_cells(request.notebook, named)
+    return named

@@ -24,12 +24,12 @@ def list_schedules(store: Store, now: datetime) -> tuple[list[ScheduleView], Sch
 
     Raises `InputError` where this machine does not know the time zone of one.
     """
-    found = store.schedules.list()
-    newest = store.schedules.newest_fires([schedule.id for schedule in found])
-    changed = {key: has_changed(store, *key) for key in {(each.notebook, each.notebook_object) for each in found}}
+    schedules = store.schedules.list()
+    newest = store.schedules.newest_fires([schedule.id for schedule in schedules])
+    changed = {key: has_changed(store, *key) for key in {(each.notebook, each.notebook_object) for each in schedules}}
     views = [
         _view(schedule, newest.get(schedule.id), now, 1, changed[schedule.notebook, schedule.notebook_object])
-        for schedule in found
+        for schedule in schedules
     ]
     return views, scheduler_status(store, now)
 

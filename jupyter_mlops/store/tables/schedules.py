@@ -204,8 +204,8 @@ class ScheduleStore:
         is_newest = sa.and_(fires.c.schedule_id == newest.c.of_schedule, fires.c.fire_at == newest.c.newest)
         query = sa.select(*_FIRE).join(newest, is_newest)
         with self._index.read() as connection:
-            found = [_fire(row) for row in connection.execute(query).mappings()]
-        return {fire.schedule_id: fire for fire in found}
+            of_schedules = [_fire(row) for row in connection.execute(query).mappings()]
+        return {fire.schedule_id: fire for fire in of_schedules}
 
     def claimed(self) -> Fires:
         """Fire times that were taken and of which nothing came yet (their taker may have died), oldest first."""
@@ -267,9 +267,9 @@ class ScheduleStore:
             taken = leases.update().where(leases.c.name == name, mine).values(values)
             if connection.execute(taken).rowcount:
                 return holder
-            found = connection.execute(sa.select(leases.c.holder).where(leases.c.name == name)).scalar()
-            if found is not None:
-                return str(found)
+            held_by = connection.execute(sa.select(leases.c.holder).where(leases.c.name == name)).scalar()
+            if held_by is not None:
+                return str(held_by)
             connection.execute(leases.insert().values(name=name, **values))
             return holder
 

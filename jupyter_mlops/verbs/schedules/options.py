@@ -223,11 +223,11 @@ def _moment(text: str | None, option: str, zone: str | None) -> datetime | None:
     from jupyter_mlops.jobs.scheduler.cron import check_timezone, local_timezone
 
     try:
-        found = datetime.fromisoformat(text.strip())
+        moment = datetime.fromisoformat(text.strip())
     except ValueError:
         raise InputError(
             f"'{text}' of '{option}' is not a date or time.", "Write it as 2027-01-31 or '2027-01-31 06:00'."
         ) from None
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=ZoneInfo(check_timezone(zone or local_timezone())))
-    return found.astimezone(timezone.utc)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=ZoneInfo(check_timezone(zone or local_timezone())))
+    return moment.astimezone(timezone.utc)

@@ -87,7 +87,7 @@ def test_a_stream_becomes_what_nbformat_makes_of_it() -> None:
     client.process_message(_message("one\n"), cell, 0)
     client.process_message(_message("two"), cell, 0)
     client.process_message(_message("bad", "stderr"), cell, 0)
-    client.settle()
+    client.flush_outputs()
     assert cell.outputs == [
         new_output("stream", name="stdout", text="one\ntwo"),
         new_output("stream", name="stderr", text="bad"),
@@ -95,7 +95,7 @@ def test_a_stream_becomes_what_nbformat_makes_of_it() -> None:
     assert list(cell.outputs[0]) == list(new_output("stream", name="stdout", text=""))
     client.clear_before_next_output = True
     client.process_message(_message("three"), cell, 0)
-    client.settle()
+    client.flush_outputs()
     assert [output.text for output in cell.outputs] == ["three"]
 
 

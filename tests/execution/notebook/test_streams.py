@@ -45,7 +45,7 @@ class Played:
         self.send("stream", name=name, text=text)
 
     def shown(self) -> list[Any]:
-        self.client.settle()
+        self.client.flush_outputs()
         return outputs_of(self.cell)
 
     def again(self) -> list[Any]:

@@ -22,7 +22,7 @@ from jupyter_mlops.domain.status import Status
 from jupyter_mlops.jobs.queue.request import check_request
 from jupyter_mlops.jobs.queue.submission import create_run
 from jupyter_mlops.jobs.recovery.reconcile import reconcile
-from jupyter_mlops.jobs.recovery.recover import settle_run
+from jupyter_mlops.jobs.recovery.recover import end_by_journal
 from jupyter_mlops.store.files import processes
 from jupyter_mlops.store.store import Store
 from jupyter_mlops.store.tables.steps import UNSAVED
@@ -211,7 +211,7 @@ def test_where_only_the_journal_says_how_a_run_ended_its_steps_end_as_it_says(tm
         with store.index.write() as connection:  # as if its process had been killed just before it said so
             connection.exec_driver_sql("update runs set status = 'running', ended_at = null, error = null")
             connection.exec_driver_sql("update step_runs set status = 'running', ended_at = null, result = null")
-        assert settle_run(store, store.runs.get(run.id))
+        assert end_by_journal(store, store.runs.get(run.id))
         ended = store.runs.get(run.id)
         assert (ended.status, ended.error) == (Status.FAILED, run.error)
         first, second = sorted(store.steps.runs(), key=lambda step_run: step_run.position)

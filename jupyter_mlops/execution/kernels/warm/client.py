@@ -29,7 +29,7 @@ class _Pending:
         self.idle = False
         self.done: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
 
-    def settle(self) -> None:
+    def end_when_answered(self) -> None:
         if self.idle and self.reply is not None and not self.done.done():
             self.done.set_result(self.reply)
 
@@ -61,20 +61,20 @@ class _Link(asyncio.Protocol):
                 continue
             if header["msg_type"].endswith("_reply"):
                 pending.reply = message
-                pending.settle()
+                pending.end_when_answered()
             elif pending.on_message is not None and not pending.idle:
                 header["date"] = date_of(header["date"])
                 try:
                     pending.on_message(message)
                 except CellExecutionComplete:
                     pending.idle = True
-                    pending.settle()
+                    pending.end_when_answered()
                 except Exception as error:  # noqa: BLE001 - a message of foreign code, of whatever form
                     if not pending.done.done():
                         pending.done.set_exception(error)
             elif header["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
                 pending.idle = True
-                pending.settle()
+                pending.end_when_answered()
 
     def connection_lost(self, error: Exception | None) -> None:
         self.lost = True

@@ -27,30 +27,30 @@ _INJECTED = "injected-parameters"
 
 def cells_to_learn(notebook: Mapping[str, Any]) -> tuple[str, ...]:
     """The code of cells that are the same in each job of a notebook."""
-    found: list[str] = []
+    cells: list[str] = []
     left = LONGEST_TOGETHER
     for cell in notebook.get("cells", ()):
         source = cell.get("source", "")
         if cell.get("cell_type") != "code" or not isinstance(source, str) or len(source) > min(LONGEST, left):
             continue
         if _INJECTED not in tags_of(cell.get("metadata", {})):
-            found.append(source)
+            cells.append(source)
             left -= len(source)
-    return tuple(found)
+    return tuple(cells)
 
 
 def imports_of(notebook: Mapping[str, Any]) -> list[str]:
     """Modules in the order of their imports; `a.b:c` for `from a.b import c`, where `c` may be a module too."""
-    found: dict[str, None] = {}
+    imports: dict[str, None] = {}
     for cell in notebook.get("cells", ()):
         if cell.get("cell_type") != "code":
             continue
         source = cell.get("source", "")
         names, goes_on = _in_cell("".join(source) if isinstance(source, list) else str(source))
-        found.update(dict.fromkeys(names))
+        imports.update(dict.fromkeys(names))
         if not goes_on:
             break
-    return list(found)
+    return list(imports)
 
 
 @lru_cache(maxsize=4096)

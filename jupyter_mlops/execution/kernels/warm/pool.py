@@ -87,10 +87,10 @@ class Pool:
                 raise NotWarm("the warm kernels of this process were closed")
             for parent in [parent for parent in self._parents if not parent.is_fit()]:
                 self._retire(parent)
-            found = [parent for parent in self._parents if parent.base == base and wanted <= parent.imports]
-            if not found:
+            fitting = [parent for parent in self._parents if parent.base == base and wanted <= parent.imports]
+            if not fitting:
                 return None
-            parent = min(found, key=lambda parent: len(parent.imports))
+            parent = min(fitting, key=lambda parent: len(parent.imports))
             parent.used = time.monotonic()
             return parent
 
@@ -160,15 +160,15 @@ def _packages() -> tuple[tuple[str, int], ...]:
 
     Not the folder we work in: that is the project's, where files come and go.
     """
-    found = []
+    folders = []
     here = os.getcwd()
     for path in sys.path:
         if path and path != here:
             try:
-                found.append((path, os.stat(path).st_mtime_ns))
+                folders.append((path, os.stat(path).st_mtime_ns))
             except OSError:
                 continue
-    return tuple(found)
+    return tuple(folders)
 
 
 def _local_names(folder: Path) -> set[str]:
