@@ -107,3 +107,28 @@ def test_of_a_project_that_one_may_only_read_all_is_shown_and_of_one_that_one_ma
         assert "Hint: Give yourself read " in shown.stderr, line
     (tmp_path / ".mlops").chmod(0o700)
     assert typed(tmp_path, "store verify").returncode == 0
+
+
+@pytest.mark.parametrize("line", ["run nosuch.ipynb", "submit nosuch.ipynb", "schedule add nosuch.ipynb --cron @daily"])
+def test_nothing_is_made_for_a_notebook_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(line.split()) == 2
+    assert "There is no notebook named" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_of_an_index_that_a_full_disk_left_empty_no_schema_is_told(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (disk.root / ".mlops").mkdir()
+    (disk.root / ".mlops" / "index.db").touch()
+    monkeypatch.chdir(disk.root)
+    disk.lock()
+    assert main(["runs"]) == 1
+    told = capsys.readouterr().err
+    assert "It is empty, and must be made before it can be read." in told
+    assert "write permission" in told
+    disk.free()
+    assert main(["runs"]) == 0

@@ -86,9 +86,13 @@ class SqliteIndex(Index):
         else:
             self.close()
             assert self.refusal is not None
+            lacks = (
+                f"has schema {revision}, and must be upgraded to {schema.HEAD}"
+                if revision
+                else "is empty, and must be made"
+            )
             raise NotWritableError(
-                f"{self.refusal.message} It has schema {revision}, and must be upgraded to {schema.HEAD} "
-                "before it can be read.",
+                f"{self.refusal.message} It {lacks} before it can be read.",
                 self.refusal.hint,
             ) from self.refusal
 

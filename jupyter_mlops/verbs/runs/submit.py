@@ -62,7 +62,10 @@ def _count_or_none(text: str) -> int:
 
 
 def _run(arguments: argparse.Namespace, context: Context) -> View:
+    from jupyter_mlops.store.files.notebooks import read_notebook
+
     notebook = notebook_path(arguments.notebook, context)
+    read_notebook(notebook)
     parameters = asked_parameters(arguments, notebook, context)
     from jupyter_mlops.operations.runs.submit import submit
     from jupyter_mlops.store.store import Store
