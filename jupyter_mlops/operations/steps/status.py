@@ -36,6 +36,10 @@ _ENDED = {
 }
 
 
+_ONCE_MORE = frozenset({ReasonCode.RESULT_GONE, ReasonCode.TOO_OLD, ReasonCode.UNSAVED, ReasonCode.DAMAGED})
+"""Why a step runs again whose next result will be reused."""
+
+
 def pipeline_status(
     store: Store | None,
     notebook: str,
@@ -179,7 +183,7 @@ def _state(record: _KnownSteps, told: Forecast, here: StepRun | None, kept: Step
     if told.decision == REUSE and kept is not None:
         return _State(StepState.STALE, f"changed since it ran here; {_there(record, kept)}")
     if told.repeats is not None and same:
-        return _State(StepState.FRESH, _always(told), always=True)
+        return _repeated(StepState.FRESH, told)
     return _State(StepState.STALE, sentence(told.reason))
 
 
@@ -200,16 +204,18 @@ def _unseen(record: _KnownSteps, told: Forecast, kept: StepRun | None) -> _State
     if told.decision == REUSE and kept is not None:
         return _State(StepState.FRESH, _there(record, kept))
     if told.repeats is not None:
-        return _State(StepState.FRESH, _always(told), always=True)
+        return _repeated(StepState.FRESH, told)
     if told.seconds is None and told.reason.code in UNREAD:
-        return _State(StepState.NEVER_RUN, _always(told), always=True)
+        return _repeated(StepState.NEVER_RUN, told)
     if told.seconds is None:
         return _State(StepState.NEVER_RUN, sentence(Reason(ReasonCode.NEVER_RAN)))
     return _State(StepState.STALE, sentence(told.reason))
 
 
-def _always(told: Forecast) -> str:
-    return f"runs always: {sentence(told.reason)}"
+def _repeated(state: StepState, told: Forecast) -> _State:
+    """Of a step that will run: once more, as its result is lost or too old, or always."""
+    always = told.reason.code not in _ONCE_MORE
+    return _State(state, f"runs {'always' if always else 'again'}: {sentence(told.reason)}", always)
 
 
 def _there(record: _KnownSteps, kept: StepRun) -> str:

@@ -113,6 +113,7 @@ OPEN = replace(
     CHANGED, decision="unknown", reason=Reason(ReasonCode.DEPENDS, "load"), inputs={"numbers": "load", "rate": "x"}
 )
 AGAIN = replace(CHANGED, reason=Reason(ReasonCode.CLOCK, "now"), repeats="1")
+LOST = replace(AGAIN, reason=Reason(ReasonCode.RESULT_GONE))
 
 
 @pytest.mark.parametrize(
@@ -122,6 +123,7 @@ AGAIN = replace(CHANGED, reason=Reason(ReasonCode.CLOCK, "now"), repeats="1")
         (CHANGED, "stale", "its code changed"),
         (OPEN, "stale", "depends on the result of 'load'"),
         (AGAIN, "fresh", "runs always: it reads the clock (now)"),
+        (LOST, "fresh", "runs again: its result is not in the store"),
     ],
 )
 def test_a_step_is_as_capture_forecasts(
@@ -133,6 +135,7 @@ def test_a_step_is_as_capture_forecasts(
     assert [step.name for step in found.steps] == list(STEPS)
     assert states(found) == ["fresh", state, "fresh"]
     assert found.steps[1].reason == reason
+    assert [step.always for step in found.steps] == [False, forecast is AGAIN, False]
 
 
 def test_what_a_step_takes_from_is_told_of_the_steps_that_are_shown(store: Store, told: Callable[..., None]) -> None:
