@@ -67,7 +67,7 @@ def add_schedule(store: Store, notebook: Path, asked: ScheduleRequest, *, now: d
             "Run this command in the project that contains it.",
         )
     blank = Schedule(store.new_id(), 0, path, Timing(timezone=local_timezone()), created_at=now)
-    schedule = _checked(store, blank, asked, now=now, pins=not asked.follow, is_new=True)
+    schedule = checked_schedule(store, blank, asked, now=now, pins=not asked.follow, is_new=True)
     present = [] if asked.includes_present else baseline(store, schedule)
     made = store.schedules.create(schedule)
     store.schedules.note_sightings(made.id, present)
@@ -79,15 +79,26 @@ def edit_schedule(store: Store, number: int, asked: ScheduleRequest, *, now: dat
     before = store.schedules.get(number)
     if asked.follow:
         before = replace(before, notebook_object=None, options=replace(before.options, modules={}))
-    schedule = _checked(store, before, asked, now=now, pins=asked.pin, is_new=False)
+    schedule = checked_schedule(store, before, asked, now=now, pins=asked.pin, is_new=False)
     if schedule.trigger != before.trigger and not asked.includes_present:
         store.schedules.note_sightings(schedule.id, baseline(store, schedule))
     return store.schedules.replace(schedule)
 
 
-def _checked(
-    store: Store, before: Schedule, asked: ScheduleRequest, *, now: datetime, pins: bool, is_new: bool
+def checked_schedule(
+    store: Store,
+    before: Schedule,
+    asked: ScheduleRequest,
+    *,
+    now: datetime,
+    pins: bool = True,
+    is_new: bool = True,
+    data: bytes | None = None,
 ) -> Schedule:
+    """`before` with what is asked for, proven to be able to run at its next fire time. Raises as `add_schedule`.
+
+    With `pins` it runs the bytes of the notebook as they are now, or `data` where they are given.
+    """
     timing, trigger = _when(before, asked, now)
     gone = {*asked.unset, *asked.parameters, *asked.templates}
     _check_unset(before, asked.unset)
@@ -104,9 +115,12 @@ def _checked(
         kernel_name=asked.kernel or before.kernel_name,
         notebook_object=None if pins else before.notebook_object,
     )
+    if data is not None:
+        schedule = replace(schedule, notebook_object=store.objects.put(data))
     if is_new or (timing, trigger) != (before.timing, before.trigger):
         schedule = replace(schedule, decided_until=now, trouble="")
-    check_no_circle(schedule, {each.id: each for each in store.schedules.list()})
+    if trigger is not None and trigger.schedule_id:
+        check_no_circle(schedule, {each.id: each for each in store.schedules.list()})
     following = next_after(schedule, schedule.decided_until or now)
     fire = Fire(schedule.id, following or now, "claimed", cause=example_cause(trigger))
     request = check_fire(store, schedule, fire)

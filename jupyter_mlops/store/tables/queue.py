@@ -139,10 +139,10 @@ class Queue:
         return row.stop if row is not None else ""
 
     def ask_to_stop(self, run_id: str, word: str) -> bool:
-        """Ask the worker that holds a run to stop it. False where none holds it."""
+        """Ask whoever executes a run to stop it. False where it is not executed."""
         with self._index.write() as connection:
-            held = sa.and_(runs.c.id == run_id, runs.c.status == Status.RUNNING.value, runs.c.worker_id.is_not(None))
-            return bool(connection.execute(runs.update().where(held).values(stop=word)).rowcount)
+            at_work = sa.and_(runs.c.id == run_id, runs.c.status == Status.RUNNING.value)
+            return bool(connection.execute(runs.update().where(at_work).values(stop=word)).rowcount)
 
     def cancel_pending(self, run_id: str, *, now: datetime) -> bool:
         """Cancel a run that no process has begun. False where one has, or it has ended."""

@@ -92,6 +92,11 @@ class ScheduleStore:
         found = self._select(sa.and_(_ACTIVE, schedules.c.id == schedule_id))
         return found[0] if found else None
 
+    def numbers_by_id(self) -> Mapping[str, int]:
+        """Of all schedules there ever were, removed ones too."""
+        with self._index.read() as connection:
+            return {row.id: row.number for row in connection.execute(sa.select(schedules.c.id, schedules.c.number))}
+
     def list(self) -> Schedules:
         """All schedules that are not removed, by number."""
         return self._select(_ACTIVE)

@@ -1,4 +1,4 @@
-"""`schedule add | list | show | next | pause | resume | run-now | edit | remove`: run notebooks at set times."""
+"""`schedule add | list | show | next | pause | resume | run-now | edit | remove | import`: run notebooks at set times."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from jupyter_mlops.verbs.framework.target import open_project
 from jupyter_mlops.verbs.framework.verb import Context, Verb, View
 from jupyter_mlops.verbs.runs.run import notebook_path
 from jupyter_mlops.verbs.schedules.options import add_options, asked_of, schedule_number
-from jupyter_mlops.verbs.schedules.view import added, details, moment, parameters_of, schedules_table, when
+from jupyter_mlops.verbs.schedules.view import added, details, imported, moment, parameters_of, schedules_table, when
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,7 +31,7 @@ _OF_ONE = {
 
 def _configure(parser: argparse.ArgumentParser) -> None:
     forms = parser.add_subparsers(
-        dest="form", required=True, metavar="add|list|show|next|pause|resume|run-now|edit|remove"
+        dest="form", required=True, metavar="add|list|show|next|pause|resume|run-now|edit|remove|import"
     )
     add = forms.add_parser("add", help="run a notebook at set times")
     add.add_argument("notebook", help="the notebook's file")
@@ -45,6 +45,14 @@ def _configure(parser: argparse.ArgumentParser) -> None:
     edit = forms.add_parser("edit", help="change a schedule; what is not given stays as it is")
     _add_number(edit)
     add_options(edit, edits=True)
+    imports = forms.add_parser("import", help="make schedules of jupyter-scheduler's job definitions, each once")
+    imports.add_argument(
+        "database", nargs="?", help="its database (default: scheduler.sqlite in Jupyter's data folder)"
+    )
+    imports.add_argument(
+        "--staged", metavar="FOLDER", help="its copies of the notebooks (default: beside the database)"
+    )
+    imports.add_argument("--dry-run", action="store_true", help="say what would be made, and make nothing")
     for form in forms.choices.values():
         form.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON instead of text")
 
@@ -62,6 +70,9 @@ def _count(text: str) -> int:
 def _run(arguments: argparse.Namespace, context: Context) -> View:
     if arguments.form == "add":
         return _add(arguments, context)
+    if arguments.form == "import":
+        with Store.open(context.start) as store:
+            return _import(store, arguments, context)
     with open_project(context) as store:
         return _FORMS[arguments.form](store, arguments, context)
 
@@ -173,6 +184,16 @@ def _remove(store: Store, arguments: argparse.Namespace, context: Context) -> Vi
     return View(schedule, lambda: text)
 
 
+def _import(store: Store, arguments: argparse.Namespace, context: Context) -> View:
+    from jupyter_mlops.operations.schedules.importing import default_database, import_definitions
+
+    database = context.start / arguments.database if arguments.database else default_database()
+    staged = context.start / arguments.staged if arguments.staged else None
+    found = import_definitions(store, database, staged, now=store.now(), dry_run=arguments.dry_run)
+    failed = any(each.problem and each.schedule is None for each in found)
+    return View({"definitions": found}, lambda: imported(found), 1 if failed else 0)
+
+
 _FORMS: dict[str, Callable[[Store, argparse.Namespace, Context], View]] = {
     "list": _list,
     "show": _show,
@@ -184,4 +205,6 @@ _FORMS: dict[str, Callable[[Store, argparse.Namespace, Context], View]] = {
     "remove": _remove,
 }
 
-VERB = Verb("schedule", "schedules: add, list, show, next, pause, resume, run-now, edit, remove", _configure, _run)
+VERB = Verb(
+    "schedule", "schedules: add, list, show, next, pause, resume, run-now, edit, remove, import", _configure, _run
+)

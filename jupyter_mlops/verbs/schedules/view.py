@@ -25,6 +25,8 @@ from jupyter_mlops.verbs.framework import tables
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from jupyter_mlops.operations.schedules.importing import ImportedDefinition
+
 _MISSED = {
     Missed.ALL: "all are made up",
     Missed.LATEST: "the latest is made up",
@@ -193,3 +195,15 @@ def _told(scheduler: SchedulerStatus) -> list[str]:
         "[yellow]No scheduler is running[/], so no scheduled runs will start. Start one: jupyter mlops scheduler "
         "(with --detach in the background)"
     ]
+
+
+def imported(found: Sequence[ImportedDefinition]) -> RenderableType:
+    """What became of each job definition."""
+    if not found:
+        return "There are no job definitions in this database."
+    made = tables.table("job definition", "notebook", "when", "schedule>", "note")
+    for each in found:
+        number = "" if each.schedule is None else str(each.schedule)
+        note = f"[yellow]{escape(each.problem)}[/]" if each.problem else escape(" ".join(each.notes))
+        made.add_row(escape(each.name), escape(each.notebook), escape(each.cron), number, note)
+    return made

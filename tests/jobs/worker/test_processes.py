@@ -147,6 +147,21 @@ def test_a_canceled_run_stops_its_kernel_and_keeps_what_was_done(tmp_path: Path)
             cancel(store, run.id)
 
 
+def test_a_run_that_no_worker_holds_is_canceled_as_any_other(tmp_path: Path) -> None:
+    path = sleeper(tmp_path)
+    with project(tmp_path) as store:
+        command = [sys.executable, "-m", "jupyter_mlops.cli.main", "run", str(path)]
+        process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        begun(tmp_path)
+        asked = cancel(store, 1)
+        assert (asked.worker_id, asked.stop) == (None, "as asked")
+        out, err = process.communicate(timeout=SECONDS)
+        assert process.returncode == 1, out + err
+        run = ended(store, asked)
+        assert run.status is Status.CANCELED
+        assert statuses(read(tmp_path / str(run.output_path)))[1] == "completed"
+
+
 def test_a_cell_that_will_not_stop_is_killed_after_the_grace(tmp_path: Path) -> None:
     stubborn = "while True:\n    try:\n        time.sleep(100)\n    except KeyboardInterrupt:\n        pass"
     with project(tmp_path) as store:
