@@ -5,7 +5,9 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from jupyter_mlops.errors import FullDiskError, NotWritableError, UnknownNameError
 from jupyter_mlops.store.backup.guard import Guard
@@ -25,10 +27,12 @@ from jupyter_mlops.store.project.folder import (
 from jupyter_mlops.store.project.location import StorePlace, index_url, owner_of, place_of
 from jupyter_mlops.store.tables.notices import NoticeStore
 from jupyter_mlops.store.tables.outbox import Outbox
-from jupyter_mlops.store.tables.queue import Queue
 from jupyter_mlops.store.tables.runs import RunStore
-from jupyter_mlops.store.tables.schedules import ScheduleStore
 from jupyter_mlops.store.tables.steps import StepStore
+
+if TYPE_CHECKING:
+    from jupyter_mlops.store.tables.queue import Queue
+    from jupyter_mlops.store.tables.schedules import ScheduleStore
 
 
 class Store:
@@ -43,11 +47,23 @@ class Store:
         self.objects = open_objects(self.place, self.folder, lambda: owner_of(self.place, self.index))
         self.journals = Journals(self.folder / "journals")
         self.runs = RunStore(self.index)
-        self.queue = Queue(self.index, self.runs)
         self.steps = StepStore(self.index)
-        self.schedules = ScheduleStore(self.index)
         self.outbox = Outbox(self.index)
         self.notices = NoticeStore(self.index)
+
+    @cached_property
+    def queue(self) -> Queue:
+        """Runs that wait for workers; a kernel that records steps does not load it."""
+        from jupyter_mlops.store.tables.queue import Queue
+
+        return Queue(self.index, self.runs)
+
+    @cached_property
+    def schedules(self) -> ScheduleStore:
+        """The schedules; a kernel that records steps does not load them."""
+        from jupyter_mlops.store.tables.schedules import ScheduleStore
+
+        return ScheduleStore(self.index)
 
     @classmethod
     def open(cls, start: Path, *, create: bool = True) -> Store:
