@@ -249,7 +249,8 @@ def test_a_lost_run_that_was_to_be_canceled_is_not_asked_for_again(store: Store,
 def test_a_run_that_is_no_workers_is_not_asked_for_again_when_it_is_lost(store: Store, add_run: AddRun) -> None:
     run = add_run()
     store.runs.start(run.id, now=NOON)
-    assert not store.queue.ask_to_stop(run.id, "please")
+    assert store.queue.ask_to_stop(run.id, "please"), "whoever executes it reads that"
+    assert store.queue.stop_word(run) == "please"
     assert store.runs.lose(store.runs.get(run.id), now=NOON, error=RunFailure("runner_lost", "gone"))
     assert len(store.runs.list()) == 1
 
