@@ -35,7 +35,10 @@ def list_schedules(store: Store, now: datetime) -> tuple[list[ScheduleView], Sch
 
 
 def show_schedule(store: Store, number: int, now: datetime) -> ScheduleDetail:
-    """One schedule with its next `NEXT` fire times and what came of the last `FIRES`. Raises `UnknownNameError`."""
+    """One schedule with its next `NEXT` fire times and what came of the last `FIRES`.
+
+    Raises `UnknownNameError`, or `InputError` where this machine does not know its time zone.
+    """
     schedule = store.schedules.get(number)
     fires = store.schedules.fires(schedule.id, limit=FIRES)
     changed = has_changed(store, schedule.notebook, schedule.notebook_object)
@@ -44,7 +47,10 @@ def show_schedule(store: Store, number: int, now: datetime) -> ScheduleDetail:
 
 
 def next_times(schedule: Schedule, now: datetime, count: int) -> tuple[datetime, ...]:
-    """The next `count` fire times after `now` (aware, UTC); fewer where it ends, none while it is paused."""
+    """The next `count` fire times after `now` (aware, UTC); fewer where it ends, none while it is paused.
+
+    Raises `InputError` where this machine does not know its time zone.
+    """
     if schedule.paused_at is not None:
         return ()
     return tuple(islice(times_after(schedule.timing, now, created_at=schedule.created_at or now), count))

@@ -256,10 +256,6 @@ class ScheduleStore:
         with self._index.read() as connection:
             return [Heartbeat(**row) for row in connection.execute(query).mappings()]
 
-    def newest_beat(self) -> Heartbeat | None:
-        """The heartbeat of the scheduler seen last, or None."""
-        return next(iter(self.heartbeats()), None)
-
     def forget(self, heartbeat_id: str) -> None:
         """Note that a scheduler has gone without a word: its heartbeat and lease go."""
         self.stop_beating(heartbeat_id)

@@ -67,15 +67,15 @@ def test_what_came_of_a_fire_time_is_kept_newest_first(store: Store, schedule: S
 
 
 def test_the_scheduler_seen_last_is_told_until_it_stops(store: Store) -> None:
-    assert store.schedules.newest_beat() is None
+    assert store.schedules.heartbeats() == []
     first = Heartbeat("h1", "one", 1, 1.0, NOON, NOON)
     second = Heartbeat("h2", "two", 2, 2.0, NOON, NOON + timedelta(seconds=5))
     store.schedules.beat(first)
     store.schedules.beat(second)
-    assert store.schedules.newest_beat() == second
+    assert store.schedules.heartbeats()[0] == second
     again = Heartbeat("h1", "one", 1, 1.0, NOON, NOON + timedelta(seconds=9))
     store.schedules.beat(again)
-    assert store.schedules.newest_beat() == again
+    assert store.schedules.heartbeats()[0] == again
     store.schedules.stop_beating("h1")
     store.schedules.stop_beating("h2")
-    assert store.schedules.newest_beat() is None
+    assert store.schedules.heartbeats() == []
